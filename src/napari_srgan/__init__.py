@@ -1,0 +1,50 @@
+"""Super-resolution of scientific images in napari, with the SRGAN generator.
+
+The names below are the public ones; each is imported when it is first used, so that
+``import napari_srgan`` loads neither PyTorch nor Qt.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._version import __version__
+    from .models import Model, ModelCard, ModelError, list_models, load_model
+    from .plugin.layers import super_resolve_layer
+    from .upscale import super_resolve
+
+_HOMES = {
+    "Model": ".models",
+    "ModelCard": ".models",
+    "ModelError": ".models",
+    "__version__": "._version",
+    "list_models": ".models",
+    "load_model": ".models",
+    "super_resolve": ".upscale",
+    "super_resolve_layer": ".plugin.layers",
+}
+
+__all__ = [
+    "Model",
+    "ModelCard",
+    "ModelError",
+    "__version__",
+    "list_models",
+    "load_model",
+    "super_resolve",
+    "super_resolve_layer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name], __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

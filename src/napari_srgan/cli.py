@@ -1,0 +1,187 @@
+"""``napari-srgan``: super-resolution from a terminal."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import glob
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Super-resolution of scientific images with the SRGAN generator.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ModelOption = Annotated[str, typer.Option(help="Name of a model, a model file, or auto.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+PrecisionOption = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn errors that a person can mend into one line and exit code 1; warnings into lines."""
+    from .models import ModelError
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        typer.echo(f"note: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        try:
+            yield
+        except (ModelError, ValueError, TypeError, OSError, MemoryError) as error:
+            typer.echo(f"napari-srgan: {error}", err=True)
+            raise typer.Exit(1) from error
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("napari-srgan-demo"),
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+) -> None:
+    """Super-resolve two real images on this machine and compare with bicubic."""
+    from .demo import run_demo
+
+    with plain_errors():
+        for line in run_demo(out, device=device, precision=precision):
+            typer.echo(line)
+
+
+@app.command()
+def upscale(
+    source: Annotated[str, typer.Argument(metavar="IN", help="An image, a folder or a pattern.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A file (.tif, .png) or a folder.")],
+    model: ModelOption = "auto",
+    axes: Annotated[str | None, typer.Option(help="A letter per axis, e.g. TCYX.")] = None,
+    detail: Annotated[float | None, typer.Option(help="0 faithful … 1 realistic.")] = None,
+    consistency: Annotated[int, typer.Option(help="Steps of back-projection.")] = 0,
+    normalise: Annotated[str, typer.Option(help="auto, none or LOW,HIGH.")] = "auto",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    tile: Annotated[str, typer.Option(help="auto or pixels.")] = "auto",
+    nodata: Annotated[float | None, typer.Option(help="Value of pixels without one.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
+) -> None:
+    """Super-resolve image files (TIFF, PNG, JPEG) into OME-TIFF or PNG with their pixel size."""
+    from .upscale import Options
+
+    with plain_errors():
+        options = Options(
+            axes=axes,
+            detail=detail,
+            consistency=consistency,
+            normalise=parse_normalise(normalise),
+            device=device,
+            precision=precision,
+            tile=int(tile) if tile.lstrip("-").isdigit() else tile,
+            nodata=nodata,
+        )
+        for path, target in targets(source, out):
+            typer.echo(upscale_file(path, target, model, options, progress))
+
+
+def parse_normalise(text: str) -> Any:
+    """Return what ``normalise`` means on the command line: a word or a pair of numbers."""
+    parts = text.split(",")
+    return (float(parts[0]), float(parts[1])) if len(parts) == 2 else text
+
+
+def targets(source: str, out: Path) -> list[tuple[Path, Path]]:
+    """Pair what is read with what is written.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing matches ``source``.
+    ValueError
+        If several images are to go into one file, or an image would be overwritten by its result.
+    """
+    from .io.tiff import READABLE, WRITABLE
+
+    if Path(source).is_dir():
+        paths = sorted(p for p in Path(source).iterdir() if p.suffix.lower() in READABLE)
+    else:
+        paths = [Path(source)] if Path(source).is_file() else sorted(map(Path, glob(source)))
+    if not paths:
+        raise FileNotFoundError(f"{source}: no image there ({', '.join(READABLE)})")
+    if out.suffix.lower() in WRITABLE and not out.is_dir():
+        if len(paths) > 1:
+            raise ValueError(f"{source}: {len(paths)} images cannot go into the one file {out}")
+        pairs = [(paths[0], out)]
+    elif out.suffix and not out.is_dir():
+        raise ValueError(f"{out}: cannot be written; allowed are {', '.join(WRITABLE)} or a folder")
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        pairs = [(p, out / f"{p.stem}.tif") for p in paths]
+    if same := [p for p, t in pairs if t.exists() and t.samefile(p)]:
+        raise ValueError(f"{same[0]}: the result would overwrite the image; choose another folder")
+    return pairs
+
+
+def upscale_file(path: Path, target: Path, model: str, options: Any, progress: bool) -> str:
+    """Super-resolve one file into another and say what was done."""
+    import time
+    from dataclasses import replace
+
+    from .engine import Run
+    from .io.tiff import read_image, write_image
+    from .results import allocate
+    from .upscale import drive, plan_for
+
+    image = read_image(path)
+    if options.axes is None:
+        options = replace(options, axes=image.axes)
+    since = time.perf_counter()
+    plan = plan_for(image.data, model, options)
+    out = allocate(plan)
+    drive(Run(plan, image.data).into(out), bar=progress)
+    seconds = time.perf_counter() - since
+    axes = plan.layout.axes
+    note = f"super-resolved ×{plan.scale} by napari-srgan, model {plan.model.card.name}"
+    result = image.finer(out, axes, plan.scale)
+    write_image(target, result, note)
+    guessed = "" if options.axes else " (guessed)"
+    size = ", ".join(f"{a} {result.pixel_size[a]:.6g} µm" for a in "ZYX" if a in result.pixel_size)
+    return (
+        f"{path} → {target}: {plan.model.card.name}, axes {axes}{guessed}, {out.shape} "
+        f"{out.dtype}, pixel size {size or 'unknown'}, {seconds:.1f} s on {plan.compute.device} "
+        f"in {plan.compute.precision}"
+    )
+
+
+@app.command()
+def models() -> None:
+    """List the models that are installed."""
+    from .models import list_models, user_folder
+
+    with plain_errors():
+        for card in list_models():
+            ends = "fidelity and adversarial" if card.both_ends else card.end
+            typer.echo(f"{card.name:16} ×{card.scale}  {card.channels} ch  {ends}")
+            typer.echo(f"{'':16} {card.description}")
+            for name, figures in card.figures.items():
+                values = ", ".join(f"{k} {v:g}" for k, v in figures.items())
+                typer.echo(f"{'':16} {name}: {values}")
+        typer.echo(f"your own models go into {user_folder()}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has: paste it into a bug report."""
+    from .doctor import report
+
+    with plain_errors():
+        for name, value in report():
+            typer.echo(f"{name:14} {value}")
+
+
+if __name__ == "__main__":
+    app()

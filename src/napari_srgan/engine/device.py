@@ -1,0 +1,125 @@
+"""Which device and precision to compute with, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and with which numbers the network runs."""
+
+    device: torch.device
+    dtype: torch.dtype
+    """of the network's trunk and upsampling"""
+    tail_dtype: torch.dtype
+    """of the convolution that writes the pixels"""
+    reason: str
+    """why this precision was taken, in words"""
+
+    @property
+    def precision(self) -> str:
+        """Name of the trunk's precision."""
+        return str(self.dtype).removeprefix("torch.")
+
+
+def available_devices() -> list[str]:
+    """List what ``device`` may be on this machine, the best first."""
+    devices = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return [*devices, "cpu"]
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """Return the device to compute on; ``auto`` is the best there is.
+
+    Raises
+    ------
+    ValueError
+        If the device is unknown or not there, naming those that are.
+    """
+    there = available_devices()
+    if device == "auto":
+        return torch.device(there[0])
+    name = "cuda:0" if device == "cuda" else device
+    if name not in there:
+        raise ValueError(
+            f"device={device!r} is not there; this machine has {', '.join(there)}"
+            + ("" if torch.backends.cuda.is_built() else " (this PyTorch is built without CUDA)")
+        )
+    return torch.device(name)
+
+
+def choose_compute(
+    device: str = "auto", precision: str = "auto", *, eight_bit: bool = True
+) -> Compute:
+    """Choose the device and the numbers to compute with.
+
+    Parameters
+    ----------
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    precision
+        ``auto`` takes half precision where the processor has units for it, else float32.
+    eight_bit
+        Whether the image has at most 256 levels. If it has more, ``auto`` writes the pixels in
+        float32, since bfloat16 keeps about 8 bits of a value.
+
+    Raises
+    ------
+    ValueError
+        If device or precision is unknown or not there.
+    """
+    where = choose_device(device)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r}; allowed are {', '.join(PRECISIONS)}")
+    if precision != "auto":
+        dtype = DTYPES[precision]
+        if dtype == torch.float16 and where.type == "cpu":
+            raise ValueError("precision='float16' is for GPUs; on a CPU take bfloat16 or float32")
+        return Compute(where, dtype, dtype, "as asked for")
+    if where.type == "cuda":
+        major, _ = torch.cuda.get_device_capability(where)
+        if major < 7:
+            return _single(where, "this GPU has no units for half precision")
+        half, reason = torch.float16, "this GPU has units for it"
+    elif where.type == "cpu" and has_amx():
+        half, reason = torch.bfloat16, "this processor has AMX units for it"
+    elif where.type == "cpu":
+        return _single(where, "this processor has no AMX units, half precision would be slower")
+    else:
+        return _single(where, "the safe choice on this device")
+    return Compute(where, half, half if eight_bit else torch.float32, reason)
+
+
+def has_amx() -> bool:
+    """Whether the processor multiplies bfloat16 matrices in hardware (AMX)."""
+    return bool(torch.cpu._is_amx_tile_supported())
+
+
+def _single(where: torch.device, reason: str) -> Compute:
+    return Compute(where, torch.float32, torch.float32, reason)
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that are free for computing on a device."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + unused)
+    return free_ram()
+
+
+def free_ram() -> int:
+    """Return the bytes of main memory that are available."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)

@@ -1,0 +1,168 @@
+"""What a run will do, decided before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .axes import Layout, guess_axes, make_layout, parse_axes
+from .consistency import REACH
+from .device import Compute, choose_compute, free_memory
+from .intensity import (
+    FILL_REACH,
+    IntensityMap,
+    Normalise,
+    check_dtype,
+    check_normalise,
+    make_intensity_map,
+)
+from .runner import bytes_per_pixel
+from .sampling import sample_channels
+from .tiles import Span, Tile, make_tiles
+
+if TYPE_CHECKING:
+    from ..models import Model
+
+MOST_PIXELS = {"cpu": 544 * 544, "cuda": 2048 * 2048, "mps": 512 * 512}
+"""largest window in LR pixels: beyond it tiles save hardly any work, but a cancel waits longer"""
+SHARE_OF_FREE = 0.4
+"""part of the free memory that a run's windows may take"""
+LEAST_CORE = 16
+"""side in LR pixels of the smallest tile that is tried when memory runs out"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one image will be super-resolved: axes, numbers, tiles, device.
+
+    Made by `make_plan`, carried out by `run`.
+    """
+
+    model: Model
+    layout: Layout
+    intensity: IntensityMap
+    compute: Compute
+    consistency: int
+    nodata: float | None
+    halo: int
+    """LR pixels around a tile's core that its result depends on"""
+    tiles: tuple[Tile, ...]
+    """of one plane; all windows have one shape"""
+    batch: int
+    """windows that go through the network together"""
+
+    @property
+    def scale(self) -> int:
+        """Factor along Y and X."""
+        return self.model.scale
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the result."""
+        return self.layout.scaled_shape(self.scale)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the result: the image's own."""
+        return self.intensity.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the result in bytes."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def split(self, tile: Tile, size: int) -> list[Tile]:
+        """Cut a tile into smaller ones with cores of at most ``size``."""
+        region = (tile.core_y, tile.core_x)
+        return make_tiles(self.layout.plane, self.halo, size=size, region=region)
+
+    def cover(self, region: tuple[Span, Span]) -> list[Tile]:
+        """Return tiles like the plan's own for a part of a plane."""
+        return make_tiles(
+            self.layout.plane, self.halo, pixels=_window_pixels(self.tiles), region=region
+        )
+
+    def on_cpu(self) -> Plan:
+        """Return the plan with the CPU instead of its device."""
+        eight_bit = self.dtype.itemsize == 1
+        return replace(self, compute=choose_compute("cpu", eight_bit=eight_bit), batch=1)
+
+
+def make_plan(
+    source: Any,
+    model: Model,
+    *,
+    axes: str | None = None,
+    consistency: int = 0,
+    normalise: Normalise = "auto",
+    nodata: float | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    tile: str | int = "auto",
+) -> Plan:
+    """Decide how an image goes through a model; see `napari_srgan.super_resolve` for the options.
+
+    Parameters
+    ----------
+    source
+        Anything with ``shape``, ``dtype`` and numpy's basic indexing. Only samples are read.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the image or an option cannot be used, saying what was given and what is allowed.
+    """
+    dtype = np.dtype(source.dtype)
+    check_dtype(dtype)
+    check_normalise(normalise)
+    if not isinstance(consistency, int) or consistency < 0:
+        raise ValueError(f"consistency={consistency!r}; it must be a number of steps from 0 up")
+    size = check_tile(tile)
+    axes = guess_axes(source.shape) if axes is None else parse_axes(axes, source.shape)
+    layout = make_layout(axes, source.shape, model.channels)
+    compute = choose_compute(device, precision, eight_bit=dtype.itemsize == 1)
+    samples = sample_channels(source, layout, nodata, needed=needs_samples(dtype, normalise))
+    intensity = make_intensity_map(samples, dtype, normalise)
+    halo = model.halo + REACH * consistency
+    if nodata is not None or dtype.kind == "f":
+        halo += FILL_REACH
+    most = most_pixels(model, compute, consistency)
+    tiles = make_tiles(layout.plane, halo, size=size, pixels=None if size else most)
+    batch = max(1, min(len(tiles) * len(layout.planes()), most // _window_pixels(tiles)))
+    return Plan(model, layout, intensity, compute, consistency, nodata, halo, tuple(tiles), batch)
+
+
+def check_tile(tile: str | int) -> int | None:
+    """Return the side of a tile's core in pixels, None for ``auto``.
+
+    Raises
+    ------
+    ValueError
+        If it is neither ``auto`` nor a whole number of at least 1.
+    """
+    if tile == "auto":
+        return None
+    if isinstance(tile, int) and not isinstance(tile, bool) and tile >= 1:
+        return tile
+    raise ValueError(f"tile={tile!r}; allowed are 'auto' or a number of pixels of at least 1")
+
+
+def needs_samples(dtype: np.dtype[Any], normalise: Normalise) -> bool:
+    """Whether the intensity map depends on the image's values."""
+    return normalise == "auto" and not (dtype.kind in "iu" and dtype.itemsize == 1)
+
+
+def most_pixels(model: Model, compute: Compute, consistency: int = 0) -> int:
+    """Return how many LR pixels a batch of windows may have on a device."""
+    each = bytes_per_pixel(model.network, compute, consistency)
+    fitting = int(SHARE_OF_FREE * free_memory(compute.device) / each)
+    least = (2 * model.halo + LEAST_CORE) ** 2
+    return max(least, min(fitting, MOST_PIXELS[compute.device.type]))
+
+
+def _window_pixels(tiles: Sequence[Tile]) -> int:
+    height, width = tiles[0].window_shape
+    return height * width

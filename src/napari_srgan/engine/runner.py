@@ -1,0 +1,131 @@
+"""Runs a network on batches of windows, on whatever device there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..nn import generator as networks
+from ..nn.inference import InferenceGenerator
+from .consistency import back_project
+from .device import Compute
+
+Windows = npt.NDArray[np.float32]
+Pending = Callable[[], Windows]
+
+
+class Runner:
+    """A network made ready for one device and precision.
+
+    Parameters
+    ----------
+    network
+        The generator; it is not changed.
+    compute
+        Device and precision.
+    consistency
+        Steps of back-projection.
+
+    Notes
+    -----
+    On a GPU, copies go through pinned memory on a stream of their own: the windows of a batch
+    travel while the one before is computed, and so does its result back. A window for which half
+    precision overflows is computed again in float32.
+    """
+
+    def __init__(self, network: networks.Generator, compute: Compute, consistency: int = 0) -> None:
+        self.source, self.compute, self.consistency = network, compute, consistency
+        self.network = self._prepare(compute.dtype, compute.tail_dtype)
+        self.copies = torch.cuda.Stream(compute.device) if self.on_cuda else None
+
+    def _prepare(self, dtype: torch.dtype, tail: torch.dtype) -> InferenceGenerator:
+        ready = InferenceGenerator(self.source)
+        if self.on_cuda:
+            ready.strip = None
+        return ready.set_dtype(dtype, tail).to(self.compute.device)
+
+    @property
+    def on_cuda(self) -> bool:
+        """Whether an NVIDIA or AMD GPU does the work."""
+        return self.compute.device.type == "cuda"
+
+    def start(self, windows: Windows) -> Generator[float, None, Pending]:
+        """Compute ``(N, C, H, W)``, yielding the part of the work done.
+
+        What is returned gives the result, ``(N, C, scale·H, scale·W)`` float32, when it is called;
+        on a GPU that waits until it is there.
+        """
+        x = self._send(torch.from_numpy(windows))
+        y = yield from self.network.stages(x)
+        with torch.inference_mode():
+            y = back_project(y, x, self.source.config.scale, self.consistency)
+        fetch = self._fetch(y)
+
+        def finish() -> Windows:
+            result = fetch()
+            if self.compute.dtype != torch.float32 and not np.isfinite(result).all():
+                result = self._in_float32(windows)
+            return result
+
+        return finish
+
+    def _in_float32(self, windows: Windows) -> Windows:
+        network = self._prepare(torch.float32, torch.float32)
+        x = self._send(torch.from_numpy(windows))
+        with torch.inference_mode():
+            y = back_project(network(x), x, self.source.config.scale, self.consistency)
+        return self._fetch(y)()
+
+    def _send(self, x: Tensor) -> Tensor:
+        if self.copies is None:
+            return x.to(self.compute.device)
+        here = torch.cuda.current_stream(self.compute.device)
+        with torch.cuda.stream(self.copies):
+            x = x.pin_memory().to(self.compute.device, non_blocking=True)
+        here.wait_stream(self.copies)
+        x.record_stream(here)
+        return x
+
+    def _fetch(self, y: Tensor) -> Callable[[], npt.NDArray[Any]]:
+        if self.copies is None:
+            return lambda: np.ascontiguousarray(y.cpu().numpy())
+        host = torch.empty(y.shape, dtype=y.dtype, pin_memory=True)
+        self.copies.wait_stream(torch.cuda.current_stream(self.compute.device))
+        with torch.cuda.stream(self.copies):
+            host.copy_(y, non_blocking=True)
+            y.record_stream(self.copies)
+            done = self.copies.record_event()
+
+        def wait() -> npt.NDArray[Any]:
+            done.synchronize()
+            return host.numpy()
+
+        return wait
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device, or the machine, has no memory left."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def bytes_per_pixel(network: networks.Generator, compute: Compute, consistency: int = 0) -> int:
+    """Return the memory that a run needs for each LR pixel of its windows.
+
+    Four feature maps of the trunk are alive at once, and the pixels that come out (float32, three
+    times with back-projection). On a GPU the features at full size come on top; on a CPU they
+    are computed strip by strip.
+    """
+    config = network.config
+    size = torch.empty((), dtype=compute.dtype).element_size()
+    trunk = 4 * config.features * size
+    out = config.channels * config.scale**2 * 4 * (2 + 2 * bool(consistency))
+    # Before the last shuffle lie scale²/4 places of 4·features values, twice while they are moved.
+    full = 2 * config.features * config.scale**2 * size if compute.device.type != "cpu" else 0
+    return trunk + out + full

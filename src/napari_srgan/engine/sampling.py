@@ -1,0 +1,65 @@
+"""Values from all over an image, without reading all of it."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .axes import Layout
+from .intensity import invalid_pixels
+
+Array = npt.NDArray[Any]
+
+PATCH = 64
+"""side of the squares that are read from lazy arrays"""
+PATCHES = 256
+"""squares read per channel, at most"""
+VALUES = 1 << 20
+"""values taken per channel, at most"""
+
+
+def sample_channels(
+    source: Any, layout: Layout, nodata: float | None, *, needed: bool = True
+) -> list[Array]:
+    """Return valid values of each entry along C (one entry if there is no C).
+
+    R, G and B share one entry, so that colours stay what they are. An array in memory is read at
+    even steps; a lazy one in squares spread evenly over its planes, so that a chunk is read at
+    most a few times.
+    """
+    planes = layout.planes()
+    channels = 1 + max((layout.channel_of(p) for p in planes), default=0)
+    if not needed:
+        return [np.empty(0, source.dtype)] * channels
+    taken: list[list[Array]] = [[] for _ in range(channels)]
+    per_channel = ceil(len(planes) / channels)
+    grid = _grid_in_memory if isinstance(source, np.ndarray) else _grid_of_squares
+    for channel in range(channels):
+        own = [p for p in planes if layout.channel_of(p) == channel]
+        for plane in own[:: ceil(per_channel / PATCHES)]:
+            for rows, columns in grid(layout.plane, min(per_channel, PATCHES)):
+                values = np.asarray(source[layout.index(plane, rows, columns)]).ravel()
+                invalid = invalid_pixels(values, nodata)
+                taken[channel].append(values if invalid is None else values[~invalid])
+    return [np.concatenate(values) for values in taken]
+
+
+def _grid_in_memory(plane: tuple[int, int], planes: int) -> list[tuple[slice, slice]]:
+    step = max(1, int((plane[0] * plane[1] * planes / VALUES) ** 0.5))
+    return [(slice(None, None, step), slice(None, None, step))]
+
+
+def _grid_of_squares(plane: tuple[int, int], planes: int) -> list[tuple[slice, slice]]:
+    side = max(1, int((PATCHES / planes) ** 0.5))
+    rows, columns = (_spread(length, side) for length in plane)
+    return [(r, c) for r in rows for c in columns]
+
+
+def _spread(length: int, count: int) -> list[slice]:
+    count = min(count, ceil(length / PATCH))
+    width = length if count * PATCH >= length else PATCH
+    starts = np.linspace(0, length - width, count if width < length else 1).astype(int)
+    return [slice(int(s), int(s) + width) for s in starts]

@@ -1,0 +1,171 @@
+"""Tile geometry: which pixels a tile yields and which it has to see. Knows numbers only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile of an image, in pixels of the image that is read.
+
+    ::
+
+        ┌──────────── window ────────────┐
+        │      halo                      │
+        │    ┌───────── core ─────┐      │
+        │    │ what the tile      │      │
+        │    │ yields             │      │
+        │    └────────────────────┘      │
+        └────────────────────────────────┘
+
+    At the image's border the window is cut, never padded, and moved inwards so that all windows
+    of an image have one shape.
+    """
+
+    core_y: Span
+    """first row of the core and the one after its last"""
+    core_x: Span
+    window_y: Span
+    window_x: Span
+
+    @property
+    def window_shape(self) -> tuple[int, int]:
+        """Rows and columns of the window."""
+        return self.window_y[1] - self.window_y[0], self.window_x[1] - self.window_x[0]
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """The window as an index of the image."""
+        return slice(*self.window_y), slice(*self.window_x)
+
+    def core(self, scale: int = 1) -> tuple[slice, slice]:
+        """Return the core as an index of the image, ``scale`` times finer."""
+        return _scaled(self.core_y, scale), _scaled(self.core_x, scale)
+
+    def core_in_window(self, scale: int = 1) -> tuple[slice, slice]:
+        """Return the core as an index of the window, ``scale`` times finer."""
+        (y0, y1), (x0, x1) = self.core_y, self.core_x
+        y, x = self.window_y[0], self.window_x[0]
+        return _scaled((y0 - y, y1 - y), scale), _scaled((x0 - x, x1 - x), scale)
+
+
+def _scaled(span: Span, scale: int) -> slice:
+    return slice(scale * span[0], scale * span[1])
+
+
+def count_windows(length: int, window: int, halo: int) -> int:
+    """Return how many windows of at most ``window`` pixels cover an axis of ``length``.
+
+    The outer windows need a halo on one side only, so ``n`` windows cover
+    ``n·(window − 2·halo) + 2·halo`` pixels.
+    """
+    if length <= window:
+        return 1
+    if window <= 2 * halo:
+        raise ValueError(f"a window of {window} pixels leaves nothing inside a halo of {halo}")
+    return ceil((length - 2 * halo) / (window - 2 * halo))
+
+
+def window_length(length: int, count: int, halo: int) -> int:
+    """Return the smallest window with which ``count`` of them cover ``length`` pixels."""
+    if count == 1:
+        return length
+    return min(length, ceil((length - 2 * halo) / count) + 2 * halo)
+
+
+def split_axis(length: int, count: int, halo: int) -> list[tuple[Span, Span]]:
+    """Split an axis into ``count`` equal windows; return (core, window) of each."""
+    window = window_length(length, count, halo)
+    step = window - 2 * halo
+    spans = []
+    for i in range(count):
+        start = min(i * step, length - window)
+        first = 0 if i == 0 else halo + i * step
+        last = length if i == count - 1 else halo + (i + 1) * step
+        if first < last:
+            spans.append(((first, last), (start, start + window)))
+    return spans
+
+
+def choose_grid(shape: Sequence[int], halo: int, pixels: int) -> tuple[int, int]:
+    """Return how many tiles along Y and X do the least work.
+
+    Among all grids whose windows hold at most ``pixels`` pixels, the one with the smallest sum of
+    windows is taken; of equals the one with fewer tiles. Where not even the smallest window with
+    a core fits, that one is taken.
+    """
+    height, width = shape
+    best: tuple[int, int, tuple[int, int]] | None = None
+    for rows in range(1, max(1, height - 2 * halo) + 1):
+        window_y = window_length(height, rows, halo)
+        if window_y * min(width, 2 * halo + 1) > pixels:
+            continue
+        columns = count_windows(width, max(pixels // window_y, 2 * halo + 1), halo)
+        work = rows * columns * window_y * window_length(width, columns, halo)
+        if best is None or (work, rows * columns) < best[:2]:
+            best = (work, rows * columns, (rows, columns))
+        if best is not None and rows * (2 * halo + 1) * width > 4 * best[0]:
+            break
+    if best is None:
+        least = 2 * halo + 1
+        return count_windows(height, least, halo), count_windows(width, least, halo)
+    return best[2]
+
+
+def make_tiles(
+    shape: Sequence[int],
+    halo: int,
+    *,
+    size: int | None = None,
+    pixels: int | None = None,
+    region: tuple[Span, Span] | None = None,
+) -> list[Tile]:
+    """Cover an image, or a region of it, with tiles.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns of the image.
+    halo
+        Pixels that a result depends on beyond its own, on each side.
+    size
+        Side of the largest core, in pixels.
+    pixels
+        Instead of ``size``: pixels of the largest window; the grid with the least work is chosen.
+    region
+        Rows and columns to yield; the whole image if None. Windows still reach beyond it.
+    """
+    (y0, y1), (x0, x1) = region or ((0, shape[0]), (0, shape[1]))
+    # The part of the image that the region can see, and the region in it.
+    seen_y, seen_x = _grown((y0, y1), halo, shape[0]), _grown((x0, x1), halo, shape[1])
+    seen = seen_y[1] - seen_y[0], seen_x[1] - seen_x[0]
+    if size is not None:
+        grid = tuple(count_windows(n, size + 2 * halo, halo) for n in seen)
+    else:
+        grid = choose_grid(seen, halo, pixels or seen[0] * seen[1])
+    return [
+        Tile(_shifted(cy, seen_y[0]), _shifted(cx, seen_x[0]), _shifted(wy, seen_y[0]),
+             _shifted(wx, seen_x[0]))
+        for core_y, wy in split_axis(seen[0], grid[0], halo)
+        if (cy := _overlap(core_y, (y0 - seen_y[0], y1 - seen_y[0])))
+        for core_x, wx in split_axis(seen[1], grid[1], halo)
+        if (cx := _overlap(core_x, (x0 - seen_x[0], x1 - seen_x[0])))
+    ]  # fmt: skip
+
+
+def _grown(span: Span, halo: int, length: int) -> Span:
+    return max(0, span[0] - halo), min(length, span[1] + halo)
+
+
+def _shifted(span: Span, offset: int) -> Span:
+    return span[0] + offset, span[1] + offset
+
+
+def _overlap(a: Span, b: Span) -> Span | None:
+    first, last = max(a[0], b[0]), min(a[1], b[1])
+    return (first, last) if first < last else None

@@ -1,0 +1,60 @@
+"""Between two models: interpolated weights."""
+
+from __future__ import annotations
+
+from ..nn.generator import Generator
+from .file import ModelError
+from .model import Model
+
+
+def check_detail(detail: float) -> float:
+    """Return ``detail`` as a float.
+
+    Raises
+    ------
+    ValueError
+        If it does not lie between 0 and 1.
+    """
+    if isinstance(detail, bool) or not isinstance(detail, (int, float)) or not 0 <= detail <= 1:
+        raise ValueError(f"detail={detail!r}; it must lie between 0 (faithful) and 1 (realistic)")
+    return float(detail)
+
+
+def blend(fidelity: Model, adversarial: Model, detail: float) -> Model:
+    """Return the model whose weights lie between two of the same architecture.
+
+    Parameters
+    ----------
+    fidelity, adversarial
+        The ends; the second fine-tuned from the first, or the weights between them mean nothing.
+    detail
+        0 gives the first, 1 the second.
+
+    Raises
+    ------
+    ModelError
+        If the two are not of one architecture.
+
+    Notes
+    -----
+    Wang et al. 2018 (ESRGAN), section 3.4. BatchNorm's weights and statistics are interpolated as
+    they are and folded afterwards.
+    """
+    if fidelity.card.config != adversarial.card.config:
+        raise ModelError(
+            f"{fidelity.card.name}: its two ends differ in architecture: {fidelity.card.config} "
+            f"and {adversarial.card.config}"
+        )
+    if detail in (0, 1):
+        return adversarial if detail else fidelity
+    low, high = fidelity.state_dict(), adversarial.state_dict()
+    network = Generator(fidelity.card.config)
+    network.load_state_dict(
+        {k: v.lerp(high[k], detail) if v.is_floating_point() else v for k, v in low.items()}
+    )
+    return Model(
+        network.eval().requires_grad_(False),
+        fidelity.card,
+        fidelity.sha256 + adversarial.sha256,
+        detail,
+    )

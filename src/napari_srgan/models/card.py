@@ -1,0 +1,94 @@
+"""What is known of a model: the header of its file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from ..nn.generator import GeneratorConfig
+
+End = Literal["fidelity", "adversarial"]
+ENDS = ("fidelity", "adversarial")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model's description, stored in its file.
+
+    ``config`` says how to build the network; all else is for people and for the choice of a model.
+    """
+
+    name: str
+    """what `load_model` takes"""
+    config: GeneratorConfig
+    end: End = "fidelity"
+    """which end of the detail slider: ``fidelity`` (pixel loss) or ``adversarial``"""
+    description: str = ""
+    """one sentence: what it is for"""
+    domains: tuple[str, ...] = ()
+    """kinds of images it was made for: natural, satellite, medical, microscopy"""
+    trained_on: str = ""
+    """data, and what it was trained with"""
+    degradation: str = "antialiased bicubic, rounded to 8 bits"
+    """how the LR images were made"""
+    steps: int = 0
+    licence: str = "BSD-3-Clause"
+    """licence of the weights"""
+    data_licence: str = ""
+    """licences of the training data"""
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+    """measured: benchmark → metric → value"""
+    command: str = ""
+    """what printed the figures"""
+    not_for: str = "Measuring what is not visible in the source: fine detail is a guess."
+    both_ends: bool = False
+    """whether a file of the other end is there too, so that ``detail`` can blend them"""
+
+    @property
+    def scale(self) -> int:
+        """Factor along Y and X."""
+        return self.config.scale
+
+    @property
+    def channels(self) -> int:
+        """Channels that go through the network together: 1, or 3 for RGB."""
+        return self.config.channels
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the header holds."""
+        values = asdict(self) | {"config": self.config.to_dict()}
+        del values["both_ends"]
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelCard:
+        """Read a header; keys of later versions are left out.
+
+        Raises
+        ------
+        ValueError
+            If something needed is missing or of the wrong kind, saying what.
+        """
+        if not isinstance(values, dict):
+            raise ValueError("the header is not a set of named values")
+        own = {f.name: f for f in fields(cls)}
+        known = {k: v for k, v in values.items() if k in own and k != "both_ends"}
+        if missing := {"name", "config"} - known.keys():
+            raise ValueError(f"the header lacks {sorted(missing)}")
+        config = known["config"]
+        if not isinstance(config, dict):
+            raise ValueError("the header's config is not a set of named values")
+        allowed = {f.name for f in fields(GeneratorConfig)}
+        if unknown := sorted(set(config) - allowed):
+            raise ValueError(f"the header's config has unknown {unknown}")
+        for key in ("name", "end", "description", "trained_on", "licence", "command"):
+            if not isinstance(known.get(key, ""), str):
+                raise ValueError(f"the header's {key} is {known[key]!r}, not a text")
+        if known.get("end", "fidelity") not in ENDS:
+            raise ValueError(f"the header's end is {known['end']!r}; allowed are {ENDS}")
+        known["config"] = GeneratorConfig(**config)
+        domains = known.get("domains", ())
+        if not isinstance(domains, (list, tuple)) or not all(isinstance(d, str) for d in domains):
+            raise ValueError(f"the header's domains are {domains!r}, not a list of texts")
+        known["domains"] = tuple(domains)
+        return cls(**known)

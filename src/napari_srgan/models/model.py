@@ -1,0 +1,47 @@
+"""A model: a network with what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from ..nn.generator import Generator
+from ..nn.halo import halo_of
+from .card import ModelCard
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network ready to be run, and its card.
+
+    What `napari_srgan.load_model` returns and `napari_srgan.super_resolve` takes.
+    """
+
+    network: Generator
+    """in evaluation mode, float32, on the CPU"""
+    card: ModelCard
+    sha256: tuple[str, ...] = ()
+    """of the file, or of the two files that were blended"""
+    detail: float = 0.0
+    """0 the fidelity end, 1 the adversarial one"""
+
+    @property
+    def scale(self) -> int:
+        """Factor along Y and X."""
+        return self.card.scale
+
+    @property
+    def channels(self) -> int:
+        """Channels that go through the network together."""
+        return self.card.channels
+
+    @cached_property
+    def halo(self) -> int:
+        """LR pixels around a tile that its result depends on, on each side."""
+        return halo_of(self.network)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the network's weights and statistics."""
+        return dict(self.network.state_dict())

@@ -1,0 +1,128 @@
+"""Which models there are: those shipped with the package and those in the user's folder."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+from .blend import blend, check_detail
+from .card import End, ModelCard
+from .file import SUFFIX, ModelError, load_file, read_card, sha256_of
+from .model import Model
+
+SHIPPED = Path(__file__).parent / "weights"
+
+
+def user_folder() -> Path:
+    """Return the folder for a person's own models; a file put there is listed.
+
+    It need not exist. ``NAPARI_SRGAN_MODELS`` in the environment names another.
+    """
+    import os
+
+    from platformdirs import user_data_path
+
+    named = os.environ.get("NAPARI_SRGAN_MODELS")
+    return Path(named) if named else user_data_path("napari-srgan", appauthor=False) / "models"
+
+
+def find_models() -> dict[str, dict[End, Path]]:
+    """Return name → end → file of every model; the user's own come before those shipped.
+
+    A file that cannot be read is left out with a warning that says why.
+    """
+    found: dict[str, dict[End, Path]] = {}
+    for folder in (user_folder(), SHIPPED):
+        here: dict[str, dict[End, Path]] = {}
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            try:
+                card = read_card(path)
+            except ModelError as error:
+                warnings.warn(f"left out of the list of models: {error}", stacklevel=2)
+                continue
+            here.setdefault(card.name, {})[card.end] = path
+        # A name of the user's hides the shipped one whole: its ends belong together.
+        found = here | found
+    return found
+
+
+def list_models() -> list[ModelCard]:
+    """List the models that `load_model` knows by name, sorted by name.
+
+    Returns
+    -------
+    list of ModelCard
+        The card of each model's fidelity end (or of the only one). ``both_ends`` says whether
+        ``detail`` can be chosen.
+    """
+    cards = []
+    for _, ends in sorted(find_models().items()):
+        card = read_card(ends.get("fidelity") or ends["adversarial"])
+        cards.append(replace(card, both_ends=len(ends) == 2))
+    return cards
+
+
+def load_model(name_or_path: str | Path, *, detail: float | None = None) -> Model:
+    """Load a model by its name or from a file.
+
+    Parameters
+    ----------
+    name_or_path
+        A name of `list_models`, or the path of a ``.safetensors`` file.
+    detail
+        0 the fidelity end, 1 the adversarial one, between them their weights interpolated, for a
+        model that has both. None: the fidelity end, or the only one.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, its file cannot be used, or it lacks the end asked for.
+    ValueError
+        If ``detail`` does not lie between 0 and 1.
+    """
+    detail = None if detail is None else check_detail(detail)
+    given = str(name_or_path)
+    if isinstance(name_or_path, Path) or given.endswith(SUFFIX) or Path(given).is_file():
+        path = Path(name_or_path).expanduser()
+        model = _load(path)
+        return _only_end(model, detail, str(path))
+    known = find_models()
+    if given not in known:
+        raise ModelError(
+            f"there is no model {given!r}; known are {', '.join(sorted(known)) or 'none'}, or "
+            f"the path of a {SUFFIX} file"
+        )
+    ends = known[given]
+    if len(ends) == 1:
+        return _only_end(_load(next(iter(ends.values()))), detail, given)
+    if not detail or detail == 1:
+        return _load(ends["adversarial" if detail else "fidelity"])
+    return blend(_load(ends["fidelity"]), _load(ends["adversarial"]), detail)
+
+
+def choose_model(*, rgb: bool, scale: int = 4) -> str:
+    """Return the name of the model that ``auto`` stands for.
+
+    Parameters
+    ----------
+    rgb
+        Whether the image's samples are R, G and B.
+    scale
+        Factor along Y and X.
+    """
+    return f"{'general' if rgb else 'gray'}-x{scale}"
+
+
+def _load(path: Path) -> Model:
+    network, card = load_file(path)
+    return Model(network, card, (sha256_of(path),), float(card.end == "adversarial"))
+
+
+def _only_end(model: Model, detail: float | None, name: str) -> Model:
+    if detail in (None, model.detail):
+        return model
+    raise ModelError(
+        f"{name}: it has the {model.card.end} end only, so detail={detail:g} cannot be had; "
+        f"allowed is {model.detail:g}"
+    )

@@ -1,0 +1,204 @@
+"""The generator rewritten for inference: same result, less work."""
+
+from __future__ import annotations
+
+from collections.abc import Generator as Generator_
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .generator import Generator, ResidualBlock, UpsampleStage, channels_last_, squash
+
+STRIP_PIXELS = 1 << 14
+"""LR pixels that are upsampled at a time: their features at full size should stay in the cache"""
+
+
+@torch.no_grad()
+def fold_batchnorm(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of the convolution that equals ``bn(conv(x))`` in evaluation mode.
+
+    Computed in float64, returned as float32.
+    """
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
+    gain = bn.weight.double() / torch.sqrt(bn.running_var.double() + bn.eps)
+    bias = torch.zeros_like(gain) if conv.bias is None else conv.bias.double()
+    weight = conv.weight.double() * gain[:, None, None, None]
+    return weight.float(), (bn.bias + (bias - bn.running_mean) * gain).float()
+
+
+def conv_of(weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    """Return a size-preserving convolution with these parameters."""
+    out_channels, in_channels, height, width = weight.shape
+    conv = nn.Conv2d(in_channels, out_channels, (height, width), padding=(height // 2, width // 2))
+    conv.weight, conv.bias = (nn.Parameter(t.detach().clone(), False) for t in (weight, bias))
+    return conv
+
+
+def subpixel_kernel(weight: Tensor) -> Tensor:
+    """Return the kernel on the coarse grid that equals ``weight`` behind a ×2 pixel shuffle.
+
+    ``conv(pixel_shuffle(x, 2), weight) == pixel_shuffle(conv(x, subpixel_kernel(weight)), 2)``,
+    zero padding included. ``weight`` ``(O, C, k, k)`` becomes ``(4·O, 4·C, k', k')`` with
+    k' = 2·⌈(k//2)/2⌉ + 1: 9 becomes 5. Input and output channels are in the order (i, j, C) of
+    `PixelRows`, with (i, j) the place in the 2×2 block.
+    """
+    out_channels, in_channels, size, _ = weight.shape
+    reach = size // 2
+    coarse = (reach + 1) // 2
+    side = 2 * coarse + 1
+    kernel = weight.new_zeros(2, 2, out_channels, 2, 2, in_channels, side, side)
+    for oy in range(2):
+        for ox in range(2):
+            for ky in range(size):
+                for kx in range(size):
+                    y, x = oy + ky - reach, ox + kx - reach
+                    kernel[oy, ox, :, y % 2, x % 2, :, y // 2 + coarse, x // 2 + coarse] = weight[
+                        :, :, ky, kx
+                    ]
+    return kernel.reshape(4 * out_channels, 4 * in_channels, side, side)
+
+
+def shuffle_rows(x: Tensor) -> Tensor:
+    """Pixel shuffle ×2 of channels in the order (i, j, C).
+
+    In channels_last memory the values of an output row are then runs of 2·C neighbours, so that
+    the shuffle copies whole rows instead of single values.
+    """
+    n, channels, height, width = x.shape
+    c = channels // 4
+    rows = x.permute(0, 2, 3, 1).reshape(n, height, width, 2, 2 * c).transpose(2, 3)
+    return rows.reshape(n, 2 * height, 2 * width, c).permute(0, 3, 1, 2)
+
+
+def rows_first(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Reorder a convolution's outputs from torch's (C, i, j) to the (i, j, C) of `shuffle_rows`."""
+    order = torch.arange(len(bias)).reshape(-1, 4).T.reshape(-1)
+    return weight[order], bias[order]
+
+
+class InferenceGenerator(nn.Module):
+    """A generator in evaluation mode, folded and rearranged; the same function as its source.
+
+    * BatchNorm is folded into the convolutions (`fold_batchnorm`).
+    * A PReLU with one slope is a leaky ReLU, done in place.
+    * The pixel shuffle moves rows (`shuffle_rows`); the last one moves ``channels`` values a pixel
+      instead of ``features``: the 9×9 tail behind it is a 5×5 one before it (`subpixel_kernel`).
+    * Upsampling and tail run in strips of rows, so that the features at full size are never whole
+      in memory and stay in the processor's cache.
+
+    Parameters
+    ----------
+    source
+        The network; it is not changed.
+    strip
+        LR pixels upsampled at a time, None for all at once.
+    """
+
+    def __init__(self, source: Generator, strip: int | None = STRIP_PIXELS) -> None:
+        super().__init__()
+        self.config = source.config
+        self.strip = strip
+        self.head = conv_of(*_parameters(source.head))
+        self.head_slope = source.head_act.weight.item()
+        convs: list[nn.Conv2d] = []
+        self.slopes: list[float] = []
+        for block in source.body:
+            assert isinstance(block, ResidualBlock)
+            convs.append(conv_of(*fold_batchnorm(block.conv1, block.bn1)))
+            convs.append(conv_of(*fold_batchnorm(block.conv2, block.bn2)))
+            self.slopes.append(block.act.weight.item())
+        self.body = nn.ModuleList(convs)
+        self.body_conv = conv_of(*fold_batchnorm(source.body_conv, source.body_bn))
+        ups: list[nn.Conv2d] = []
+        self.up_slopes: list[float] = []
+        for stage in source.upsample:
+            assert isinstance(stage, UpsampleStage)
+            ups.append(conv_of(*rows_first(*_parameters(stage.conv))))
+            self.up_slopes.append(stage.act.weight.item())
+        self.upsample = nn.ModuleList(ups)
+        weight, bias = _parameters(source.tail)
+        self.tail = conv_of(subpixel_kernel(weight), bias.repeat(4))
+        self.reach = _tail_reach(self)
+        self.eval().requires_grad_(False)
+        channels_last_(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Upscale ``(N, C, H, W)``; the result is float32 ``(N, C, scale·H, scale·W)``."""
+        stages = self.stages(x)
+        while True:
+            try:
+                next(stages)
+            except StopIteration as end:
+                return cast("Tensor", end.value)
+
+    def stages(self, x: Tensor) -> Generator_[float, None, Tensor]:
+        """Do what `forward` does bit by bit, yielding the part of the work that is done.
+
+        Where the network takes seconds, this is what keeps a progress bar moving and lets a
+        cancel take hold.
+        """
+        with torch.inference_mode():
+            x = x.to(self.head.weight.dtype, memory_format=torch.channels_last)
+            y = skip = F.leaky_relu(self.head(x), self.head_slope, inplace=True)
+        batch, _, height, width = y.shape
+        rows = height if self.strip is None else max(8, self.strip // (batch * width))
+        tops = range(0, height, rows)
+        trunk = 0.55
+        for i, slope in enumerate(self.slopes):
+            yield trunk * i / len(self.slopes)
+            with torch.inference_mode():
+                z = F.leaky_relu(self.body[2 * i](y), slope, inplace=True)
+                y = self.body[2 * i + 1](z).add_(y)
+        with torch.inference_mode():
+            y = self.body_conv(y).add_(skip)
+            del skip
+            s = self.config.scale
+            out = torch.empty(
+                (batch, self.config.channels, s * height, s * width),
+                dtype=torch.float32,
+                device=y.device,
+            ).to(memory_format=torch.channels_last)
+        for top in tops:
+            yield trunk + (1 - trunk) * top / height
+            bottom = min(top + rows, height)
+            first, last = max(0, top - self.reach), min(height, bottom + self.reach)
+            with torch.inference_mode():
+                strip = self.pixels(y[:, :, first:last])
+                part = strip[:, :, s * (top - first) : s * (bottom - first)]
+                out[:, :, s * top : s * bottom] = part
+        return out
+
+    def pixels(self, y: Tensor) -> Tensor:
+        """Return the image ``(N, C, scale·H, scale·W)`` in float32 from the trunk's output."""
+        for i, (conv, slope) in enumerate(zip(self.upsample, self.up_slopes, strict=True)):
+            if i:
+                y = shuffle_rows(y)
+            y = F.leaky_relu(conv(y), slope, inplace=True)
+        y = shuffle_rows(self.tail(y.to(self.tail.weight.dtype)))
+        return squash(y.float(), self.config.activation)
+
+    def set_dtype(self, dtype: torch.dtype, tail_dtype: torch.dtype) -> InferenceGenerator:
+        """Set the numbers that the trunk and the pixel-writing tail compute with, in place."""
+        self.to(dtype)
+        self.tail.to(tail_dtype)
+        return self
+
+
+def _parameters(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    assert conv.bias is not None
+    return conv.weight, conv.bias
+
+
+def _tail_reach(network: InferenceGenerator) -> int:
+    """Return how many rows of the trunk's output a row of pixels depends on, on each side."""
+    reach = network.tail.kernel_size[0] // 2
+    for i in reversed(range(len(network.upsample))):
+        if i < len(network.upsample) - 1:
+            reach = (reach + 1) // 2
+        conv = network.upsample[i]
+        assert isinstance(conv, nn.Conv2d)
+        reach += conv.kernel_size[0] // 2
+    return reach

@@ -1,0 +1,1 @@
+"""What napari sees; the only room that imports napari, magicgui or Qt."""

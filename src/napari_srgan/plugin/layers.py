@@ -1,0 +1,179 @@
+"""``super_resolve_layer``: a layer in, a layer that lies exactly on top of it out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..engine import Plan, Progress, Run
+from ..engine.axes import complete_labels, guess_axes
+from ..engine.intensity import Normalise
+from ..models import Model
+from ..results import make_room
+from ..upscale import Options, drive, plan_for
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from napari.layers import Image, Layer
+
+CARRIED = (
+    "affine",
+    "axis_labels",
+    "blending",
+    "gamma",
+    "opacity",
+    "rotate",
+    "shear",
+    "units",
+)
+"""attributes that the result has from its source as they are"""
+
+
+def super_resolve_layer(
+    layer: Layer,
+    model: str | Path | Model = "auto",
+    *,
+    axes: str | None = None,
+    detail: float | None = None,
+    consistency: int = 0,
+    normalise: Normalise = "auto",
+    volume: Literal["slices"] = "slices",
+    device: str = "auto",
+    precision: str = "auto",
+    tile: str | int = "auto",
+    nodata: float | None = None,
+    progress: bool = False,
+) -> Image:
+    """Super-resolve an image layer into a new layer that covers the same place.
+
+    The call returns when the result is there; the source is not changed. In napari's console::
+
+        viewer.add_layer(ns.super_resolve_layer(viewer.layers["cells"]))
+
+    Parameters
+    ----------
+    layer
+        An image layer of any number of dimensions up to T, C, Z, Y, X and samples. Of a
+        multiscale layer level 0, the finest, is taken.
+    model, axes, detail, consistency, normalise, volume, device, precision, tile, nodata, progress
+        As in `napari_srgan.super_resolve`. ``axes`` None takes the layer's ``axis_labels`` where
+        they name the axes and its ``rgb``, else guesses from the shape.
+
+    Returns
+    -------
+    napari.layers.Image
+        Not yet in a viewer. Its pixels' outer edges lie on those of the source under any scale,
+        translate, rotate, shear and affine; colormap, contrast limits, gamma, blending, units and
+        axis labels are the source's. How it was made stands in
+        ``metadata["napari_srgan"]``. Data that do not fit into memory lie in a zarr array on
+        disk, which is removed with the layer.
+
+    Raises
+    ------
+    TypeError
+        If the layer is not an image layer, or boolean or complex.
+    ValueError, ModelError, MemoryError
+        As in `napari_srgan.super_resolve`.
+    """
+    from napari.layers import Image
+
+    options = Options(axes, detail, consistency, normalise, volume, device, precision, tile, nodata)
+    data, arguments = drive(layer_steps(layer, model, options), bar=progress)
+    return Image(data, **arguments)
+
+
+def layer_steps(
+    layer: Layer, model: str | Path | Model, options: Options
+) -> Generator[Progress, None, tuple[Any, dict[str, Any]]]:
+    """Super-resolve a layer, yielding progress; return data and arguments of the new layer."""
+    data, options = layer_source(layer, options)
+    plan = plan_for(data, model, options)
+    out = make_room(plan)
+    arguments = layer_arguments(layer, plan)
+    yield from Run(plan, data).into(out)
+    return out, arguments
+
+
+def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
+    """Return a layer's data at its finest level, and the options with the axes filled in.
+
+    Raises
+    ------
+    TypeError
+        If the layer is not an image layer.
+    """
+    from napari.layers import Image
+
+    if not isinstance(layer, Image):
+        kind = type(layer).__name__.lower()
+        raise TypeError(
+            f"the layer {getattr(layer, 'name', layer)!r} is a {kind} layer; only image layers "
+            "can be super-resolved"
+        )
+    data = layer.data[0] if layer.multiscale else layer.data
+    if options.axes is None:
+        axes = complete_labels(layer.axis_labels, data.shape, rgb=layer.rgb)
+        options = replace(options, axes=axes or guess_axes(data.shape, rgb=layer.rgb))
+    return data, options
+
+
+def layer_arguments(layer: Image, plan: Plan) -> dict[str, Any]:
+    """Return the arguments that lay a plan's result over its source."""
+    factors = [plan.scale if a in "YX" else 1 for a in plan.layout.axes if a != "S"]
+    arguments: dict[str, Any] = {name: getattr(layer, name) for name in CARRIED}
+    arguments |= finer_transform(layer, factors)
+    if not layer.rgb:
+        arguments["colormap"] = layer.colormap
+    return arguments | {
+        "name": f"{layer.name} ×{plan.scale}",
+        "rgb": layer.rgb,
+        "multiscale": False,
+        "contrast_limits": layer.contrast_limits,
+        "metadata": {**layer.metadata, "napari_srgan": provenance(plan)},
+    }
+
+
+def finer_transform(layer: Layer, factors: Sequence[int]) -> dict[str, npt.NDArray[np.float64]]:
+    """Return scale and translate of a layer with ``factors`` times more pixels on each axis.
+
+    napari puts the origin at the centre of pixel 0, so beside the scale the translation changes:
+    the outer edge of the first pixel, half a pixel before its centre, is what stays.
+    ``scale' = scale / r`` and ``translate' = translate + R·S·diag(scale)·(1 − r) / (2r)``, with
+    rotation R and shear S.
+    """
+    from napari.utils.transforms import Affine
+
+    r = np.asarray(factors, float)
+    linear = Affine(rotate=layer.rotate, shear=layer.shear, scale=layer.scale).linear_matrix
+    return {
+        "scale": np.asarray(layer.scale) / r,
+        "translate": np.asarray(layer.translate) + linear @ ((1 - r) / (2 * r)),
+    }
+
+
+def provenance(plan: Plan) -> dict[str, Any]:
+    """Say how a result was made, in plain values."""
+    import torch
+
+    from .. import __version__
+
+    return {
+        "model": plan.model.card.name,
+        "sha256": list(plan.model.sha256),
+        "detail": plan.model.detail,
+        "scale": plan.scale,
+        "axes": plan.layout.axes,
+        "consistency": plan.consistency,
+        "normalise": [
+            list(pair) for pair in zip(plan.intensity.low, plan.intensity.high, strict=True)
+        ],
+        "device": str(plan.compute.device),
+        "precision": plan.compute.precision,
+        "versions": {"napari-srgan": __version__, "torch": torch.__version__},
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,231 @@
+"""``super_resolve``: an array in, the array several times finer out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from .engine import Plan, Progress, Run, make_plan
+from .engine.axes import guess_axes, parse_axes
+from .engine.intensity import Normalise, check_dtype
+from .models import Model, load_model
+from .models.registry import choose_model
+from .results import allocate
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What can be chosen about a run, under the names that they have everywhere."""
+
+    axes: str | None = None
+    detail: float | None = None
+    consistency: int = 0
+    normalise: Normalise = "auto"
+    volume: Literal["slices"] = "slices"
+    device: str = "auto"
+    precision: str = "auto"
+    tile: str | int = "auto"
+    nodata: float | None = None
+
+
+def super_resolve(
+    image: Any,
+    model: str | Path | Model = "auto",
+    *,
+    axes: str | None = None,
+    detail: float | None = None,
+    consistency: int = 0,
+    normalise: Normalise = "auto",
+    volume: Literal["slices"] = "slices",
+    device: str = "auto",
+    precision: str = "auto",
+    tile: str | int = "auto",
+    nodata: float | None = None,
+    progress: bool = False,
+) -> Any:
+    """Super-resolve an array along Y and X.
+
+    Parameters
+    ----------
+    image
+        Integers or floats with two axes or more: numpy, or dask or zarr, which are read tile by
+        tile.
+    model
+        A name of `list_models`, the path of a model file, a `Model`, or ``auto``: RGB images go
+        through ``general-x4``, all others channel by channel through ``gray-x4``.
+    axes
+        One letter per dimension: T time, C channel, Z depth, Y rows, X columns, S samples of RGB
+        or RGBA (last). None guesses from the shape: ``YX``, ``YXS`` with 3 or 4 samples, Z before
+        them (C if it has at most 5 planes), then T, then C.
+    detail
+        0 the fidelity end of the model, 1 the adversarial one, which invents texture. None: the
+        fidelity end, or the only one.
+    consistency
+        Steps of back-projection that make the result, reduced again, equal the image (Irani and
+        Peleg 1991). One to three are enough.
+    normalise
+        What the model sees as 0 and 1: ``auto`` is the whole range of 8-bit integers, else the
+        0.1 and 99.9 percentiles of each channel; ``none`` takes values as they are; or
+        ``(low, high)`` in image values. The map is inverted exactly; nothing is clipped but
+        integers to their own range.
+    volume
+        ``slices``: each YX plane on its own; Z and T keep their sampling.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    precision
+        ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+    tile
+        Side of a tile in pixels of the image, or ``auto``. The result does not depend on it.
+    nodata
+        A value that marks pixels without one. Like NaN and infinities it does not reach the
+        network and stands in the result where it stood in the image.
+    progress
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    array
+        Of the image's dtype, its Y and X axes longer by the model's scale, all others as they
+        were. The outer edges of the first and last pixels are those of the image. A numpy array
+        for numpy, a dask array computed on demand for dask and zarr.
+
+    Raises
+    ------
+    TypeError
+        If the image is boolean or complex, or not an array.
+    ValueError
+        If an option is out of range, or the image's channels do not fit the model's.
+    ModelError
+        If the model cannot be used.
+    MemoryError
+        If the result does not fit into memory.
+    """
+    options = Options(axes, detail, consistency, normalise, volume, device, precision, tile, nodata)
+    if not hasattr(image, "shape") or not hasattr(image, "dtype"):
+        image = np.asarray(image)
+    plan = plan_for(image, model, options)
+    if not isinstance(image, np.ndarray):
+        return lazily(plan, image)
+    out = allocate(plan)
+    drive(Run(plan, image).into(out), bar=progress)
+    return out
+
+
+def plan_for(image: Any, model: str | Path | Model, options: Options) -> Plan:
+    """Check image and options, choose and load the model, and plan the run."""
+    check_dtype(np.dtype(image.dtype))
+    if options.volume != "slices":
+        raise ValueError(f"volume={options.volume!r}; allowed is 'slices'")
+    axes = options.axes
+    axes = guess_axes(image.shape) if axes is None else parse_axes(axes, image.shape)
+    if not isinstance(model, Model):
+        name = choose_model(rgb="S" in axes) if model == "auto" else model
+        model = load_model(name, detail=options.detail)
+    elif options.detail not in (None, model.detail):
+        raise ValueError(
+            f"detail={options.detail} with a loaded model, whose detail is {model.detail:g}; "
+            "choose it in load_model(name, detail=...)"
+        )
+    return make_plan(
+        image,
+        model,
+        axes=axes,
+        consistency=options.consistency,
+        normalise=options.normalise,
+        nodata=options.nodata,
+        device=options.device,
+        precision=options.precision,
+        tile=options.tile,
+    )
+
+
+def drive(steps: Generator[Progress, None, T], *, bar: bool = False) -> T:
+    """Run a generator of progress to its end and return what it returns.
+
+    With ``bar``, progress and time left are shown on the terminal.
+    """
+    from rich.progress import Progress as Bar
+
+    with Bar(transient=True, disable=not bar) as shown:
+        task = shown.add_task("Super-resolving", total=1.0)
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return cast("T", end.value)
+            text = f"Super-resolving, tile {step.tiles} of {step.total}"
+            shown.update(task, completed=step.done, description=text)
+
+
+def lazily(plan: Plan, image: Any) -> da.Array:
+    """Return the result as a dask array with a chunk for each tile.
+
+    Chunks are computed one at a time, since each uses all of the device.
+    """
+    import dask.array as da
+
+    layout, scale = plan.layout, plan.scale
+    lock = threading.Lock()
+    made: list[Run] = []
+    rows = sorted({t.core_y for t in plan.tiles})
+    columns = sorted({t.core_x for t in plan.tiles})
+    chunks = tuple(
+        tuple(scale * (last - first) for first, last in {layout.y: rows, layout.x: columns}[axis])
+        if axis in (layout.y, layout.x)
+        else ((n,) if axis == layout.channel_axis or layout.axes[axis] == "S" else (1,) * n)
+        for axis, n in enumerate(layout.shape)
+    )
+
+    def compute(block_info: Any = None) -> npt.NDArray[Any]:
+        place = block_info[None]["array-location"]
+        (y0, y1), (x0, x1) = (
+            (place[a][0] // scale, place[a][1] // scale) for a in (layout.y, layout.x)
+        )
+        planes = [
+            p
+            for p in layout.planes()
+            if all(
+                place[a][0] <= at < place[a][1] for a, at in zip(layout.loop_axes, p, strict=True)
+            )
+        ]
+        block = np.empty(block_info[None]["chunk-shape"], plan.dtype)
+        with lock:
+            if not made:
+                made.append(Run(plan, image))
+            target = Offset(block, tuple(p[0] for p in place))
+            drive(made[0].into(target, planes=planes, region=((y0, y1), (x0, x1))))
+        return block
+
+    result: da.Array = da.map_blocks(
+        compute, chunks=chunks, dtype=plan.dtype, meta=np.empty(0, plan.dtype)
+    )
+    return result
+
+
+class Offset:
+    """A block that is written to at the indices of the whole array."""
+
+    def __init__(self, block: npt.NDArray[Any], origin: tuple[int, ...]) -> None:
+        self.block, self.origin = block, origin
+
+    def __setitem__(self, index: tuple[int | slice, ...], values: npt.NDArray[Any]) -> None:
+        pairs = zip(index, self.origin, strict=True)
+        self.block[tuple(_moved(at, -start) for at, start in pairs)] = values
+
+
+def _moved(at: int | slice, by: int) -> int | slice:
+    if isinstance(at, int):
+        return at + by
+    return at if at.stop is None else slice(at.start + by, at.stop + by)

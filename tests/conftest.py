@@ -1,0 +1,68 @@
+"""Small real networks that the tests run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+from torch import nn
+
+from napari_srgan.models import Model, ModelCard
+from napari_srgan.nn.generator import Generator, GeneratorConfig, interpolate_
+
+# The same cases in every run, however busy the machine.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
+
+MakeModel = Callable[..., Model]
+
+
+def random_network(config: GeneratorConfig, seed: int = 0) -> Generator:
+    """Return a network whose every weight and statistic differs from its initial value."""
+    torch.manual_seed(seed)
+    network = Generator(config)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None
+                assert module.running_var is not None
+                module.running_mean.normal_(0, 0.3)
+                module.running_var.uniform_(0.5, 2)
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.normal_(0, 0.3)
+            if isinstance(module, nn.PReLU):
+                module.weight.uniform_(0.1, 0.4)
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture
+def make_model() -> MakeModel:
+    """Return a function that makes a small model with random weights."""
+
+    def make(channels: int = 1, scale: int = 4, blocks: int = 2, features: int = 8) -> Model:
+        network = random_network(GeneratorConfig(channels, scale, features, blocks))
+        return Model(network, ModelCard(f"random-{channels}", network.config))
+
+    return make
+
+
+@pytest.fixture
+def make_identity() -> MakeModel:
+    """Return a function that makes a model which repeats pixels and changes no value."""
+
+    def make(channels: int = 1, scale: int = 4) -> Model:
+        network = interpolate_(Generator(GeneratorConfig(channels, scale, 8, 2))).eval()
+        return Model(network, ModelCard(f"identity-{channels}", network.config))
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the tests out of the person's own folder of models."""
+    folder = tmp_path / "models"
+    monkeypatch.setenv("NAPARI_SRGAN_MODELS", str(folder))
+    return folder

@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+import zarr
+
+from napari_srgan.engine import Plan, Run, make_plan, run
+from napari_srgan.engine.runner import Runner
+from napari_srgan.models import Model
+from napari_srgan.nn.resample import bicubic_down
+from tests.conftest import MakeModel
+
+Array = npt.NDArray[Any]
+rng = np.random.default_rng(0)
+
+
+def carry_out(plan: Plan, source: Any) -> Array:
+    out = np.zeros(plan.shape, plan.dtype)
+    for _ in run(plan, source, out):
+        pass
+    return out
+
+
+def whole(model: Model, image: Array) -> Array:
+    """Return what the network alone makes of the whole (Y, X) or (Y, X, S) image."""
+    planes = image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0)
+    with torch.inference_mode():
+        result = model.network(torch.from_numpy(planes[None].copy()))[0].numpy()
+    return np.asarray(result[0] if image.ndim == 2 else np.moveaxis(result, 0, -1))
+
+
+def assert_equal_to(result: Array, expected: Array) -> None:
+    assert result.shape == expected.shape
+    error = np.abs(result.astype(np.float64) - expected).max()
+    assert error <= 1e-5 * max(float(np.ptp(expected)), 1e-3)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 2), (13, 17), (64, 64), (61, 90)])
+@pytest.mark.parametrize("tile", [1, 7, 16, 33, 1000, "auto"])
+def test_tiled_equals_whole(
+    make_model: MakeModel, scale: int, shape: tuple[int, int], tile: int | str
+) -> None:
+    if tile == 1 and shape[0] * shape[1] > 300:
+        tile = 5
+    model = make_model(scale=scale)
+    image = rng.random(shape, np.float32)
+    plan = make_plan(image, model, tile=tile, normalise="none", precision="float32")
+    assert_equal_to(carry_out(plan, image), whole(model, image))
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_tiled_equals_whole_in_colour(make_model: MakeModel, scale: int) -> None:
+    model = make_model(3, scale)
+    image = rng.random((45, 38, 3), np.float32)
+    plan = make_plan(image, model, tile=16, normalise="none")
+    assert_equal_to(carry_out(plan, image), whole(model, image))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_consistency_is_exact_in_tiles(make_model: MakeModel, steps: int) -> None:
+    image = rng.random((60, 70), np.float32)
+    one, many = (
+        carry_out(
+            make_plan(image, make_model(), tile=tile, consistency=steps, normalise="none"),
+            image,
+        )
+        for tile in (1000, 9)
+    )
+    assert_equal_to(many, one)
+
+
+def test_consistency_brings_the_result_back_to_its_source(make_identity: MakeModel) -> None:
+    y, x = np.mgrid[:40, :40] / 40
+    image = (np.sin(20 * x * y) + np.cos(9 * x - 14 * y)).astype(np.float32)
+
+    def error(steps: int) -> float:
+        plan = make_plan(image, make_identity(), consistency=steps, normalise="none")
+        sr = carry_out(plan, image)
+        reduced = bicubic_down(torch.from_numpy(sr)[None, None], 4)[0, 0].numpy()
+        return float(np.sqrt(np.mean((reduced - image) ** 2)))
+
+    assert error(1) < error(0) / 3
+    assert error(3) < error(0) / 12
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "uint16", "int16", "int8", "int32", "float32", "float64"]
+)
+@pytest.mark.parametrize("normalise", ["auto", (-3.7, 1234.5)])
+def test_an_identity_network_returns_every_value(
+    make_identity: MakeModel, dtype: str, normalise: Any
+) -> None:
+    if dtype.startswith("float"):
+        image = (rng.normal(300, 1e3, (37, 41))).astype(dtype)
+    else:
+        info = np.iinfo(dtype)
+        image = rng.integers(info.min, info.max, (37, 41), dtype, endpoint=True)
+    plan = make_plan(image, make_identity(), tile=16, normalise=normalise, precision="float32")
+    assert np.array_equal(carry_out(plan, image), image.repeat(4, 0).repeat(4, 1))
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape"),
+    [("TCZYX", (2, 2, 3, 9, 8)), ("YXC", (9, 8, 2)), ("XY", (9, 8)), ("ZYXS", (2, 9, 8, 3))],
+)
+def test_every_plane_lands_in_its_place(
+    make_identity: MakeModel, axes: str, shape: tuple[int, ...]
+) -> None:
+    image = rng.integers(0, 65535, shape, "uint16")
+    result = carry_out(make_plan(image, make_identity(), axes=axes), image)
+    expected = image.repeat(4, axes.index("Y")).repeat(4, axes.index("X"))
+    assert np.array_equal(result, expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_alpha_is_resampled_and_not_super_resolved(make_model: MakeModel, channels: int) -> None:
+    image = rng.integers(0, 255, (40, 50, 4), "uint8")
+    image[..., 3] = 255
+    image[:20, :, 3] = 0
+    model = make_model(channels)
+    result = carry_out(make_plan(image, model, tile=16), image)
+    assert (result[:64, :, 3] == 0).all()
+    assert (result[96:, :, 3] == 255).all()
+    rgb = np.ascontiguousarray(image[..., :3])
+    without = carry_out(make_plan(rgb, model, tile=16), rgb)
+    assert np.array_equal(result[..., :3], without)
+
+
+@pytest.mark.parametrize("kind", [np.nan, np.inf, -np.inf])
+def test_invalid_pixels_stay_where_they_are(make_model: MakeModel, kind: float) -> None:
+    image = rng.random((50, 60), np.float32)
+    image[10:14, 20:30] = kind
+    image[-1, -1] = kind
+    model = make_model()
+    whole_plane = carry_out(make_plan(image, model), image)
+    same = np.isnan(whole_plane) if np.isnan(kind) else whole_plane == kind
+    expected = np.zeros((200, 240), bool)
+    expected[40:56, 80:120] = True
+    expected[-4:, -4:] = True
+    assert np.array_equal(same, expected)
+    assert np.isfinite(whole_plane[~expected]).all()
+    tiled = carry_out(make_plan(image, model, tile=11), image)
+    assert_equal_to(tiled[~expected], whole_plane[~expected])
+
+
+def test_nodata_stays_and_does_not_bleed(make_model: MakeModel) -> None:
+    image = rng.integers(1000, 2000, (40, 40)).astype("int16")
+    image[:10] = -9999
+    result = carry_out(make_plan(image, make_model(), nodata=-9999, tile=16), image)
+    assert (result[:40] == -9999).all()
+    assert (result[40:] > -5000).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 5.5, -1e30])
+def test_an_image_of_one_value_is_no_trouble(make_model: MakeModel, value: float) -> None:
+    image = np.full((20, 20), value, np.float32)
+    result = carry_out(make_plan(image, make_model()), image)
+    assert np.array_equal(np.isfinite(result), np.isfinite(image.repeat(4, 0).repeat(4, 1)))
+
+
+class CountingRunner(Runner):
+    """Counts the windows that reach the network."""
+
+    windows = 0
+
+    def start(self, windows: Any) -> Any:
+        self.windows += len(windows)
+        return super().start(windows)
+
+
+def test_constant_tiles_are_computed_once(make_model: MakeModel) -> None:
+    model = make_model()
+    image = np.zeros((300, 300), np.uint16)
+    image[:40, :40] = rng.integers(0, 999, (40, 40))
+    plan = make_plan(image, model, tile=30)
+    runner = CountingRunner(model.network, plan.compute)
+    out = np.zeros(plan.shape, plan.dtype)
+    for _ in Run(plan, image, runner).into(out):
+        pass
+    assert len(plan.tiles) > 60
+    assert runner.windows <= 10
+    expected = carry_out(make_plan(image, model, tile=1000), image)
+    assert np.array_equal(out, expected)
+
+
+def test_source_is_read_tile_by_tile(make_identity: MakeModel) -> None:
+    class Source:
+        shape, dtype = (400, 300), np.dtype("uint8")
+        largest = 0
+
+        def __getitem__(self, index: Any) -> Array:
+            part = np.zeros(self.shape, self.dtype)[index]
+            self.largest = max(self.largest, part.size)
+            return np.asarray(part)
+
+    source = Source()
+    carry_out(make_plan(source, make_identity(), tile=32), source)
+    halo = make_identity().halo
+    assert 0 < source.largest <= (32 + 2 * halo) ** 2
+
+
+@pytest.mark.parametrize("kind", ["dask", "zarr"])
+def test_lazy_sources_give_the_same_numbers(make_model: MakeModel, kind: str) -> None:
+    image = rng.integers(0, 4095, (3, 70, 80), "uint16")
+    source = (
+        da.from_array(image, chunks=(1, 32, 32))
+        if kind == "dask"
+        else zarr.array(image, chunks=(1, 32, 32))
+    )
+    model = make_model()
+    expected = carry_out(make_plan(image, model, tile=20), image)
+    result = carry_out(make_plan(source, model, tile=20), source)
+    assert np.abs(result.astype(int) - expected).max() <= 1
+
+
+def test_progress_rises_to_one_and_counts_tiles(make_model: MakeModel) -> None:
+    image = rng.random((2, 40, 40), np.float32)
+    plan = make_plan(image, make_model(), axes="ZYX", tile=16)
+    steps = list(run(plan, image, np.zeros(plan.shape, plan.dtype)))
+    parts = [step.done for step in steps]
+    assert parts == sorted(parts)
+    assert parts[-1] == 1
+    assert steps[-1].tiles == steps[-1].total == 2 * len(plan.tiles)
+    assert len(steps) > steps[-1].total / plan.batch
+
+
+def test_stopping_takes_hold_at_once(make_model: MakeModel) -> None:
+    image = rng.random((64, 64), np.float32) + 1
+    plan = replace(make_plan(image, make_model(), tile=16, normalise="none"), batch=1)
+    out = np.zeros(plan.shape, plan.dtype)
+    steps = run(plan, image, out)
+    while next(steps).tiles < 1:
+        pass
+    steps.close()
+    assert 0 < np.count_nonzero(out) < out.size
+
+
+class TightRunner(Runner):
+    """Has memory for windows up to a size only."""
+
+    most = 0
+
+    def start(self, windows: Any) -> Any:
+        if windows[:, 0].size > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().start(windows)
+
+
+def test_running_out_of_memory_halves_the_tiles_and_says_so(make_model: MakeModel) -> None:
+    image = rng.random((150, 170), np.float32)
+    model = make_model()
+    plan = make_plan(image, model, tile=100, normalise="none")
+    runner = TightRunner(model.network, plan.compute)
+    runner.most = 64 * 64
+    out = np.zeros(plan.shape, plan.dtype)
+    with pytest.warns(RuntimeWarning, match="out of memory; going on with tiles of at most"):
+        steps = list(Run(plan, image, runner).into(out))
+    assert_equal_to(out, whole(model, image))
+    assert steps[-1].total > len(plan.tiles)
+    assert steps[-1].done == 1
+
+
+def test_finished_tiles_are_kept_when_memory_runs_out(make_model: MakeModel) -> None:
+    class Later(Runner):
+        done: int = 0
+
+        def start(self, windows: Any) -> Any:
+            self.done += 1
+            if self.done == 3:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().start(windows)
+
+    image = rng.random((90, 90), np.float32)
+    model = make_model()
+    plan = replace(make_plan(image, model, tile=40, normalise="none"), batch=1)
+    runner = Later(model.network, plan.compute)
+    out = np.zeros(plan.shape, plan.dtype)
+    with pytest.warns(RuntimeWarning):
+        tiles = [step.tiles for step in Run(plan, image, runner).into(out)]
+    assert tiles == sorted(tiles)
+    assert_equal_to(out, whole(model, image))
+
+
+def test_no_memory_at_all_is_said_plainly(make_model: MakeModel) -> None:
+    image = rng.random((64, 64), np.float32)
+    model = make_model()
+    plan = make_plan(image, model)
+    runner = TightRunner(model.network, plan.compute)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        with pytest.raises(MemoryError, match="not enough memory for a tile of 16"):
+            list(Run(plan, image, runner).into(np.zeros(plan.shape, plan.dtype)))
+
+
+def test_half_precision_is_close(make_model: MakeModel) -> None:
+    image = rng.integers(0, 255, (40, 40), "uint8")
+    full, half = (
+        carry_out(make_plan(image, make_model(), precision=p), image).astype(int)
+        for p in ("float32", "bfloat16")
+    )
+    assert np.abs(full - half).mean() < 2
+
+
+@pytest.mark.parametrize("tile", [0, -4, 1.5, "big", True])
+def test_wrong_tile_is_named(make_model: MakeModel, tile: Any) -> None:
+    with pytest.raises(ValueError, match="allowed are 'auto' or a number of pixels"):
+        make_plan(np.zeros((9, 9), np.uint8), make_model(), tile=tile)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "tpu", ""])
+def test_a_device_that_is_not_there_is_named(make_model: MakeModel, device: str) -> None:
+    with pytest.raises(ValueError, match=r"is not there; this machine has .*cpu"):
+        make_plan(np.zeros((9, 9), np.uint8), make_model(), device=device)
+
+
+def test_wrong_precision_and_consistency_are_named(make_model: MakeModel) -> None:
+    image = np.zeros((9, 9), np.uint8)
+    with pytest.raises(ValueError, match="allowed are auto, float32"):
+        make_plan(image, make_model(), precision="double")
+    with pytest.raises(ValueError, match="float16' is for GPUs"):
+        make_plan(image, make_model(), device="cpu", precision="float16")
+    with pytest.raises(ValueError, match="number of steps from 0 up"):
+        make_plan(image, make_model(), consistency=-1)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("precision", ["auto", "float32", "float16", "bfloat16"])
+def test_gpu_equals_cpu(make_model: MakeModel, precision: str) -> None:
+    image = rng.integers(0, 255, (130, 150), "uint8")
+    model = make_model(blocks=16, features=64)
+    on_cpu = carry_out(make_plan(image, model, device="cpu", precision="float32"), image)
+    plan = make_plan(image, model, device="cuda", precision=precision, tile=32)
+    assert np.abs(carry_out(plan, image).astype(int) - on_cpu).mean() < 1

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from napari_srgan.nn.generator import Generator, GeneratorConfig, icnr_, interpolate_
+from napari_srgan.nn.halo import halo_of
+from napari_srgan.nn.inference import InferenceGenerator
+from tests.conftest import random_network
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_output_is_scale_times_finer(scale: int, channels: int) -> None:
+    network = random_network(GeneratorConfig(channels, scale, 8, 1))
+    assert network(torch.rand(2, channels, 7, 9)).shape == (2, channels, 7 * scale, 9 * scale)
+
+
+def test_published_network_has_its_published_size() -> None:
+    network = Generator()
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert len(convolutions) == 1 + 2 * 16 + 1 + 2 + 1
+    assert convolutions[0].kernel_size == convolutions[-1].kernel_size == (9, 9)
+    # 1.55 M: head 15 616, blocks 16·(2·36 864 + 256), 36 992, 2·147 712, tail 15 555, 19 slopes
+    expected = 15_616 + 16 * (2 * 36_864 + 256) + 36_992 + 2 * 147_712 + 15_555 + 19
+    assert sum(p.numel() for p in network.parameters()) == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("scale", 3), ("channels", 0), ("features", 1.5), ("blocks", -1), ("activation", "relu")],
+)
+def test_config_names_what_is_wrong(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=field):
+        GeneratorConfig(**{field: value})  # type: ignore[arg-type]
+
+
+def test_tanh_stays_on_the_unit_range() -> None:
+    network = random_network(GeneratorConfig(1, 2, 8, 1, "tanh"))
+    result = network(1000 * torch.randn(1, 1, 8, 8))
+    assert result.min() >= 0
+    assert result.max() <= 1
+
+
+def test_icnr_starts_without_checkerboard() -> None:
+    conv = nn.Conv2d(4, 16, 3)
+    icnr_(conv)
+    sub_pixels = conv.weight.reshape(4, 4, 4, 3, 3)
+    assert torch.equal(sub_pixels, sub_pixels[:, :1].expand_as(sub_pixels))
+    assert sub_pixels[0, 0].std() > 0
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_interpolation_repeats_pixels_bit_for_bit(scale: int) -> None:
+    network = interpolate_(Generator(GeneratorConfig(3, scale, 8, 2))).eval()
+    x = torch.randn(1, 3, 6, 5)
+    expected = x.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    assert torch.equal(network(x), expected)
+    assert torch.equal(InferenceGenerator(network)(x), expected)
+
+
+@pytest.mark.parametrize(("scale", "blocks"), [(2, 0), (2, 3), (4, 1), (4, 3), (8, 2)])
+def test_halo_is_exactly_how_far_the_network_looks(scale: int, blocks: int) -> None:
+    network = random_network(GeneratorConfig(1, scale, 4, blocks)).double()
+    halo = halo_of(network)
+    assert halo == 2 * blocks + 8
+    side = 2 * halo + 5
+    centre = side // 2
+    x = torch.rand(1, 1, side, side, dtype=torch.float64)
+    span = slice(scale * centre, scale * (centre + 1))
+    pixel = (slice(None), slice(None), span, span)
+    before = network(x)[pixel]
+
+    def change_at(distance: int) -> float:
+        changed = x.clone()
+        changed[..., centre - distance, :] += 100
+        changed[..., centre + distance, :] += 100
+        return float((network(changed)[pixel] - before).abs().max())
+
+    assert change_at(halo) > 0
+    assert change_at(halo + 1) == 0
+
+
+def test_published_halo_is_40() -> None:
+    assert halo_of(Generator()) == 40
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+@pytest.mark.parametrize("strip", [None, 100, 400])
+def test_inference_network_equals_its_source(scale: int, strip: int | None) -> None:
+    network = random_network(GeneratorConfig(3, scale, 8, 3))
+    x = torch.rand(2, 3, 37, 29)
+    expected = network(x)
+    result = InferenceGenerator(network, strip)(x)
+    assert (result - expected).abs().max() < 1e-5 * (expected.max() - expected.min())
+
+
+def test_inference_yields_how_far_it_is() -> None:
+    network = InferenceGenerator(random_network(GeneratorConfig(1, 2, 8, 4)), strip=64)
+    parts = list(network.stages(torch.rand(1, 1, 32, 8)))
+    assert len(parts) >= 4 + 4
+    assert parts == sorted(parts)
+    assert parts[0] >= 0
+    assert parts[-1] < 1

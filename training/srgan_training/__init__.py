@@ -1,0 +1,1 @@
+"""Train, fine-tune and evaluate the models of napari-srgan."""
