@@ -81,7 +81,7 @@ def upscale(
             normalise=parse_normalise(normalise),
             device=device,
             precision=precision,
-            tile=int(tile) if tile.lstrip("-").isdigit() else tile,
+            tile=parse_tile(tile),
             nodata=nodata,
         )
         for path, target in targets(source, out):
@@ -89,9 +89,23 @@ def upscale(
 
 
 def parse_normalise(text: str) -> Any:
-    """Return what ``normalise`` means on the command line: a word or a pair of numbers."""
-    parts = text.split(",")
-    return (float(parts[0]), float(parts[1])) if len(parts) == 2 else text
+    """Return what ``normalise`` means on the command line: a word or a pair of numbers.
+
+    What is neither is returned as it is, for the engine to say what is allowed.
+    """
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        return text
+    return low, high
+
+
+def parse_tile(text: str) -> int | str:
+    """Return what ``tile`` means on the command line: a number, or a word as it is."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def targets(source: str, out: Path) -> list[tuple[Path, Path]]:
@@ -103,13 +117,19 @@ def targets(source: str, out: Path) -> list[tuple[Path, Path]]:
         If nothing matches ``source``.
     ValueError
         If several images are to go into one file, or an image would be overwritten by its result.
+
+    Notes
+    -----
+    Nothing is created here, so that an error in an option leaves nothing behind.
     """
     from .io.tiff import READABLE, WRITABLE
 
     if Path(source).is_dir():
         paths = sorted(p for p in Path(source).iterdir() if p.suffix.lower() in READABLE)
     else:
-        paths = [Path(source)] if Path(source).is_file() else sorted(map(Path, glob(source)))
+        paths = [Path(source)]
+        if not paths[0].is_file():
+            paths = sorted(p for p in map(Path, glob(source)) if p.suffix.lower() in READABLE)
     if not paths:
         raise FileNotFoundError(f"{source}: no image there ({', '.join(READABLE)})")
     if out.suffix.lower() in WRITABLE and not out.is_dir():
@@ -118,9 +138,16 @@ def targets(source: str, out: Path) -> list[tuple[Path, Path]]:
         pairs = [(paths[0], out)]
     elif out.suffix and not out.is_dir():
         raise ValueError(f"{out}: cannot be written; allowed are {', '.join(WRITABLE)} or a folder")
+    elif out.exists() and not out.is_dir():
+        raise ValueError(f"{out}: is a file without a suffix, not a folder")
     else:
-        out.mkdir(parents=True, exist_ok=True)
         pairs = [(p, out / f"{p.stem}.tif") for p in paths]
+        names = [t.name for _, t in pairs]
+        if twice := [p for p, t in pairs if names.count(t.name) > 1]:
+            raise ValueError(
+                f"{twice[0]} and {twice[1]} would go into the one file {out / twice[0].stem}.tif; "
+                "give them different names"
+            )
     if same := [p for p, t in pairs if t.exists() and t.samefile(p)]:
         raise ValueError(f"{same[0]}: the result would overwrite the image; choose another folder")
     return pairs
@@ -132,7 +159,7 @@ def upscale_file(path: Path, target: Path, model: str, options: Any, progress: b
     from dataclasses import replace
 
     from .engine import Run
-    from .io.tiff import read_image, write_image
+    from .io.tiff import check_writable, read_image, write_image
     from .results import allocate
     from .upscale import drive, plan_for
 
@@ -141,10 +168,12 @@ def upscale_file(path: Path, target: Path, model: str, options: Any, progress: b
         options = replace(options, axes=image.axes)
     since = time.perf_counter()
     plan = plan_for(image.data, model, options)
+    axes = plan.layout.axes
+    check_writable(target, plan.dtype, axes)
+    target.parent.mkdir(parents=True, exist_ok=True)
     out = allocate(plan)
     drive(Run(plan, image.data).into(out), bar=progress)
     seconds = time.perf_counter() - since
-    axes = plan.layout.axes
     note = f"super-resolved ×{plan.scale} by napari-srgan, model {plan.model.card.name}"
     result = image.finer(out, axes, plan.scale)
     write_image(target, result, note)

@@ -54,6 +54,12 @@ class FidelityConfig:
     """folder of HR images whose Y PSNR is followed, relative to the data folder"""
     every: int = 500
     """steps between validations and checkpoints"""
+    description: str = ""
+    """one sentence for the card: what the model is for"""
+    domains: tuple[str, ...] = ()
+    """kinds of images, for the card"""
+    trained_on: str = ""
+    """data and machine, for the card"""
     licence: str = ""
     """licence of the data, for the card"""
 
@@ -87,4 +93,5 @@ def read_config(path: Path | str, **overrides: Any) -> FidelityConfig:
         Source(tuple(s["folders"]), float(s.get("weight", 1)), tuple(s.get("exclude", ())))
         for s in values["sources"]
     )
+    values["domains"] = tuple(values.get("domains", ()))
     return FidelityConfig(**values)

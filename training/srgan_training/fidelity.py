@@ -48,7 +48,7 @@ def load_source(source: Source, data: Path, config: FidelityConfig) -> list[Pair
         for path in find_images(data / folder)
         if not any((data / e) in path.parents for e in source.exclude)
     ]
-    return [make_pair(hr, config.scale) for hr in load_images(paths, config.channels)]
+    return [make_pair(i.as_channels(config.channels), config.scale) for i in load_images(paths)]
 
 
 def rate(step: int, config: FidelityConfig) -> float:

@@ -11,26 +11,26 @@ from torch import Tensor
 
 from napari_srgan.nn.resample import bicubic_down
 
-from .images import Image
+from .images import Array, Image, rounded
 
 
 @dataclass(frozen=True)
 class Pair:
     """An image and its reduced version, both ``(C, H, W)`` float32."""
 
-    lr: Image
-    hr: Image
+    lr: Array
+    hr: Array
 
 
-def make_pair(hr: Image, scale: int) -> Pair:
-    """Crop ``hr`` to a multiple of ``scale`` and reduce it by antialiased bicubic.
+def make_pair(image: Image, scale: int) -> Pair:
+    """Crop an image to a multiple of ``scale`` and reduce it by antialiased bicubic.
 
-    The LR is rounded to 8 bits, as the LR images of the benchmarks are.
+    The LR of an 8-bit image is rounded to 8 bits, as the LR images of the benchmarks are.
     """
-    height, width = (n // scale * scale for n in hr.shape[1:])
-    hr = hr[:, :height, :width]
-    lr = bicubic_down(torch.from_numpy(hr[None].copy()), scale)[0]
-    return Pair(((lr * 255).round() / 255).numpy(), hr)
+    height, width = (n // scale * scale for n in image.pixels.shape[1:])
+    hr = image.pixels[:, :height, :width]
+    lr = bicubic_down(torch.from_numpy(hr[None].copy()), scale)[0].numpy()
+    return Pair(rounded(lr) if image.eight_bit else lr, hr)
 
 
 class PatchSampler:
@@ -69,7 +69,7 @@ class PatchSampler:
         self.areas = [np.array([p.lr[0].size for p in s], float) for s in self.sources]
         self.rng = np.random.default_rng(seed)
 
-    def draw(self) -> tuple[Image, Image]:
+    def draw(self) -> tuple[Array, Array]:
         """Return one LR and its HR patch, ``(C, p, p)`` and ``(C, scale·p, scale·p)``."""
         rng, n, s = self.rng, self.patch, self.scale
         for _ in range(5):

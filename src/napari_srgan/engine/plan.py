@@ -26,10 +26,12 @@ from .tiles import Span, Tile, make_tiles
 if TYPE_CHECKING:
     from ..models import Model
 
-MOST_PIXELS = {"cpu": 544 * 544, "cuda": 2048 * 2048, "mps": 512 * 512}
+MOST_PIXELS = {"cpu": 768 * 768, "cuda": 2048 * 2048, "mps": 512 * 512}
 """largest window in LR pixels: beyond it tiles save hardly any work, but a cancel waits longer"""
 SHARE_OF_FREE = 0.4
 """part of the free memory that a run's windows may take"""
+BATCH_PIXELS = 1 << 14
+"""LR pixels of the windows that go through the network together on a CPU"""
 LEAST_CORE = 16
 """side in LR pixels of the smallest tile that is tried when memory runs out"""
 
@@ -131,7 +133,8 @@ def make_plan(
         halo += FILL_REACH
     most = most_pixels(model, compute, consistency)
     tiles = make_tiles(layout.plane, halo, size=size, pixels=None if size else most)
-    batch = max(1, min(len(tiles) * len(layout.planes()), most // _window_pixels(tiles)))
+    together = BATCH_PIXELS if compute.device.type == "cpu" else most
+    batch = max(1, min(len(tiles) * len(layout.planes()), together // _window_pixels(tiles)))
     return Plan(model, layout, intensity, compute, consistency, nodata, halo, tuple(tiles), batch)
 
 

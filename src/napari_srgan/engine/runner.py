@@ -118,14 +118,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 def bytes_per_pixel(network: networks.Generator, compute: Compute, consistency: int = 0) -> int:
     """Return the memory that a run needs for each LR pixel of its windows.
 
-    Four feature maps of the trunk are alive at once, and the pixels that come out (float32, three
-    times with back-projection). On a GPU the features at full size come on top; on a CPU they
-    are computed strip by strip.
+    Three feature maps of the trunk are alive at once, and the pixels that come out about five
+    times in float32 while they are mapped back and written, seven times with back-projection. On
+    a GPU the features at full size come on top; on a CPU they are computed strip by strip.
     """
     config = network.config
     size = torch.empty((), dtype=compute.dtype).element_size()
-    trunk = 4 * config.features * size
-    out = config.channels * config.scale**2 * 4 * (2 + 2 * bool(consistency))
+    trunk = 3 * config.features * size
+    out = config.channels * config.scale**2 * 4 * (7 if consistency else 5)
     # Before the last shuffle lie scale²/4 places of 4·features values, twice while they are moved.
     full = 2 * config.features * config.scale**2 * size if compute.device.type != "cpu" else 0
     return trunk + out + full

@@ -9,6 +9,18 @@ from ..nn.generator import GeneratorConfig
 
 End = Literal["fidelity", "adversarial"]
 ENDS = ("fidelity", "adversarial")
+TEXTS = (
+    "name",
+    "end",
+    "description",
+    "trained_on",
+    "degradation",
+    "licence",
+    "data_licence",
+    "command",
+    "not_for",
+)
+"""fields that are texts"""
 
 
 @dataclass(frozen=True)
@@ -81,14 +93,43 @@ class ModelCard:
         allowed = {f.name for f in fields(GeneratorConfig)}
         if unknown := sorted(set(config) - allowed):
             raise ValueError(f"the header's config has unknown {unknown}")
-        for key in ("name", "end", "description", "trained_on", "licence", "command"):
-            if not isinstance(known.get(key, ""), str):
+        for key in (k for k in TEXTS if k in known):
+            if not _is_text(known[key]):
                 raise ValueError(f"the header's {key} is {known[key]!r}, not a text")
+        if not known["name"].strip():
+            raise ValueError("the header's name is empty")
         if known.get("end", "fidelity") not in ENDS:
             raise ValueError(f"the header's end is {known['end']!r}; allowed are {ENDS}")
+        if not isinstance(config.get("scale", 4), int):  # 4.0 would pass for 4
+            raise ValueError(f"scale is {config['scale']!r}; it must be an integer")
         known["config"] = GeneratorConfig(**config)
         domains = known.get("domains", ())
-        if not isinstance(domains, (list, tuple)) or not all(isinstance(d, str) for d in domains):
+        if not isinstance(domains, (list, tuple)) or not all(map(_is_text, domains)):
             raise ValueError(f"the header's domains are {domains!r}, not a list of texts")
         known["domains"] = tuple(domains)
+        steps = known.get("steps", 0)
+        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 0:
+            raise ValueError(f"the header's steps are {steps!r}, not a number of steps")
+        if not _are_figures(known.get("figures", {})):
+            raise ValueError(
+                f"the header's figures are {known['figures']!r}, not numbers by benchmark and "
+                "metric"
+            )
         return cls(**known)
+
+
+def _is_text(value: object) -> bool:
+    # Control characters would speak to the terminal that lists the models.
+    return isinstance(value, str) and " ".join(value.split()).isprintable()
+
+
+def _are_figures(values: object) -> bool:
+    def is_number(value: object) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+    return isinstance(values, dict) and all(
+        _is_text(benchmark)
+        and isinstance(metrics, dict)
+        and all(_is_text(metric) and is_number(value) for metric, value in metrics.items())
+        for benchmark, metrics in values.items()
+    )

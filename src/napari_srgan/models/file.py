@@ -5,19 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..nn.generator import Generator
+from ..nn.generator import Generator, GeneratorConfig
 from .card import ModelCard
 
 SUFFIX = ".safetensors"
 KEY = "napari_srgan"
 """metadata key whose value is the card as JSON"""
 FORMAT = 1
+DTYPES = ("F16", "BF16", "F32", "F64")
+"""dtypes of weights, in safetensors' names"""
+LONGEST = 300
+"""letters of a message: what a broken header quotes can be of any length"""
+
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 class ModelError(Exception):
@@ -42,6 +49,11 @@ def save_model(
         The state of a `Generator` of ``card.config``.
     dtype
         Of the stored weights. BatchNorm's parameters and statistics stay float32.
+
+    Raises
+    ------
+    ModelError
+        If a weight is not finite in ``dtype``: the file could not be loaded.
     """
     from safetensors.torch import save_file
 
@@ -53,7 +65,9 @@ def save_model(
         for name, value in state.items()
         if not name.endswith("num_batches_tracked")
     }
+    _check_finite(path, tensors)
     header = json.dumps({"format": FORMAT, **card.to_dict()})
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".tmp")
     try:
         save_file(tensors, beside, {"format": "pt", KEY: header})
@@ -78,8 +92,8 @@ def read_card(path: Path | str) -> ModelCard:
 def load_file(path: Path | str) -> tuple[Generator, ModelCard]:
     """Load a model file: the network in evaluation mode, float32, and its card.
 
-    Nothing in the file is executed. Before anything is built the tensors' shapes are compared
-    with those that the header's configuration asks for.
+    Nothing in the file is executed, and a network is built only when the tensors that decide its
+    size are in the file.
 
     Raises
     ------
@@ -89,12 +103,22 @@ def load_file(path: Path | str) -> tuple[Generator, ModelCard]:
     path = Path(path)
     with _opened(path) as file:
         card = _card(path, file)
-        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-        _compare(path, card, shapes)
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
+        _check_size(path, card.config, shapes)
+        network = Generator(card.config)
+        _compare(path, network, shapes)
+        for name, part in slices.items():
+            if part.get_dtype() not in DTYPES:
+                raise ModelError(
+                    f"{path}: {name!r} has dtype {part.get_dtype()}; allowed are "
+                    + ", ".join(DTYPES)
+                )
         state = {name: file.get_tensor(name).float() for name in shapes}
-    if broken := [name for name, value in state.items() if not value.isfinite().all()]:
-        raise ModelError(f"{path}: the weights {broken[0]!r} are not all finite numbers")
-    network = Generator(card.config)
+    _check_finite(path, state)
+    for name, value in state.items():
+        if name.endswith("running_var") and (value < 0).any():
+            raise ModelError(f"{path}: {name!r} has negative variances")
     network.load_state_dict(state, strict=False)
     return network.eval().requires_grad_(False), card
 
@@ -108,7 +132,7 @@ def sha256_of(path: Path) -> str:
 def _opened(path: Path) -> Any:
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ModelError(f"{path}: there is no such file")
     try:
         return safe_open(path, framework="pt")
@@ -125,30 +149,54 @@ def _card(path: Path, file: Any) -> ModelCard:
         )
     try:
         values = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: its header is not JSON ({error})") from error
+    try:
         if isinstance(values, dict) and values.get("format", FORMAT) != FORMAT:
             raise ModelError(
-                f"{path}: format {values['format']!r}; this version reads format {FORMAT}: update "
-                "napari-srgan"
+                f"{path}: format {str(values['format'])[:LONGEST]}; this version reads format "
+                f"{FORMAT}: update napari-srgan"
             )
         return ModelCard.from_dict(values)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ModelError(f"{path}: {error}") from error
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{path}: {str(error)[:LONGEST]}") from error
 
 
-def _compare(path: Path, card: ModelCard, shapes: dict[str, tuple[int, ...]]) -> None:
-    # A block has several tensors: more blocks than tensors cannot be, and are not built.
-    if card.config.blocks > len(shapes):
-        raise ModelError(f"{path}: {card.config.blocks} blocks in the header, not in the file")
-    with torch.device("meta"):
-        expected = {
-            name: tuple(value.shape)
-            for name, value in Generator(card.config).state_dict().items()
-            if not name.endswith("num_batches_tracked")
-        }
+def _check_size(path: Path, config: GeneratorConfig, shapes: Shapes) -> None:
+    """Refuse a header that asks for a larger network than the file holds, building nothing.
+
+    Torch's meta device would tell all shapes, but its first use takes seconds.
+    """
+    n = config.features
+    if config.blocks > len(shapes):
+        raise ModelError(f"{path}: {config.blocks} blocks in the header, not in the file")
+    expected = {"head.weight": (n, config.channels, 9, 9), "body_conv.weight": (n, n, 3, 3)}
+    expected |= {f"body.{i}.conv1.weight": (n, n, 3, 3) for i in range(config.blocks)}
+    _compare_shapes(path, expected, shapes)
+
+
+def _compare(path: Path, network: Generator, shapes: Shapes) -> None:
+    expected = {
+        name: tuple(value.shape)
+        for name, value in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    _compare_shapes(path, expected, shapes)
+    if extra := sorted(shapes.keys() - expected.keys()):
+        raise ModelError(
+            f"{path}: {len(extra)} weights that the model lacks, e.g. {extra[0][:LONGEST]!r}"
+        )
+
+
+def _compare_shapes(path: Path, expected: Shapes, shapes: Shapes) -> None:
     if missing := sorted(expected.keys() - shapes.keys()):
         raise ModelError(f"{path}: {len(missing)} weights are missing, e.g. {missing[0]!r}")
-    if extra := sorted(shapes.keys() - expected.keys()):
-        raise ModelError(f"{path}: {len(extra)} weights that the model lacks, e.g. {extra[0]!r}")
     for name, shape in expected.items():
         if shapes[name] != shape:
             raise ModelError(f"{path}: {name!r} has shape {shapes[name]}, its header says {shape}")
+
+
+def _check_finite(path: Path, state: dict[str, Tensor]) -> None:
+    for name, value in state.items():
+        if not value.isfinite().all():
+            raise ModelError(f"{path}: the weights {name!r} are not all finite numbers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,6 @@ def user_folder() -> Path:
 
     It need not exist. ``NAPARI_SRGAN_MODELS`` in the environment names another.
     """
-    import os
-
     from platformdirs import user_data_path
 
     named = os.environ.get("NAPARI_SRGAN_MODELS")
@@ -83,8 +82,8 @@ def load_model(name_or_path: str | Path, *, detail: float | None = None) -> Mode
     """
     detail = None if detail is None else check_detail(detail)
     given = str(name_or_path)
-    if isinstance(name_or_path, Path) or given.endswith(SUFFIX) or Path(given).is_file():
-        path = Path(name_or_path).expanduser()
+    if isinstance(name_or_path, Path) or given.endswith(SUFFIX) or os.path.isfile(given):
+        path = Path(os.path.expanduser(name_or_path))
         model = _load(path)
         return _only_end(model, detail, str(path))
     known = find_models()

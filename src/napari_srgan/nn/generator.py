@@ -34,7 +34,7 @@ class GeneratorConfig:
     """output activation; ``tanh`` is mapped from [−1, 1] to [0, 1]"""
 
     def __post_init__(self) -> None:
-        if self.scale not in SCALES:
+        if self.scale not in SCALES or not isinstance(self.scale, int):
             raise ValueError(f"scale is {self.scale!r}; allowed are {SCALES}")
         for name, least in (("channels", 1), ("features", 1), ("blocks", 0)):
             value = getattr(self, name)

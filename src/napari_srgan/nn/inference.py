@@ -11,8 +11,10 @@ from torch.nn import functional as F
 
 from .generator import Generator, ResidualBlock, UpsampleStage, channels_last_, squash
 
-STRIP_PIXELS = 1 << 14
-"""LR pixels that are upsampled at a time: their features at full size should stay in the cache"""
+STRIP_PIXELS = 1 << 16
+"""LR pixels that a layer goes over at a time: what it makes of them should stay in the cache"""
+TRUNK = 0.55
+"""part of the work that is done before upsampling"""
 
 
 @torch.no_grad()
@@ -86,15 +88,15 @@ class InferenceGenerator(nn.Module):
     * A PReLU with one slope is a leaky ReLU, done in place.
     * The pixel shuffle moves rows (`shuffle_rows`); the last one moves ``channels`` values a pixel
       instead of ``features``: the 9×9 tail behind it is a 5×5 one before it (`subpixel_kernel`).
-    * Upsampling and tail run in strips of rows, so that the features at full size are never whole
-      in memory and stay in the processor's cache.
+    * On a CPU every layer runs in strips of rows, so that what follows a convolution finds its
+      result in the cache, and the features at full size are never whole in memory.
 
     Parameters
     ----------
     source
         The network; it is not changed.
     strip
-        LR pixels upsampled at a time, None for all at once.
+        LR pixels that a layer goes over at a time, None for all at once.
     """
 
     def __init__(self, source: Generator, strip: int | None = STRIP_PIXELS) -> None:
@@ -140,29 +142,22 @@ class InferenceGenerator(nn.Module):
         Where the network takes seconds, this is what keeps a progress bar moving and lets a
         cancel take hold.
         """
-        with torch.inference_mode():
-            x = x.to(self.head.weight.dtype, memory_format=torch.channels_last)
-            y = skip = F.leaky_relu(self.head(x), self.head_slope, inplace=True)
-        batch, _, height, width = y.shape
+        x = x.to(self.head.weight.dtype, memory_format=torch.channels_last)
+        batch, _, height, width = x.shape
         rows = height if self.strip is None else max(8, self.strip // (batch * width))
-        tops = range(0, height, rows)
-        trunk = 0.55
-        for i, slope in enumerate(self.slopes):
-            yield trunk * i / len(self.slopes)
-            with torch.inference_mode():
-                z = F.leaky_relu(self.body[2 * i](y), slope, inplace=True)
-                y = self.body[2 * i + 1](z).add_(y)
+        if batch > 1 and rows < height:
+            parts = []
+            for i in range(batch):
+                whole = yield from _within(self.stages(x[i : i + 1]), i / batch, 1 / batch)
+                parts.append(whole)
+            return torch.cat(parts)
+        y = yield from _within(self._trunk(x, rows), 0, TRUNK)
         with torch.inference_mode():
-            y = self.body_conv(y).add_(skip)
-            del skip
             s = self.config.scale
-            out = torch.empty(
-                (batch, self.config.channels, s * height, s * width),
-                dtype=torch.float32,
-                device=y.device,
-            ).to(memory_format=torch.channels_last)
-        for top in tops:
-            yield trunk + (1 - trunk) * top / height
+            shape = (batch, self.config.channels, s * height, s * width)
+            out = torch.empty(shape, device=x.device).to(memory_format=torch.channels_last)
+        for top in range(0, height, rows):
+            yield TRUNK + (1 - TRUNK) * top / height
             bottom = min(top + rows, height)
             first, last = max(0, top - self.reach), min(height, bottom + self.reach)
             with torch.inference_mode():
@@ -170,6 +165,52 @@ class InferenceGenerator(nn.Module):
                 part = strip[:, :, s * (top - first) : s * (bottom - first)]
                 out[:, :, s * top : s * bottom] = part
         return out
+
+    def _trunk(self, x: Tensor, rows: int) -> Generator_[float, None, Tensor]:
+        """Return the trunk's output ``(N, features, H, W)``, the long skip added.
+
+        Every layer goes over the image in strips of ``rows`` rows and does all it has to while
+        a strip is in the cache: convolution, then slope or sum. It reads the rows above and
+        below from buffers with a row of zeros at either end, which stand for the padding.
+        """
+        height = x.shape[-2]
+        if rows >= height:
+            with torch.inference_mode():
+                y = skip = F.leaky_relu(self.head(x), self.head_slope, inplace=True)
+            for i, slope in enumerate(self.slopes):
+                yield i / len(self.slopes)
+                with torch.inference_mode():
+                    z = F.leaky_relu(self.body[2 * i](y), slope, inplace=True)
+                    y = self.body[2 * i + 1](z).add_(y)
+            with torch.inference_mode():
+                return cast("Tensor", self.body_conv(y).add_(skip))
+        with torch.inference_mode():
+            reach = self.head.padding[0]
+            padded = F.pad(x, (0, 0, int(reach), int(reach)))
+            padded = padded.contiguous(memory_format=torch.channels_last)
+            skip, y, z = (self._buffer(x) for _ in range(3))
+            _by_rows(self.head, padded, skip, rows, slope=self.head_slope)
+            y.copy_(skip)
+        for i, slope in enumerate(self.slopes):
+            yield i / len(self.slopes)
+            with torch.inference_mode():
+                _by_rows(self.body[2 * i], y, z, rows, slope=slope)
+            yield (i + 0.5) / len(self.slopes)
+            with torch.inference_mode():
+                _by_rows(self.body[2 * i + 1], z, y, rows, add=y)
+        with torch.inference_mode():
+            _by_rows(self.body_conv, y, z, rows, add=skip)
+            return z[:, :, 1:-1]
+
+    def _buffer(self, x: Tensor) -> Tensor:
+        """Return room for a feature map, with a row of zeros above and below."""
+        batch, _, height, width = x.shape
+        shape = (batch, self.config.features, height + 2, width)
+        buffer = torch.empty(shape, dtype=x.dtype, device=x.device)
+        buffer = buffer.to(memory_format=torch.channels_last)
+        buffer[:, :, 0] = 0
+        buffer[:, :, -1] = 0
+        return buffer
 
     def pixels(self, y: Tensor) -> Tensor:
         """Return the image ``(N, C, scale·H, scale·W)`` in float32 from the trunk's output."""
@@ -185,6 +226,42 @@ class InferenceGenerator(nn.Module):
         self.to(dtype)
         self.tail.to(tail_dtype)
         return self
+
+
+def _within(
+    stages: Generator_[float, None, Tensor], start: float, share: float
+) -> Generator_[float, None, Tensor]:
+    """Pass on what part of the whole is done, where ``stages`` are a share of it."""
+    while True:
+        try:
+            part = next(stages)
+        except StopIteration as end:
+            return cast("Tensor", end.value)
+        yield start + share * part
+
+
+def _by_rows(
+    conv: nn.Module,
+    source: Tensor,
+    target: Tensor,
+    rows: int,
+    *,
+    slope: float | None = None,
+    add: Tensor | None = None,
+) -> None:
+    """Convolve strip by strip from one buffer into another; see `InferenceGenerator`."""
+    assert isinstance(conv, nn.Conv2d)
+    reach = conv.kernel_size[0] // 2
+    height = target.shape[-2] - 2
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        strip = source[:, :, top : bottom + 2 * reach]
+        result = F.conv2d(strip, conv.weight, conv.bias, padding=(0, reach))
+        if slope is not None:
+            F.leaky_relu(result, slope, inplace=True)
+        if add is not None:
+            result.add_(add[:, :, top + 1 : bottom + 1])
+        target[:, :, top + 1 : bottom + 1] = result
 
 
 def _parameters(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:

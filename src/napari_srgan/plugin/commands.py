@@ -33,7 +33,7 @@ def super_resolve_active(viewer: napari.Viewer) -> GeneratorWorker[Any, Any, Any
     bar = progress(total=100, desc=f"Super-resolving {layer.name}")
 
     def advance(step: Progress) -> None:
-        bar.update(100 * step.done - bar.n)
+        bar.update(round(100 * step.done) - bar.n)
 
     def add(result: tuple[Any, dict[str, Any]]) -> None:
         data, arguments = result

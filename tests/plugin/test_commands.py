@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari import Viewer
+from pytestqt.qtbot import QtBot
+
+import napari_srgan as ns
+from napari_srgan.models import save_model
+from napari_srgan.plugin.commands import super_resolve_active
+from tests.conftest import MakeModel
+
+MakeViewer = Callable[..., Viewer]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def gray(own_models: Path, make_identity: MakeModel) -> None:
+    """Put a small gray-x4 before the shipped one."""
+    own_models.mkdir()
+    model = make_identity()
+    card = ns.ModelCard("gray-x4", model.network.config)
+    save_model(own_models / "gray-x4", model.state_dict(), card)
+
+
+@pytest.mark.usefixtures("gray")
+def test_the_menu_command_adds_the_result(
+    make_napari_viewer_proxy: MakeViewer, qtbot: QtBot
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    data = np.random.default_rng(0).integers(0, 255, (40, 50), "uint8")
+    source = viewer.add_image(data, name="cells", scale=(2, 3))
+    viewer.layers.selection.active = source
+    worker: Any = super_resolve_active(viewer)
+    with qtbot.waitSignal(worker.finished, timeout=60_000):
+        pass
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=10_000)
+    finer = viewer.layers["cells ×4"]
+    assert np.array_equal(finer.data, data.repeat(4, 0).repeat(4, 1))
+    assert np.allclose(finer.scale, (0.5, 0.75))
+
+
+@pytest.mark.usefixtures("gray")
+def test_a_cancelled_command_adds_nothing(
+    make_napari_viewer_proxy: MakeViewer, qtbot: QtBot
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    source = viewer.add_image(np.zeros((64, 400, 400), "uint16"), name="stack")
+    viewer.layers.selection.active = source
+    worker: Any = super_resolve_active(viewer)
+    with qtbot.waitSignal(worker.yielded, timeout=60_000):
+        pass
+    with qtbot.waitSignal(worker.finished, timeout=60_000):
+        worker.quit()
+    assert [layer.name for layer in viewer.layers] == ["stack"]
+
+
+def test_without_an_image_the_command_says_so(make_napari_viewer_proxy: MakeViewer) -> None:
+    viewer = make_napari_viewer_proxy()
+    viewer.layers.selection.active = viewer.add_points(np.zeros((2, 2)))
+    assert super_resolve_active(viewer) is None
+    assert len(viewer.layers) == 1

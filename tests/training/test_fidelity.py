@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_srgan import load_model, super_resolve
+from srgan_training.config import FidelityConfig, Source, read_config
+from srgan_training.export import export
+from srgan_training.fidelity import FidelityTraining, rate
+
+CONFIG = FidelityConfig(
+    name="tiny",
+    sources=(Source(("train",)),),
+    features=8,
+    blocks=1,
+    scale=2,
+    steps=12,
+    batch=2,
+    patch=8,
+    every=4,
+    validate="held",
+    warmup=2,
+)
+
+
+def trained(config: FidelityConfig, data: Path, folder: Path) -> FidelityTraining:
+    training = FidelityTraining(config, data, folder)
+    for _ in training.run():
+        pass
+    return training
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "muon"])
+def test_a_killed_run_ends_with_the_same_weights(
+    data: Path, tmp_path: Path, optimiser: str
+) -> None:
+    config = replace(CONFIG, optimiser=optimiser)  # type: ignore[arg-type]
+    through = trained(config, data, tmp_path / "through")
+    killed = FidelityTraining(config, data, tmp_path / "killed")
+    for progress in killed.run():
+        if progress.step == 7:
+            break
+    resumed = trained(config, data, tmp_path / "killed")
+    assert resumed.step == 12
+    for name, value in through.average.state_dict().items():
+        assert torch.equal(value, resumed.average.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("loss", ["l1", "mse"])
+def test_training_learns(data: Path, tmp_path: Path, loss: str) -> None:
+    config = replace(CONFIG, steps=60, every=30, loss=loss)  # type: ignore[arg-type]
+    training = FidelityTraining(config, data, tmp_path)
+    measured = [p.psnr for p in training.run() if p.psnr is not None]
+    losses = np.loadtxt(tmp_path / "log.csv", delimiter=",", skiprows=1)[:, 1]
+    assert losses[-1] < losses[0]
+    assert measured[-1] > measured[0]
+
+
+def test_rates_rise_stay_and_fall() -> None:
+    config = replace(CONFIG, steps=100, warmup=10, decay=0.5)
+    rates = [rate(step, config) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[10] == rates[50] == 1
+    assert rates[75] == pytest.approx(0.5)
+    assert rates[100] == 0
+
+
+def test_an_export_is_a_model_that_runs(data: Path, tmp_path: Path) -> None:
+    trained(CONFIG, data, tmp_path / "runs" / "tiny")
+    path = export(CONFIG, tmp_path / "runs" / "tiny", tmp_path / "models")
+    model = load_model(path)
+    assert (model.card.name, model.card.steps, model.scale) == ("tiny", 12, 2)
+    assert super_resolve(np.zeros((9, 8, 3), "uint8"), model).shape == (18, 16, 3)
+
+
+def test_an_export_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        export(CONFIG, tmp_path, tmp_path)
+
+
+def test_a_run_starts_from_a_model_of_other_channels(data: Path, tmp_path: Path) -> None:
+    trained(CONFIG, data, tmp_path / "runs" / "tiny")
+    path = export(CONFIG, tmp_path / "runs" / "tiny", tmp_path / "models")
+    config = replace(CONFIG, name="grey", channels=1, start=str(path), steps=4)
+    training = trained(config, data, tmp_path / "runs" / "grey")
+    assert training.network.config.channels == 1
+
+
+def test_configuration_is_read_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("name: a\nsources: [{folders: [train], weight: 2}]\nsteps: 5\n")
+    config = read_config(path, steps=7)
+    assert (config.sources[0].folders, config.sources[0].weight) == (("train",), 2.0)
+    assert config.steps == 7
+    path.write_text("name: a\nsources: []\nepochs: 5\n")
+    with pytest.raises(ValueError, match=r"unknown \['epochs'\]; allowed are"):
+        read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("steps", 0), ("loss", "lpips"), ("optimiser", "sgd"), ("decay", 2)]
+)
+def test_wrong_values_are_named(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=field):
+        replace(CONFIG, **{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["general-x4", "gray-x4"])
+def test_shipped_configurations_are_valid(name: str) -> None:
+    path = Path(__file__).parents[2] / "training" / "configs" / f"{name}.yaml"
+    assert read_config(path).name == name

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_srgan.nn.generator import GeneratorConfig
+from srgan_training.channels import adapt_channels
+from srgan_training.images import Image, find_images, load_images, to_images
+from srgan_training.metrics import luma, psnr, ssim
+from srgan_training.muon import Muon, orthogonalise
+from srgan_training.patches import PatchSampler, make_pair
+from tests.conftest import random_network
+
+rng = np.random.default_rng(0)
+
+
+def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
+    torch.manual_seed(0)
+    for shape in ((16, 40), (40, 16)):
+        values = torch.linalg.svdvals(orthogonalise(torch.randn(shape) * 100))
+        assert 0.6 < values.min() <= values.max() < 1.3
+
+
+def test_muon_finds_a_minimum() -> None:
+    torch.manual_seed(0)
+    weight = torch.nn.Parameter(torch.randn(8, 3, 3, 3))
+    goal = torch.randn(8, 3, 3, 3)
+    optimiser = Muon([weight], lr=0.05)
+    first = float((weight.detach() - goal).norm())
+    for _ in range(200):
+        loss = ((weight - goal) ** 2).sum()
+        weight.grad = None
+        loss.backward()
+        optimiser.step()
+    assert float((weight.detach() - goal).norm()) < first / 5
+
+
+def test_grey_images_come_out_the_same_in_one_channel_as_in_three() -> None:
+    colour = random_network(GeneratorConfig(3, 2, 8, 1))
+    grey = random_network(GeneratorConfig(1, 2, 8, 1))
+    grey.load_state_dict(adapt_channels(dict(colour.state_dict()), 1))
+    x = torch.rand(1, 1, 9, 9)
+    expected = colour(x.repeat(1, 3, 1, 1)).mean(1, keepdim=True)
+    assert torch.allclose(grey(x), expected, atol=1e-4)
+    back = adapt_channels(dict(grey.state_dict()), 3)
+    colour.load_state_dict(back)
+    again = colour(x.repeat(1, 3, 1, 1))
+    assert torch.allclose(again, grey(x).repeat(1, 3, 1, 1), atol=1e-4)
+    with pytest.raises(ValueError, match="from 3 to 4"):
+        adapt_channels(back, 4)
+
+
+def test_psnr_is_what_it_says() -> None:
+    a = np.zeros((20, 20))
+    b = a + 5
+    assert psnr(a, b) == pytest.approx(20 * np.log10(255 / 5))
+    b[2:-2, 2:-2] = 0
+    assert psnr(a, b, border=2) == float("inf")
+
+
+def test_luma_is_studio_range() -> None:
+    white, black = np.ones((3, 1, 1)), np.zeros((3, 1, 1))
+    assert luma(white)[0, 0] == pytest.approx(235, abs=0.01)
+    assert luma(black)[0, 0] == 16
+    assert luma(np.full((1, 1, 1), 0.5))[0, 0] == 128
+
+
+def test_ssim_of_constants_has_its_closed_form() -> None:
+    a, b = np.full((20, 20), 100.0), np.full((20, 20), 120.0)
+    c1 = (0.01 * 255) ** 2
+    expected = (2 * 100 * 120 + c1) / (100**2 + 120**2 + c1)
+    assert ssim(a, b) == pytest.approx(expected)
+    assert ssim(a, a) == 1
+
+
+def test_ssim_sees_the_window_of_the_paper() -> None:
+    # By hand at the centre of an 11 × 11 image: one window fits.
+    a, b = rng.random((2, 11, 11)) * 255
+    t = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    w = np.outer(t, t) / t.sum() ** 2
+    ma, mb = (w * a).sum(), (w * b).sum()
+    va, vb = (w * a * a).sum() - ma**2, (w * b * b).sum() - mb**2
+    cov = (w * a * b).sum() - ma * mb
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    expected = (2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))
+    assert ssim(a, b) == pytest.approx(expected, rel=1e-3)
+
+
+def test_deep_images_are_mapped_from_their_percentiles() -> None:
+    pixels = rng.integers(0, 1000, (40, 50)).astype("uint16")
+    pixels[0, 0] = 60000
+    (image,) = to_images(pixels)
+    assert not image.eight_bit
+    assert np.quantile(image.pixels, [0.01, 0.99]) == pytest.approx([0.01, 0.99], abs=0.01)
+    assert image.pixels.max() > 10
+
+
+def test_stacks_give_an_image_per_plane_and_alpha_is_left() -> None:
+    assert len(to_images(np.zeros((5, 20, 20), "uint8"))) == 5
+    (image,) = to_images(np.zeros((20, 20, 4), "uint8"))
+    assert image.pixels.shape == (3, 20, 20)
+
+
+def test_folders_are_searched_and_an_empty_one_is_named(data: Path, tmp_path: Path) -> None:
+    assert len(find_images(data)) == 5
+    assert load_images(find_images(data))[0].pixels.shape == (3, 64, 72)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(FileNotFoundError, match="no image"):
+        find_images(tmp_path / "none")
+
+
+def test_pairs_are_multiples_and_rounded_like_the_benchmarks() -> None:
+    pixels = np.round(rng.random((3, 23, 30), np.float32) * 255) / np.float32(255)
+    pair = make_pair(Image(pixels, True), 4)
+    assert pair.hr.shape == (3, 20, 28)
+    assert pair.lr.shape == (3, 5, 7)
+    assert np.allclose(pair.lr * 255, np.round(pair.lr * 255), atol=1e-4)
+    deep = make_pair(Image(pixels, False), 4)
+    assert not np.allclose(deep.lr * 255, np.round(deep.lr * 255), atol=1e-4)
+
+
+def test_patches_are_aligned_however_they_are_turned() -> None:
+    y, x = np.mgrid[:80, :96].astype(np.float32)
+    hr = np.stack([np.sin(y / 9) + np.cos(x / 7), y / 80, x / 96])
+    sampler = PatchSampler([[make_pair(Image(hr, False), 4)]], [1], scale=4, patch=6, seed=3)
+    lr, hr_patch = sampler.batch(32)
+    assert lr.shape == (32, 3, 6, 6)
+    assert hr_patch.shape == (32, 3, 24, 24)
+    means = hr_patch.reshape(32, 3, 6, 4, 6, 4).mean((3, 5))
+    assert (means - lr)[..., 1:-1, 1:-1].abs().max() < 0.02
+    corners = (lr[:, 1, 0, 0] > lr[:, 1, -1, -1]).float().mean()
+    assert 0 < corners < 1
+
+
+def test_flat_patches_are_drawn_again() -> None:
+    hr = np.zeros((1, 80, 80), np.float32)
+    hr[:, :, 40:] = rng.random((1, 80, 40))
+    sampler = PatchSampler([[make_pair(Image(hr, False), 4)]], [1], scale=4, patch=4, seed=0)
+    _, patches = sampler.batch(200)
+    assert float((patches.std((1, 2, 3)) < 0.02).float().mean()) < 0.1
+
+
+def test_a_source_of_too_small_images_is_named() -> None:
+    pair = make_pair(Image(np.zeros((1, 40, 40), np.float32), False), 4)
+    with pytest.raises(ValueError, match="no image of at least 24"):
+        PatchSampler([[pair]], [1], scale=4, patch=24)

@@ -1,0 +1,58 @@
+"""From a checkpoint to a model file with its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from napari_srgan import ModelCard
+from napari_srgan.models import save_model
+from napari_srgan.nn.generator import GeneratorConfig
+
+from .config import FidelityConfig
+
+
+def export(config: FidelityConfig, run: Path, folder: Path) -> Path:
+    """Write the averaged weights of a run as a model file.
+
+    Parameters
+    ----------
+    config
+        The run's configuration.
+    run
+        Folder of its checkpoint.
+    folder
+        Where the model file goes, under the configuration's name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the run has no checkpoint.
+    """
+    checkpoint = run / "last.pt"
+    if not checkpoint.is_file():
+        raise FileNotFoundError(f"{run}: no checkpoint; run `srgan-train fit` first")
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    card = ModelCard(
+        name=config.name,
+        config=GeneratorConfig(config.channels, config.scale, config.features, config.blocks),
+        description=config.description,
+        domains=config.domains,
+        trained_on=config.trained_on,
+        steps=int(state["step"]),
+        data_licence=config.licence,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    return save_model(folder / config.name, state["average"], card)
+
+
+def with_figures(path: Path, figures: dict[str, dict[str, float]], command: str) -> Path:
+    """Write measured figures and the command that gave them into a model file's card."""
+    from dataclasses import replace
+
+    from napari_srgan.models import load_file
+
+    network, card = load_file(path)
+    card = replace(card, figures=figures, command=command)
+    return save_model(path, network.state_dict(), card)
