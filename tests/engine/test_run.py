@@ -129,6 +129,8 @@ def test_alpha_is_resampled_and_not_super_resolved(make_model: MakeModel, channe
     result = carry_out(make_plan(image, model, tile=16), image)
     assert (result[:64, :, 3] == 0).all()
     assert (result[96:, :, 3] == 255).all()
+    in_one = carry_out(make_plan(image, model, tile=1000), image)
+    assert np.array_equal(result[..., 3], in_one[..., 3])
     rgb = np.ascontiguousarray(image[..., :3])
     without = carry_out(make_plan(rgb, model, tile=16), rgb)
     assert np.array_equal(result[..., :3], without)
@@ -288,6 +290,32 @@ def test_finished_tiles_are_kept_when_memory_runs_out(make_model: MakeModel) -> 
         tiles = [step.tiles for step in Run(plan, image, runner).into(out)]
     assert tiles == sorted(tiles)
     assert_equal_to(out, whole(model, image))
+
+
+def test_memory_that_runs_out_on_the_way_back_is_no_loss(make_model: MakeModel) -> None:
+    class Returning(Runner):
+        fetched = 0
+
+        def start(self, windows: Any) -> Any:
+            fetch = yield from super().start(windows)
+
+            def finish() -> Any:
+                self.fetched += 1
+                if self.fetched == 2:
+                    raise torch.OutOfMemoryError("CUDA out of memory")
+                return fetch()
+
+            return finish
+
+    image = rng.random((90, 90), np.float32)
+    model = make_model()
+    plan = replace(make_plan(image, model, tile=40, normalise="none"), batch=1)
+    out = np.zeros(plan.shape, plan.dtype)
+    with pytest.warns(RuntimeWarning):
+        steps = list(Run(plan, image, Returning(model.network, plan.compute)).into(out))
+    assert_equal_to(out, whole(model, image))
+    assert steps[-1].done == 1
+    assert steps[-1].tiles == steps[-1].total
 
 
 def test_no_memory_at_all_is_said_plainly(make_model: MakeModel) -> None:

@@ -78,10 +78,10 @@ class Tally:
     done: int = 0
     tiles: int = 0
 
-    def add(self, work: Work) -> None:
-        """Count a tile that is written."""
-        self.done += work.pixels
-        self.tiles += 1
+    def add(self, written: Sequence[Work]) -> None:
+        """Count tiles that are written."""
+        self.done += sum(work.pixels for work in written)
+        self.tiles += len(written)
 
     def progress(self, more: float = 0) -> Progress:
         """Return where the run stands, ``more`` pixels being under way."""
@@ -159,31 +159,31 @@ class Run:
         # On a GPU one batch is computed while the one before is fetched and written.
         ahead: deque[Launched] = deque()
         while queue or ahead:
-            if queue:
-                batch = self._next_batch(queue)
-                try:
+            batch = self._next_batch(queue)
+            try:
+                if batch:
                     ahead.append((yield from self._launch(batch, tally)))
-                except (RuntimeError, MemoryError) as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    core = self._back_off(core, error)
-                    left = [*batch, *queue]
-                    queue = deque(
-                        Work(w.plane, t) for w in left for t in self.plan.split(w.tile, core)
-                    )
-                    tally.total += len(queue) - len(left)
-                    continue
-            if len(ahead) > self.runner.on_cuda or not queue:
-                launched = ahead.popleft()
-                for window, result in launched.results():
-                    self._write(window, result, out)
-                    tally.add(window.work)
-                yield tally.progress()
+                    batch = []
+                if len(ahead) > self.runner.on_cuda or not queue:
+                    for window, result in ahead[0].results():
+                        self._write(window, result, out)
+                    tally.add([w.work for w in ahead.popleft().windows])
+                    yield tally.progress()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                left = [w.work for launched in ahead for w in launched.windows] + batch
+                ahead.clear()
+                core = self._back_off(core, error)
+                left += queue
+                queue = deque(Work(w.plane, t) for w in left for t in self.plan.split(w.tile, core))
+                tally.total = tally.tiles + len(queue)
 
     def _next_batch(self, queue: deque[Work]) -> list[Work]:
-        batch = [queue.popleft()]
-        shape = batch[0].tile.window_shape
-        while queue and len(batch) < self.plan.batch and queue[0].tile.window_shape == shape:
+        batch: list[Work] = []
+        while queue and len(batch) < self.plan.batch:
+            if batch and queue[0].tile.window_shape != batch[0].tile.window_shape:
+                break
             batch.append(queue.popleft())
         return batch
 
@@ -312,9 +312,8 @@ class Run:
         fine = bicubic_up(alpha, self.plan.scale)[0, 0].numpy()[
             tile.core_in_window(self.plan.scale)
         ]
-        fine = np.clip(fine, stored.min(), stored.max())
-        if dtype.kind in "iu":
-            fine = np.rint(fine)
+        opaque = np.iinfo(dtype).max if dtype.kind in "iu" else 1
+        fine = np.clip(np.rint(fine) if dtype.kind in "iu" else fine, 0, opaque)
         target = (*layout.index(work.plane, *tile.core(self.plan.scale))[:-1], 3)
         out[target] = (fine.T if layout.x < layout.y else fine).astype(dtype)
 

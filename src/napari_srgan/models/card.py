@@ -100,8 +100,6 @@ class ModelCard:
             raise ValueError("the header's name is empty")
         if known.get("end", "fidelity") not in ENDS:
             raise ValueError(f"the header's end is {known['end']!r}; allowed are {ENDS}")
-        if not isinstance(config.get("scale", 4), int):  # 4.0 would pass for 4
-            raise ValueError(f"scale is {config['scale']!r}; it must be an integer")
         known["config"] = GeneratorConfig(**config)
         domains = known.get("domains", ())
         if not isinstance(domains, (list, tuple)) or not all(map(_is_text, domains)):
