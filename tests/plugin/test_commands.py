@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari import Viewer
+from napari.utils.notifications import notification_manager
 from pytestqt.qtbot import QtBot
 
 import napari_srgan as ns
@@ -57,6 +58,21 @@ def test_a_cancelled_command_adds_nothing(
     with qtbot.waitSignal(worker.finished, timeout=60_000):
         worker.quit()
     assert [layer.name for layer in viewer.layers] == ["stack"]
+
+
+def test_an_error_is_shown_as_a_sentence(
+    make_napari_viewer_proxy: MakeViewer, qtbot: QtBot
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    viewer.layers.selection.active = viewer.add_image(np.zeros((9, 9), bool), name="mask")
+    notification_manager.records.clear()
+    worker: Any = super_resolve_active(viewer)
+    with qtbot.waitSignal(worker.finished, timeout=60_000):
+        pass
+    qtbot.waitUntil(lambda: bool(notification_manager.records), timeout=10_000)
+    (shown,) = notification_manager.records
+    assert shown.message.startswith("the image has dtype bool; allowed are")
+    assert [layer.name for layer in viewer.layers] == ["mask"]
 
 
 def test_without_an_image_the_command_says_so(make_napari_viewer_proxy: MakeViewer) -> None:

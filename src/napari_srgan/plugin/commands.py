@@ -39,7 +39,7 @@ def super_resolve_active(viewer: napari.Viewer) -> GeneratorWorker[Any, Any, Any
         data, arguments = result
         viewer.add_layer(Image(data, **arguments))
 
-    worker = create_worker(_steps, layer, _start_thread=False)
+    worker = create_worker(_steps, layer, _start_thread=False, _ignore_errors=True)
     worker.yielded.connect(advance)
     worker.returned.connect(add)
     worker.errored.connect(lambda error: show_error(str(error)))
