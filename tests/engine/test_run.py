@@ -11,7 +11,8 @@ import pytest
 import torch
 import zarr
 
-from napari_srgan.engine import Plan, Run, make_plan, run
+from napari_srgan.engine import Plan, Run, make_plan
+from napari_srgan.engine import run as run_plan
 from napari_srgan.engine.runner import Runner
 from napari_srgan.models import Model
 from napari_srgan.nn.resample import bicubic_down
@@ -23,7 +24,7 @@ rng = np.random.default_rng(0)
 
 def carry_out(plan: Plan, source: Any) -> Array:
     out = np.zeros(plan.shape, plan.dtype)
-    for _ in run(plan, source, out):
+    for _ in run_plan(plan, source, out):
         pass
     return out
 
@@ -227,7 +228,7 @@ def test_lazy_sources_give_the_same_numbers(make_model: MakeModel, kind: str) ->
 def test_progress_rises_to_one_and_counts_tiles(make_model: MakeModel) -> None:
     image = rng.random((2, 40, 40), np.float32)
     plan = make_plan(image, make_model(), axes="ZYX", tile=16)
-    steps = list(run(plan, image, np.zeros(plan.shape, plan.dtype)))
+    steps = list(run_plan(plan, image, np.zeros(plan.shape, plan.dtype)))
     parts = [step.done for step in steps]
     assert parts == sorted(parts)
     assert parts[-1] == 1
@@ -239,7 +240,7 @@ def test_stopping_takes_hold_at_once(make_model: MakeModel) -> None:
     image = rng.random((64, 64), np.float32) + 1
     plan = replace(make_plan(image, make_model(), tile=16, normalise="none"), batch=1)
     out = np.zeros(plan.shape, plan.dtype)
-    steps = run(plan, image, out)
+    steps = run_plan(plan, image, out)
     while next(steps).tiles < 1:
         pass
     steps.close()
@@ -316,6 +317,22 @@ def test_memory_that_runs_out_on_the_way_back_is_no_loss(make_model: MakeModel) 
     assert_equal_to(out, whole(model, image))
     assert steps[-1].done == 1
     assert steps[-1].tiles == steps[-1].total
+
+
+def test_a_device_without_memory_hands_over_to_the_cpu(make_model: MakeModel) -> None:
+    image = rng.random((64, 64), np.float32)
+    model = make_model()
+    plan = make_plan(image, model, tile=40, normalise="none")
+    runner = TightRunner(model.network, plan.compute)
+    elsewhere = replace(plan, compute=replace(plan.compute, device=torch.device("mps")))
+    out = np.zeros(plan.shape, plan.dtype)
+    run = Run(elsewhere, image, runner)
+    with pytest.warns(RuntimeWarning) as warned:
+        steps = list(run.into(out))
+    assert "going on with the CPU" in str(warned[-1].message)
+    assert run.plan.compute.device.type == "cpu"
+    assert steps[-1].done == 1
+    assert_equal_to(out, whole(model, image))
 
 
 def test_no_memory_at_all_is_said_plainly(make_model: MakeModel) -> None:
