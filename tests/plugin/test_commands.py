@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from napari import Viewer
+from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from pytestqt.qtbot import QtBot
 
@@ -15,7 +14,6 @@ from napari_srgan.models import save_model
 from napari_srgan.plugin.commands import super_resolve_active
 from tests.conftest import MakeModel
 
-MakeViewer = Callable[..., Viewer]
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
@@ -29,54 +27,46 @@ def gray(own_models: Path, make_identity: MakeModel) -> None:
 
 
 @pytest.mark.usefixtures("gray")
-def test_the_menu_command_adds_the_result(
-    make_napari_viewer_proxy: MakeViewer, qtbot: QtBot
-) -> None:
-    viewer = make_napari_viewer_proxy()
+def test_the_menu_command_adds_the_result(qtbot: QtBot) -> None:
+    viewer: Any = ViewerModel()
     data = np.random.default_rng(0).integers(0, 255, (40, 50), "uint8")
     source = viewer.add_image(data, name="cells", scale=(2, 3))
     viewer.layers.selection.active = source
     worker: Any = super_resolve_active(viewer)
-    with qtbot.waitSignal(worker.finished, timeout=60_000):
-        pass
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=60_000)
+    assert not worker.abort_requested
     finer = viewer.layers["cells ×4"]
     assert np.array_equal(finer.data, data.repeat(4, 0).repeat(4, 1))
     assert np.allclose(finer.scale, (0.5, 0.75))
 
 
 @pytest.mark.usefixtures("gray")
-def test_a_cancelled_command_adds_nothing(
-    make_napari_viewer_proxy: MakeViewer, qtbot: QtBot
-) -> None:
-    viewer = make_napari_viewer_proxy()
+def test_a_cancelled_command_adds_nothing(qtbot: QtBot) -> None:
+    viewer: Any = ViewerModel()
     source = viewer.add_image(np.zeros((64, 400, 400), "uint16"), name="stack")
     viewer.layers.selection.active = source
     worker: Any = super_resolve_active(viewer)
     with qtbot.waitSignal(worker.yielded, timeout=60_000):
         pass
-    with qtbot.waitSignal(worker.finished, timeout=60_000):
-        worker.quit()
+    worker.quit()
+    qtbot.waitUntil(lambda: not worker.is_running, timeout=60_000)
     assert [layer.name for layer in viewer.layers] == ["stack"]
 
 
-def test_an_error_is_shown_as_a_sentence(
-    make_napari_viewer_proxy: MakeViewer, qtbot: QtBot
-) -> None:
-    viewer = make_napari_viewer_proxy()
+def test_an_error_is_shown_as_a_sentence(qtbot: QtBot) -> None:
+    viewer: Any = ViewerModel()
     viewer.layers.selection.active = viewer.add_image(np.zeros((9, 9), bool), name="mask")
     notification_manager.records.clear()
-    worker: Any = super_resolve_active(viewer)
-    with qtbot.waitSignal(worker.finished, timeout=60_000):
-        pass
-    qtbot.waitUntil(lambda: bool(notification_manager.records), timeout=10_000)
+    super_resolve_active(viewer)
+    qtbot.waitUntil(lambda: bool(notification_manager.records), timeout=60_000)
     (shown,) = notification_manager.records
     assert shown.message.startswith("the image has dtype bool; allowed are")
     assert [layer.name for layer in viewer.layers] == ["mask"]
 
 
-def test_without_an_image_the_command_says_so(make_napari_viewer_proxy: MakeViewer) -> None:
-    viewer = make_napari_viewer_proxy()
+@pytest.mark.usefixtures("qtbot")
+def test_without_an_image_nothing_is_started() -> None:
+    viewer: Any = ViewerModel()
     viewer.layers.selection.active = viewer.add_points(np.zeros((2, 2)))
     assert super_resolve_active(viewer) is None
     assert len(viewer.layers) == 1
