@@ -90,6 +90,21 @@ def test_a_run_starts_from_a_model_of_other_channels(data: Path, tmp_path: Path)
     assert training.network.config.channels == 1
 
 
+def test_an_export_keeps_a_share_of_its_start(data: Path, tmp_path: Path) -> None:
+    trained(CONFIG, data, tmp_path / "runs" / "tiny")
+    first = load_model(export(CONFIG, tmp_path / "runs" / "tiny", tmp_path / "models"))
+    config = replace(CONFIG, name="next", start=str(tmp_path / "models/tiny.safetensors"))
+    run = tmp_path / "runs" / "next"
+    trained(config, data, run)
+    after, mixed = (
+        load_model(export(replace(config, mix=mix), run, tmp_path / str(mix))).state_dict()
+        for mix in (1.0, 0.25)
+    )
+    for name, value in first.state_dict().items():
+        if value.is_floating_point():
+            assert torch.allclose(mixed[name], value.lerp(after[name], 0.25), atol=2e-3), name
+
+
 def test_configuration_is_read_and_checked(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("name: a\nsources: [{folders: [train], weight: 2}]\nsteps: 5\n")

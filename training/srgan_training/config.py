@@ -32,6 +32,9 @@ class FidelityConfig:
     blocks: int = 16
     start: str | None = None
     """model to start from (name or path); None starts at interpolation"""
+    mix: float = 1.0
+    """share of the trained weights in what is exported; the rest are those of ``start``, which
+    keeps what it could on images unlike the new ones (Wortsman et al. 2022, WiSE-FT)"""
     loss: Literal["l1", "mse"] = "l1"
     """mse is the paper's"""
     steps: int = 30_000
@@ -71,8 +74,9 @@ class FidelityConfig:
             raise ValueError(f"loss is {self.loss!r}; allowed are 'l1' and 'mse'")
         if self.optimiser not in ("adam", "muon"):
             raise ValueError(f"optimiser is {self.optimiser!r}; allowed are 'adam' and 'muon'")
-        if not 0 <= self.decay <= 1:
-            raise ValueError(f"decay is {self.decay}; it must lie between 0 and 1")
+        for name in ("decay", "mix"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
 
 
 def read_config(path: Path | str, **overrides: Any) -> FidelityConfig:

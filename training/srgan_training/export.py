@@ -11,6 +11,7 @@ from napari_srgan.models import save_model
 from napari_srgan.nn.generator import GeneratorConfig
 
 from .config import FidelityConfig
+from .fidelity import start
 
 
 def export(config: FidelityConfig, run: Path, folder: Path) -> Path:
@@ -34,6 +35,13 @@ def export(config: FidelityConfig, run: Path, folder: Path) -> Path:
     if not checkpoint.is_file():
         raise FileNotFoundError(f"{run}: no checkpoint; run `srgan-train fit` first")
     state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    average = state["average"]
+    if config.start is not None and config.mix < 1:
+        origin = start(config).state_dict()
+        average = {
+            k: origin[k].lerp(v, config.mix) if v.is_floating_point() else v
+            for k, v in average.items()
+        }
     card = ModelCard(
         name=config.name,
         config=GeneratorConfig(config.channels, config.scale, config.features, config.blocks),
@@ -44,7 +52,7 @@ def export(config: FidelityConfig, run: Path, folder: Path) -> Path:
         data_licence=config.licence,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    return save_model(folder / config.name, state["average"], card)
+    return save_model(folder / config.name, average, card)
 
 
 def with_figures(path: Path, figures: dict[str, dict[str, float]], command: str) -> Path:
