@@ -38,8 +38,8 @@ def blend(fidelity: Model, adversarial: Model, detail: float) -> Model:
     Notes
     -----
     Wang et al. 2018 (ESRGAN), section 3.4. BatchNorm's weights and statistics are interpolated as
-    they are and folded afterwards: between ``general-x4`` and a sharpened copy of it that gives 0.00,
-    0.03 and 0.04 dB more on Set5 at 0.25, 0.5 and 0.75 than folding first
+    they are and folded afterwards: between ``general-x4`` and a sharpened copy of it that gives
+    0.00, 0.03 and 0.04 dB more on Set5 at 0.25, 0.5 and 0.75 than folding first
     (``python -m benchmarks.blending``).
     """
     if fidelity.card.config != adversarial.card.config:
