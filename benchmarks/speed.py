@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from math import ceil
 
@@ -121,25 +122,22 @@ def main() -> None:
 
             add("MONAI sliding window, 256, overlap .25", timed(monai, 1, device), whole)
         channels_last_(on_device)
+
+        def square(side: int) -> Tensor:
+            return x[..., :side, :side].contiguous(memory_format=torch.channels_last)
+
         bare = InferenceGenerator(network, None).set_dtype(compute.dtype, compute.dtype).to(device)
-        best: tuple[float, int] | None = None
-        for side in map(int, options.tiles.split(",")):
-            if side <= options.size:
-                part = x[..., :side, :side].contiguous(memory_format=torch.channels_last)
-                seconds = timed(lambda part=part: on_device(part), options.repeats, device)  # type: ignore[misc]
-                if best is None or seconds / side**2 < best[0] / best[1] ** 2:
-                    best = (seconds, side)
-        assert best is not None
-        add(f"bare network, best tile ({best[1]}), float32", best[0], best[1] ** 2)
-        best = None
-        for side in map(int, options.tiles.split(",")):
-            if side <= options.size:
-                part = x[..., :side, :side]
-                seconds = timed(lambda part=part: bare(part), options.repeats, device)  # type: ignore[misc]
-                if best is None or seconds / side**2 < best[0] / best[1] ** 2:
-                    best = (seconds, side)
-        assert best is not None
-        add(f"rewritten network, best tile ({best[1]}), auto", best[0], best[1] ** 2)
+        for name, run in (("bare network", on_device), ("rewritten network", bare)):
+            precision = "float32" if run is on_device else "auto"
+            seconds, side = min(
+                (
+                    (timed(partial(run, square(n)), options.repeats, device), n)
+                    for n in map(int, options.tiles.split(","))
+                    if n <= options.size
+                ),
+                key=lambda found: found[0] / found[1] ** 2,
+            )
+            add(f"{name}, best tile ({side}), {precision}", seconds, side**2)
     add("napari-srgan, float32", timed(ours("float32"), options.repeats, device), whole)
     add("napari-srgan, auto", timed(ours("auto"), options.repeats, device), whole)
 

@@ -158,10 +158,8 @@ def upscale_file(path: Path, target: Path, model: str, options: Any, progress: b
     import time
     from dataclasses import replace
 
-    from .engine import Run
     from .io.tiff import check_writable, read_image, write_image
-    from .results import allocate
-    from .upscale import drive, plan_for
+    from .upscale import compute_now, plan_for
 
     image = read_image(path)
     if options.axes is None:
@@ -171,8 +169,7 @@ def upscale_file(path: Path, target: Path, model: str, options: Any, progress: b
     axes = plan.layout.axes
     check_writable(target, plan.dtype, axes)
     target.parent.mkdir(parents=True, exist_ok=True)
-    out = allocate(plan)
-    drive(Run(plan, image.data).into(out), bar=progress)
+    out = compute_now(plan, image.data, bar=progress)
     seconds = time.perf_counter() - since
     note = f"super-resolved ×{plan.scale} by napari-srgan, model {plan.model.card.name}"
     result = image.finer(out, axes, plan.scale)

@@ -38,10 +38,8 @@ def run_demo(folder: Path, *, device: str, precision: str) -> Iterator[str]:
     """Super-resolve the samples into ``folder``, yielding what there is to say."""
     from skimage import data
 
-    from .engine import Run
     from .io.tiff import ImageFile, write_image
-    from .results import allocate
-    from .upscale import Options, drive, plan_for
+    from .upscale import Options, compute_now, plan_for
 
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -49,9 +47,8 @@ def run_demo(folder: Path, *, device: str, precision: str) -> Iterator[str]:
         hr = cropped(getattr(data, sample.name)())
         lr = reduced(hr)
         plan = plan_for(lr, "auto", Options(device=device, precision=precision))
-        out = allocate(plan)
         since = time.perf_counter()
-        drive(Run(plan, lr).into(out))
+        out = compute_now(plan, lr)
         seconds = time.perf_counter() - since
         bicubic = enlarged(lr)
         axes = "YXS" if hr.ndim == 3 else "YX"

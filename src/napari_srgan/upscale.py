@@ -118,8 +118,19 @@ def super_resolve(
     plan = plan_for(image, model, options)
     if not isinstance(image, np.ndarray):
         return lazily(plan, image)
+    return compute_now(plan, image, bar=progress)
+
+
+def compute_now(plan: Plan, image: Any, *, bar: bool = False) -> npt.NDArray[Any]:
+    """Carry out a plan into an array in memory.
+
+    Raises
+    ------
+    MemoryError
+        If the result does not fit.
+    """
     out = allocate(plan)
-    drive(Run(plan, image).into(out), bar=progress)
+    drive(Run(plan, image).into(out), bar=bar)
     return out
 
 

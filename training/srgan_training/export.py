@@ -8,6 +8,7 @@ import torch
 
 from napari_srgan import ModelCard
 from napari_srgan.models import save_model
+from napari_srgan.models.blend import between
 from napari_srgan.nn.generator import GeneratorConfig
 
 from .config import FidelityConfig
@@ -37,11 +38,7 @@ def export(config: FidelityConfig, run: Path, folder: Path) -> Path:
     state = torch.load(checkpoint, weights_only=True, map_location="cpu")
     average = state["average"]
     if config.start is not None and config.mix < 1:
-        origin = start(config).state_dict()
-        average = {
-            k: origin[k].lerp(v, config.mix) if v.is_floating_point() else v
-            for k, v in average.items()
-        }
+        average = between(start(config).state_dict(), average, config.mix)
     card = ModelCard(
         name=config.name,
         config=GeneratorConfig(config.channels, config.scale, config.features, config.blocks),
@@ -51,7 +48,6 @@ def export(config: FidelityConfig, run: Path, folder: Path) -> Path:
         steps=int(state["step"]),
         data_licence=config.licence,
     )
-    folder.mkdir(parents=True, exist_ok=True)
     return save_model(folder / config.name, average, card)
 
 

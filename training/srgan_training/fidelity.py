@@ -6,6 +6,7 @@ import csv
 import os
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_srgan.engine.device import has_amx
 from napari_srgan.nn.generator import (
     Generator,
     GeneratorConfig,
@@ -115,11 +117,10 @@ class FidelityTraining:
         self.config, self.folder = config, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.bfloat16 = self.device.type == "cuda" or torch.cpu._is_amx_tile_supported()
+        self.bfloat16 = self.device.type == "cuda" or has_amx()
         torch.manual_seed(config.seed)
         self.network = self._prepare(start(config))
-        self.average = self._prepare(start(config))
-        self.average.load_state_dict(self.network.state_dict())
+        self.average = deepcopy(self.network)
         self.optimisers = make_optimisers(self.network, config)
         self.sampler = PatchSampler(
             [load_source(s, data, config) for s in config.sources],

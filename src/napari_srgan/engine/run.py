@@ -337,6 +337,6 @@ def _nearest(values: Array, scale: int) -> Array:
 def _constant_key(values: npt.NDArray[np.float32]) -> bytes | None:
     """Return the value of a constant window, with its shape, as a key; None if it varies."""
     first = values[:, :1, :1]
-    if values[:, 0, 0].size and (values == first).all():
+    if (values == first).all():
         return first.tobytes() + repr(values.shape).encode()
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -74,11 +75,16 @@ class Runner:
 
         return finish
 
+    @cached_property
+    def _float32_network(self) -> InferenceGenerator:
+        return self._prepare(torch.float32, torch.float32)
+
     def _in_float32(self, windows: Windows) -> Windows:
-        network = self._prepare(torch.float32, torch.float32)
         x = self._send(torch.from_numpy(windows))
         with torch.inference_mode():
-            y = back_project(network(x), x, self.source.config.scale, self.consistency)
+            y = back_project(
+                self._float32_network(x), x, self.source.config.scale, self.consistency
+            )
         return self._fetch(y)()
 
     def _send(self, x: Tensor) -> Tensor:

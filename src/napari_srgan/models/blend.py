@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from ..nn.generator import Generator
 from .file import ModelError
 from .model import Model
+
+State = dict[str, Tensor]
 
 
 def check_detail(detail: float) -> float:
@@ -18,6 +22,14 @@ def check_detail(detail: float) -> float:
     if isinstance(detail, bool) or not isinstance(detail, (int, float)) or not 0 <= detail <= 1:
         raise ValueError(f"detail={detail!r}; it must lie between 0 (faithful) and 1 (realistic)")
     return float(detail)
+
+
+def between(low: State, high: State, share: float) -> State:
+    """Return the state that lies ``share`` of the way from ``low`` to ``high``.
+
+    What is not a floating point number (BatchNorm's counters) is that of ``low``.
+    """
+    return {k: v.lerp(high[k], share) if v.is_floating_point() else v for k, v in low.items()}
 
 
 def blend(fidelity: Model, adversarial: Model, detail: float) -> Model:
@@ -49,11 +61,8 @@ def blend(fidelity: Model, adversarial: Model, detail: float) -> Model:
         )
     if detail in (0, 1):
         return adversarial if detail else fidelity
-    low, high = fidelity.state_dict(), adversarial.state_dict()
     network = Generator(fidelity.card.config)
-    network.load_state_dict(
-        {k: v.lerp(high[k], detail) if v.is_floating_point() else v for k, v in low.items()}
-    )
+    network.load_state_dict(between(fidelity.state_dict(), adversarial.state_dict(), detail))
     return Model(
         network.eval().requires_grad_(False),
         fidelity.card,
