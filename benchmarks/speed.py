@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_srgan.engine import Run, make_plan
 from napari_srgan.engine.device import choose_compute
+from napari_srgan.engine.plan import make_plan
+from napari_srgan.engine.run import Run
 from napari_srgan.models import Model, ModelCard
 from napari_srgan.nn.generator import Generator, GeneratorConfig, channels_last_
 from napari_srgan.nn.inference import InferenceGenerator

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,10 @@ from torch import nn
 
 from napari_srgan.models import Model, ModelCard
 from napari_srgan.nn.generator import Generator, GeneratorConfig, interpolate_
+
+if sys.platform == "linux" and not os.environ.get("DISPLAY") and not shutil.which("Xvfb"):
+    # Without any screen Qt would end the whole run; so only what needs a window fails.
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 # The same cases in every run, however busy the machine.
 settings.register_profile("steady", deadline=None, derandomize=True)

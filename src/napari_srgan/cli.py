@@ -27,7 +27,6 @@ PrecisionOption = Annotated[str, typer.Option(help="auto, float32, bfloat16 or f
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn errors that a person can mend into one line and exit code 1; warnings into lines."""
-    from .models import ModelError
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         typer.echo(f"note: {message}", err=True)
@@ -36,7 +35,7 @@ def plain_errors() -> Iterator[None]:
         warnings.showwarning = show
         try:
             yield
-        except (ModelError, ValueError, TypeError, OSError, MemoryError) as error:
+        except (ValueError, TypeError, OSError, MemoryError) as error:
             typer.echo(f"napari-srgan: {error}", err=True)
             raise typer.Exit(1) from error
 
@@ -71,7 +70,7 @@ def upscale(
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
 ) -> None:
     """Super-resolve image files (TIFF, PNG, JPEG) into OME-TIFF or PNG with their pixel size."""
-    from .upscale import Options
+    from .options import Options
 
     with plain_errors():
         options = Options(

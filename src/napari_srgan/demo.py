@@ -39,7 +39,8 @@ def run_demo(folder: Path, *, device: str, precision: str) -> Iterator[str]:
     from skimage import data
 
     from .io.tiff import ImageFile, write_image
-    from .upscale import Options, compute_now, plan_for
+    from .options import Options
+    from .upscale import compute_now, plan_for
 
     folder.mkdir(parents=True, exist_ok=True)
     rows = []

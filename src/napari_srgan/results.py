@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .engine import Plan
 from .engine.device import free_ram
+from .engine.plan import Plan
 
 KEEP_FREE = 256 << 20
 """bytes of main memory that a result in memory must leave"""
@@ -39,8 +39,22 @@ def allocate(plan: Plan) -> npt.NDArray[Any]:
     return np.empty(plan.shape, plan.dtype)
 
 
+def fits_in_memory(plan: Plan) -> bool:
+    """Whether a result is kept in memory: if it is at most half of what is free.
+
+    Raises
+    ------
+    OSError
+        If the disk has no room for it either.
+    """
+    if plan.nbytes <= SHARE_OF_FREE * free_ram():
+        return True
+    _check_disk(plan, Path(tempfile.gettempdir()))
+    return False
+
+
 def make_room(plan: Plan) -> Any:
-    """Return an array for a plan's result: in memory if it is at most half of what is free.
+    """Return an array for a plan's result: in memory if it fits there.
 
     A larger one is a zarr array in a temporary folder, removed when the array is let go.
 
@@ -49,7 +63,7 @@ def make_room(plan: Plan) -> Any:
     OSError
         If the disk has no room for it either.
     """
-    if plan.nbytes <= SHARE_OF_FREE * free_ram():
+    if fits_in_memory(plan):
         return np.empty(plan.shape, plan.dtype)
     folder = Path(tempfile.mkdtemp(prefix="napari-srgan-"))
     try:
@@ -71,12 +85,7 @@ def create_zarr(plan: Plan, path: Path) -> Any:
     """
     import zarr
 
-    free = shutil.disk_usage(path.parent).free
-    if plan.nbytes > free:
-        raise OSError(
-            f"{_described(plan)}, but {_size(free)} are free on the disk of {path.parent}. Take a "
-            "part of the image"
-        )
+    _check_disk(plan, path.parent)
     chunks = tuple(
         min(n, CHUNK) if axis in "YX" else (n if axis == "S" else 1)
         for axis, n in zip(plan.layout.axes, plan.shape, strict=True)
@@ -88,6 +97,16 @@ def create_zarr(plan: Plan, path: Path) -> Any:
         dtype=plan.dtype,
         dimension_names=list(plan.layout.axes.lower()),
     )
+
+
+def _check_disk(plan: Plan, folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if plan.nbytes > free:
+        raise OSError(
+            f"{_described(plan)}, but memory has {_size(free_ram())} free and the disk of {folder} "
+            f"{_size(free)}. Take a part of the image, or pass it as a dask or zarr array and "
+            "write the result to a file on another disk"
+        )
 
 
 def _described(plan: Plan) -> str:

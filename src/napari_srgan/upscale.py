@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
-from dataclasses import dataclass
+import warnings
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from .engine import Plan, Progress, Run, make_plan
 from .engine.axes import guess_axes, parse_axes
 from .engine.intensity import Normalise, check_dtype
+from .engine.plan import Plan, make_plan
+from .engine.run import Progress, Run
+from .engine.tiles import Span
 from .models import Model, load_model
-from .models.registry import choose_model
+from .options import Options, choose_model
 from .results import allocate
 
 if TYPE_CHECKING:
@@ -23,21 +25,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What can be chosen about a run, under the names that they have everywhere."""
-
-    axes: str | None = None
-    detail: float | None = None
-    consistency: int = 0
-    normalise: Normalise = "auto"
-    volume: Literal["slices"] = "slices"
-    device: str = "auto"
-    precision: str = "auto"
-    tile: str | int = "auto"
-    nodata: float | None = None
 
 
 def super_resolve(
@@ -134,8 +121,14 @@ def compute_now(plan: Plan, image: Any, *, bar: bool = False) -> npt.NDArray[Any
     return out
 
 
-def plan_for(image: Any, model: str | Path | Model, options: Options) -> Plan:
-    """Check image and options, choose and load the model, and plan the run."""
+def plan_for(
+    image: Any,
+    model: str | Path | Model,
+    options: Options,
+    *,
+    spans: Sequence[Span] | None = None,
+) -> Plan:
+    """Check image and options, choose and load the model, and plan the run of a part or of all."""
     check_dtype(np.dtype(image.dtype))
     if options.volume != "slices":
         raise ValueError(f"volume={options.volume!r}; allowed is 'slices'")
@@ -159,13 +152,15 @@ def plan_for(image: Any, model: str | Path | Model, options: Options) -> Plan:
         device=options.device,
         precision=options.precision,
         tile=options.tile,
+        spans=spans,
     )
 
 
 def drive(steps: Generator[Progress, None, T], *, bar: bool = False) -> T:
     """Run a generator of progress to its end and return what it returns.
 
-    With ``bar``, progress and time left are shown on the terminal.
+    With ``bar``, progress and time left are shown on the terminal. What a person should know of
+    is warned of.
     """
     from rich.progress import Progress as Bar
 
@@ -176,6 +171,8 @@ def drive(steps: Generator[Progress, None, T], *, bar: bool = False) -> T:
                 step = next(steps)
             except StopIteration as end:
                 return cast("T", end.value)
+            if step.note:
+                warnings.warn(step.note, RuntimeWarning, stacklevel=3)
             text = f"Super-resolving, tile {step.tiles} of {step.total}"
             shown.update(task, completed=step.done, description=text)
 
@@ -189,7 +186,7 @@ def lazily(plan: Plan, image: Any) -> da.Array:
 
     layout, scale = plan.layout, plan.scale
     lock = threading.Lock()
-    made: list[Run] = []
+    latest: list[Run] = []
     rows = sorted({t.core_y for t in plan.tiles})
     columns = sorted({t.core_x for t in plan.tiles})
     chunks = tuple(
@@ -201,42 +198,19 @@ def lazily(plan: Plan, image: Any) -> da.Array:
 
     def compute(block_info: Any = None) -> npt.NDArray[Any]:
         place = block_info[None]["array-location"]
-        (y0, y1), (x0, x1) = (
-            (place[a][0] // scale, place[a][1] // scale) for a in (layout.y, layout.x)
-        )
-        planes = [
-            p
-            for p in layout.planes()
-            if all(
-                place[a][0] <= at < place[a][1] for a, at in zip(layout.loop_axes, p, strict=True)
-            )
+        spans = [
+            (first // factor, last // factor)
+            for factor, (first, last) in zip(plan.factors, place, strict=True)
         ]
         block = np.empty(block_info[None]["chunk-shape"], plan.dtype)
         with lock:
-            if not made:
-                made.append(Run(plan, image))
-            target = Offset(block, tuple(p[0] for p in place))
-            drive(made[0].into(target, planes=planes, region=((y0, y1), (x0, x1))))
+            # A run that had to make do with less memory, or another device, hands that on.
+            before = latest.pop() if latest else Run(plan, image)
+            latest.append(Run(before.plan.part(spans), image, before.runner))
+            drive(latest[0].into(block))
         return block
 
     result: da.Array = da.map_blocks(
         compute, chunks=chunks, dtype=plan.dtype, meta=np.empty(0, plan.dtype)
     )
     return result
-
-
-class Offset:
-    """A block that is written to at the indices of the whole array."""
-
-    def __init__(self, block: npt.NDArray[Any], origin: tuple[int, ...]) -> None:
-        self.block, self.origin = block, origin
-
-    def __setitem__(self, index: tuple[int | slice, ...], values: npt.NDArray[Any]) -> None:
-        pairs = zip(index, self.origin, strict=True)
-        self.block[tuple(_moved(at, -start) for at, start in pairs)] = values
-
-
-def _moved(at: int | slice, by: int) -> int | slice:
-    if isinstance(at, int):
-        return at + by
-    return at if at.stop is None else slice(at.start + by, at.stop + by)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import dask.array as da
@@ -11,12 +11,15 @@ import pytest
 import torch
 import zarr
 
-from napari_srgan.engine import Plan, Run, make_plan
-from napari_srgan.engine import run as run_plan
+from napari_srgan.engine.plan import Plan, make_plan
+from napari_srgan.engine.run import Run
+from napari_srgan.engine.run import run as run_plan
 from napari_srgan.engine.runner import Runner
 from napari_srgan.models import Model
 from napari_srgan.nn.resample import bicubic_down
 from tests.conftest import MakeModel
+
+exact_plan = partial(make_plan, precision="float32")
 
 Array = npt.NDArray[Any]
 rng = np.random.default_rng(0)
@@ -61,7 +64,7 @@ def test_tiled_equals_whole(
 def test_tiled_equals_whole_in_colour(make_model: MakeModel, scale: int) -> None:
     model = make_model(3, scale)
     image = rng.random((45, 38, 3), np.float32)
-    plan = make_plan(image, model, tile=16, normalise="none")
+    plan = exact_plan(image, model, tile=16, normalise="none")
     assert_equal_to(carry_out(plan, image), whole(model, image))
 
 
@@ -70,7 +73,7 @@ def test_consistency_is_exact_in_tiles(make_model: MakeModel, steps: int) -> Non
     image = rng.random((60, 70), np.float32)
     one, many = (
         carry_out(
-            make_plan(image, make_model(), tile=tile, consistency=steps, normalise="none"),
+            exact_plan(image, make_model(), tile=tile, consistency=steps, normalise="none"),
             image,
         )
         for tile in (1000, 9)
@@ -83,7 +86,7 @@ def test_consistency_brings_the_result_back_to_its_source(make_identity: MakeMod
     image = (np.sin(20 * x * y) + np.cos(9 * x - 14 * y)).astype(np.float32)
 
     def error(steps: int) -> float:
-        plan = make_plan(image, make_identity(), consistency=steps, normalise="none")
+        plan = exact_plan(image, make_identity(), consistency=steps, normalise="none")
         sr = carry_out(plan, image)
         reduced = bicubic_down(torch.from_numpy(sr)[None, None], 4)[0, 0].numpy()
         return float(np.sqrt(np.mean((reduced - image) ** 2)))
@@ -116,7 +119,7 @@ def test_every_plane_lands_in_its_place(
     make_identity: MakeModel, axes: str, shape: tuple[int, ...]
 ) -> None:
     image = rng.integers(0, 65535, shape, "uint16")
-    result = carry_out(make_plan(image, make_identity(), axes=axes), image)
+    result = carry_out(exact_plan(image, make_identity(), axes=axes), image)
     expected = image.repeat(4, axes.index("Y")).repeat(4, axes.index("X"))
     assert np.array_equal(result, expected)
 
@@ -127,13 +130,13 @@ def test_alpha_is_resampled_and_not_super_resolved(make_model: MakeModel, channe
     image[..., 3] = 255
     image[:20, :, 3] = 0
     model = make_model(channels)
-    result = carry_out(make_plan(image, model, tile=16), image)
+    result = carry_out(exact_plan(image, model, tile=16), image)
     assert (result[:64, :, 3] == 0).all()
     assert (result[96:, :, 3] == 255).all()
-    in_one = carry_out(make_plan(image, model, tile=1000), image)
+    in_one = carry_out(exact_plan(image, model, tile=1000), image)
     assert np.array_equal(result[..., 3], in_one[..., 3])
     rgb = np.ascontiguousarray(image[..., :3])
-    without = carry_out(make_plan(rgb, model, tile=16), rgb)
+    without = carry_out(exact_plan(rgb, model, tile=16), rgb)
     assert np.array_equal(result[..., :3], without)
 
 
@@ -143,21 +146,21 @@ def test_invalid_pixels_stay_where_they_are(make_model: MakeModel, kind: float) 
     image[10:14, 20:30] = kind
     image[-1, -1] = kind
     model = make_model()
-    whole_plane = carry_out(make_plan(image, model), image)
+    whole_plane = carry_out(exact_plan(image, model), image)
     same = np.isnan(whole_plane) if np.isnan(kind) else whole_plane == kind
     expected = np.zeros((200, 240), bool)
     expected[40:56, 80:120] = True
     expected[-4:, -4:] = True
     assert np.array_equal(same, expected)
     assert np.isfinite(whole_plane[~expected]).all()
-    tiled = carry_out(make_plan(image, model, tile=11), image)
+    tiled = carry_out(exact_plan(image, model, tile=11), image)
     assert_equal_to(tiled[~expected], whole_plane[~expected])
 
 
 def test_nodata_stays_and_does_not_bleed(make_model: MakeModel) -> None:
     image = rng.integers(1000, 2000, (40, 40)).astype("int16")
     image[:10] = -9999
-    result = carry_out(make_plan(image, make_model(), nodata=-9999, tile=16), image)
+    result = carry_out(exact_plan(image, make_model(), nodata=-9999, tile=16), image)
     assert (result[:40] == -9999).all()
     assert (result[40:] > -5000).all()
 
@@ -166,7 +169,7 @@ def test_nodata_stays_and_does_not_bleed(make_model: MakeModel) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 5.5, -1e30])
 def test_an_image_of_one_value_is_no_trouble(make_model: MakeModel, value: float) -> None:
     image = np.full((20, 20), value, np.float32)
-    result = carry_out(make_plan(image, make_model()), image)
+    result = carry_out(exact_plan(image, make_model()), image)
     assert np.array_equal(np.isfinite(result), np.isfinite(image.repeat(4, 0).repeat(4, 1)))
 
 
@@ -184,14 +187,14 @@ def test_constant_tiles_are_computed_once(make_model: MakeModel) -> None:
     model = make_model()
     image = np.zeros((300, 300), np.uint16)
     image[:40, :40] = rng.integers(0, 999, (40, 40))
-    plan = make_plan(image, model, tile=30)
+    plan = exact_plan(image, model, tile=30)
     runner = CountingRunner(model.network, plan.compute)
     out = np.zeros(plan.shape, plan.dtype)
     for _ in Run(plan, image, runner).into(out):
         pass
     assert len(plan.tiles) > 60
     assert runner.windows <= 10
-    expected = carry_out(make_plan(image, model, tile=1000), image)
+    expected = carry_out(exact_plan(image, model, tile=1000), image)
     assert np.array_equal(out, expected)
 
 
@@ -206,7 +209,7 @@ def test_source_is_read_tile_by_tile(make_identity: MakeModel) -> None:
             return np.asarray(part)
 
     source = Source()
-    carry_out(make_plan(source, make_identity(), tile=32), source)
+    carry_out(exact_plan(source, make_identity(), tile=32), source)
     halo = make_identity().halo
     assert 0 < source.largest <= (32 + 2 * halo) ** 2
 
@@ -220,14 +223,14 @@ def test_lazy_sources_give_the_same_numbers(make_model: MakeModel, kind: str) ->
         else zarr.array(image, chunks=(1, 32, 32))
     )
     model = make_model()
-    expected = carry_out(make_plan(image, model, tile=20), image)
-    result = carry_out(make_plan(source, model, tile=20), source)
+    expected = carry_out(exact_plan(image, model, tile=20), image)
+    result = carry_out(exact_plan(source, model, tile=20), source)
     assert np.abs(result.astype(int) - expected).max() <= 1
 
 
 def test_progress_rises_to_one_and_counts_tiles(make_model: MakeModel) -> None:
     image = rng.random((2, 40, 40), np.float32)
-    plan = make_plan(image, make_model(), axes="ZYX", tile=16)
+    plan = exact_plan(image, make_model(), axes="ZYX", tile=16)
     steps = list(run_plan(plan, image, np.zeros(plan.shape, plan.dtype)))
     parts = [step.done for step in steps]
     assert parts == sorted(parts)
@@ -238,7 +241,7 @@ def test_progress_rises_to_one_and_counts_tiles(make_model: MakeModel) -> None:
 
 def test_stopping_takes_hold_at_once(make_model: MakeModel) -> None:
     image = rng.random((64, 64), np.float32) + 1
-    plan = replace(make_plan(image, make_model(), tile=16, normalise="none"), batch=1)
+    plan = replace(exact_plan(image, make_model(), tile=16, normalise="none"), batch=1)
     out = np.zeros(plan.shape, plan.dtype)
     steps = run_plan(plan, image, out)
     while next(steps).tiles < 1:
@@ -261,12 +264,14 @@ class TightRunner(Runner):
 def test_running_out_of_memory_halves_the_tiles_and_says_so(make_model: MakeModel) -> None:
     image = rng.random((150, 170), np.float32)
     model = make_model()
-    plan = make_plan(image, model, tile=100, normalise="none")
+    plan = exact_plan(image, model, tile=100, normalise="none")
     runner = TightRunner(model.network, plan.compute)
     runner.most = 64 * 64
     out = np.zeros(plan.shape, plan.dtype)
-    with pytest.warns(RuntimeWarning, match="out of memory; going on with tiles of at most"):
-        steps = list(Run(plan, image, runner).into(out))
+    steps = list(Run(plan, image, runner).into(out))
+    notes = [step.note for step in steps if step.note]
+    assert all("out of memory; going on with tiles of at most" in note for note in notes)
+    assert notes
     assert_equal_to(out, whole(model, image))
     assert steps[-1].total > len(plan.tiles)
     assert steps[-1].done == 1
@@ -284,11 +289,10 @@ def test_finished_tiles_are_kept_when_memory_runs_out(make_model: MakeModel) -> 
 
     image = rng.random((90, 90), np.float32)
     model = make_model()
-    plan = replace(make_plan(image, model, tile=40, normalise="none"), batch=1)
+    plan = replace(exact_plan(image, model, tile=40, normalise="none"), batch=1)
     runner = Later(model.network, plan.compute)
     out = np.zeros(plan.shape, plan.dtype)
-    with pytest.warns(RuntimeWarning):
-        tiles = [step.tiles for step in Run(plan, image, runner).into(out)]
+    tiles = [step.tiles for step in Run(plan, image, runner).into(out)]
     assert tiles == sorted(tiles)
     assert_equal_to(out, whole(model, image))
 
@@ -310,10 +314,9 @@ def test_memory_that_runs_out_on_the_way_back_is_no_loss(make_model: MakeModel) 
 
     image = rng.random((90, 90), np.float32)
     model = make_model()
-    plan = replace(make_plan(image, model, tile=40, normalise="none"), batch=1)
+    plan = replace(exact_plan(image, model, tile=40, normalise="none"), batch=1)
     out = np.zeros(plan.shape, plan.dtype)
-    with pytest.warns(RuntimeWarning):
-        steps = list(Run(plan, image, Returning(model.network, plan.compute)).into(out))
+    steps = list(Run(plan, image, Returning(model.network, plan.compute)).into(out))
     assert_equal_to(out, whole(model, image))
     assert steps[-1].done == 1
     assert steps[-1].tiles == steps[-1].total
@@ -322,28 +325,84 @@ def test_memory_that_runs_out_on_the_way_back_is_no_loss(make_model: MakeModel) 
 def test_a_device_without_memory_hands_over_to_the_cpu(make_model: MakeModel) -> None:
     image = rng.random((64, 64), np.float32)
     model = make_model()
-    plan = make_plan(image, model, tile=40, normalise="none")
+    plan = exact_plan(image, model, tile=40, normalise="none")
     runner = TightRunner(model.network, plan.compute)
     elsewhere = replace(plan, compute=replace(plan.compute, device=torch.device("mps")))
     out = np.zeros(plan.shape, plan.dtype)
     run = Run(elsewhere, image, runner)
-    with pytest.warns(RuntimeWarning) as warned:
-        steps = list(run.into(out))
-    assert "going on with the CPU" in str(warned[-1].message)
+    steps = list(run.into(out))
+    assert [s.note for s in steps if s.note][-1].endswith("going on with the CPU")
     assert run.plan.compute.device.type == "cpu"
     assert steps[-1].done == 1
     assert_equal_to(out, whole(model, image))
 
 
+def test_a_gpu_that_fails_hands_over_to_the_cpu(make_model: MakeModel) -> None:
+    class Unplugged(Runner):
+        def start(self, windows: Any) -> Any:
+            yield 0.5
+            raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might")
+
+    image = rng.random((64, 64), np.float32)
+    model = make_model()
+    plan = exact_plan(image, model, tile=40, normalise="none")
+    elsewhere = replace(plan, compute=replace(plan.compute, device=torch.device("cuda:0")))
+    runner = Unplugged(model.network, plan.compute)
+    out = np.zeros(plan.shape, plan.dtype)
+    steps = list(Run(elsewhere, image, runner).into(out))
+    (note,) = {step.note for step in steps if step.note}
+    assert note == ("cuda:0 failed (CUDA error: unspecified launch failure); going on with the CPU")
+    assert_equal_to(out, whole(model, image))
+
+
+def test_a_part_equals_that_part_of_the_whole(make_model: MakeModel) -> None:
+    stack = rng.integers(0, 60_000, (2, 5, 50, 70), "uint16")
+    plan = exact_plan(stack, make_model(), axes="TZYX", tile=16)
+    expected = carry_out(plan, stack)
+    part = plan.part([(1, 2), (2, 4), (7, 8), (30, 65)])
+    assert part.shape == (1, 2, 4, 140)
+    assert part.nbytes == 2 * 4 * 140 * 2
+    assert np.array_equal(carry_out(part, stack), expected[1:, 2:4, 28:32, 120:260])
+    again = exact_plan(stack, make_model(), axes="TZYX", spans=part.spans)
+    # Of the same model and the same intensities, in tiles of another size.
+    assert np.abs(carry_out(again, stack).astype(int) - carry_out(part, stack)).max() <= 1
+
+
+def test_a_part_of_an_rgba_image_has_its_alpha(make_model: MakeModel) -> None:
+    image = rng.integers(0, 255, (30, 40, 4), "uint8")
+    plan = exact_plan(image, make_model(3))
+    expected = carry_out(plan, image)
+    part = carry_out(plan.part([(3, 20), (5, 40), (0, 4)]), image)
+    assert np.abs(part.astype(int) - expected[12:80, 20:]).max() <= 1
+
+
+def test_a_part_has_all_channels_that_belong_together(make_model: MakeModel) -> None:
+    plan = exact_plan(np.zeros((3, 30, 40), "uint8"), make_model(3), axes="CYX")
+    assert plan.part([(1, 2), (0, 5), (0, 5)]).shape == (3, 20, 20)
+
+
+@pytest.mark.parametrize(
+    ("spans", "message"),
+    [
+        ([(0, 9), (0, 9)], "does not lie in an image of shape"),
+        ([(0, 31), (0, 40), (0, 3)], "does not lie in"),
+        ([(5, 5), (0, 40), (0, 3)], "does not lie in"),
+        ([(-1, 5), (0, 40), (0, 3)], "does not lie in"),
+    ],
+)
+def test_a_part_must_be_one(make_model: MakeModel, spans: Any, message: str) -> None:
+    plan = exact_plan(np.zeros((30, 40, 3), "uint8"), make_model(3))
+    with pytest.raises(ValueError, match=message):
+        plan.part(spans)
+
+
 def test_no_memory_at_all_is_said_plainly(make_model: MakeModel) -> None:
     image = rng.random((64, 64), np.float32)
     model = make_model()
-    plan = make_plan(image, model)
+    plan = exact_plan(image, model)
     runner = TightRunner(model.network, plan.compute)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        with pytest.raises(MemoryError, match="not enough memory for a tile of 16"):
-            list(Run(plan, image, runner).into(np.zeros(plan.shape, plan.dtype)))
+    with pytest.raises(MemoryError, match="not enough memory for a tile of 16"):
+        list(Run(plan, image, runner).into(np.zeros(plan.shape, plan.dtype)))
 
 
 def test_half_precision_is_close(make_model: MakeModel) -> None:
@@ -358,13 +417,13 @@ def test_half_precision_is_close(make_model: MakeModel) -> None:
 @pytest.mark.parametrize("tile", [0, -4, 1.5, "big", True])
 def test_wrong_tile_is_named(make_model: MakeModel, tile: Any) -> None:
     with pytest.raises(ValueError, match="allowed are 'auto' or a number of pixels"):
-        make_plan(np.zeros((9, 9), np.uint8), make_model(), tile=tile)
+        exact_plan(np.zeros((9, 9), np.uint8), make_model(), tile=tile)
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "tpu", ""])
 def test_a_device_that_is_not_there_is_named(make_model: MakeModel, device: str) -> None:
     with pytest.raises(ValueError, match=r"is not there; this machine has .*cpu"):
-        make_plan(np.zeros((9, 9), np.uint8), make_model(), device=device)
+        exact_plan(np.zeros((9, 9), np.uint8), make_model(), device=device)
 
 
 def test_wrong_precision_and_consistency_are_named(make_model: MakeModel) -> None:
@@ -374,7 +433,7 @@ def test_wrong_precision_and_consistency_are_named(make_model: MakeModel) -> Non
     with pytest.raises(ValueError, match="float16' is for GPUs"):
         make_plan(image, make_model(), device="cpu", precision="float16")
     with pytest.raises(ValueError, match="number of steps from 0 up"):
-        make_plan(image, make_model(), consistency=-1)
+        exact_plan(image, make_model(), consistency=-1)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")

@@ -9,8 +9,9 @@ import torch
 
 from napari_srgan.models import ModelCard, ModelError, list_models, load_model, save_model
 from napari_srgan.models.card import End
-from napari_srgan.models.registry import choose_model, find_models, user_folder
+from napari_srgan.models.registry import find_models, user_folder
 from napari_srgan.nn.generator import GeneratorConfig
+from napari_srgan.options import choose_model
 from tests.conftest import random_network
 
 CONFIG = GeneratorConfig(channels=1, scale=2, features=4, blocks=1)

@@ -1,6 +1,7 @@
+"""The command of the menu and the palette: a run of the selected layer, no widget needed."""
+
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,58 +10,43 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from pytestqt.qtbot import QtBot
 
-import napari_srgan as ns
-from napari_srgan.models import save_model
 from napari_srgan.plugin.commands import super_resolve_active
-from tests.conftest import MakeModel
-
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-@pytest.fixture
-def gray(own_models: Path, make_identity: MakeModel) -> None:
-    """Put a small gray-x4 before the shipped one."""
-    own_models.mkdir()
-    model = make_identity()
-    card = ns.ModelCard("gray-x4", model.network.config)
-    save_model(own_models / "gray-x4", model.state_dict(), card)
-
-
-@pytest.mark.usefixtures("gray")
-def test_the_menu_command_adds_the_result(qtbot: QtBot) -> None:
+@pytest.mark.usefixtures("identity_models")
+def test_the_command_adds_the_result(qtbot: QtBot) -> None:
     viewer: Any = ViewerModel()
     data = np.random.default_rng(0).integers(0, 255, (40, 50), "uint8")
     source = viewer.add_image(data, name="cells", scale=(2, 3))
     viewer.layers.selection.active = source
-    worker: Any = super_resolve_active(viewer)
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=60_000)
-    assert not worker.abort_requested
+    job: Any = super_resolve_active(viewer)
+    qtbot.waitUntil(lambda: not job.active, timeout=60_000)
+    assert job.state == "done"
     finer = viewer.layers["cells ×4"]
     assert np.array_equal(finer.data, data.repeat(4, 0).repeat(4, 1))
     assert np.allclose(finer.scale, (0.5, 0.75))
 
 
-@pytest.mark.usefixtures("gray")
+@pytest.mark.usefixtures("identity_models")
 def test_a_cancelled_command_adds_nothing(qtbot: QtBot) -> None:
     viewer: Any = ViewerModel()
     source = viewer.add_image(np.zeros((64, 400, 400), "uint16"), name="stack")
     viewer.layers.selection.active = source
-    worker: Any = super_resolve_active(viewer)
-    with qtbot.waitSignal(worker.yielded, timeout=60_000):
-        pass
-    worker.quit()
-    qtbot.waitUntil(lambda: not worker.is_running, timeout=60_000)
+    job: Any = super_resolve_active(viewer)
+    qtbot.waitUntil(lambda: job.progress is not None, timeout=60_000)
+    job.cancel()
+    qtbot.waitUntil(lambda: not job.active, timeout=60_000)
+    assert job.state == "cancelled"
     assert [layer.name for layer in viewer.layers] == ["stack"]
 
 
 def test_an_error_is_shown_as_a_sentence(qtbot: QtBot) -> None:
     viewer: Any = ViewerModel()
     viewer.layers.selection.active = viewer.add_image(np.zeros((9, 9), bool), name="mask")
-    notification_manager.records.clear()
     super_resolve_active(viewer)
     qtbot.waitUntil(lambda: bool(notification_manager.records), timeout=60_000)
     (shown,) = notification_manager.records
-    assert shown.message.startswith("the image has dtype bool; allowed are")
+    assert shown.message.startswith("“mask”: The image has dtype bool; allowed are")
     assert [layer.name for layer in viewer.layers] == ["mask"]
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_srgan.engine.device import has_amx
+from napari_srgan.engine.device import has_bfloat16_units
 from napari_srgan.nn.generator import (
     Generator,
     GeneratorConfig,
@@ -117,7 +117,7 @@ class FidelityTraining:
         self.config, self.folder = config, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.bfloat16 = self.device.type == "cuda" or has_amx()
+        self.bfloat16 = self.device.type == "cuda" or has_bfloat16_units()
         torch.manual_seed(config.seed)
         self.network = self._prepare(start(config))
         self.average = deepcopy(self.network)

@@ -92,18 +92,22 @@ def choose_compute(
         if major < 7:
             return _single(where, "this GPU has no units for half precision")
         half, reason = torch.float16, "this GPU has units for it"
-    elif where.type == "cpu" and has_amx():
-        half, reason = torch.bfloat16, "this processor has AMX units for it"
+    elif where.type == "cpu" and has_bfloat16_units():
+        half, reason = torch.bfloat16, "this processor has units for it"
     elif where.type == "cpu":
-        return _single(where, "this processor has no AMX units, half precision would be slower")
+        return _single(where, "this processor has no units for half precision")
     else:
         return _single(where, "the safe choice on this device")
     return Compute(where, half, half if eight_bit else torch.float32, reason)
 
 
-def has_amx() -> bool:
-    """Whether the processor multiplies bfloat16 matrices in hardware (AMX)."""
-    return bool(torch.cpu._is_amx_tile_supported())
+def has_bfloat16_units() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware: AMX tiles or AVX512-BF16."""
+    tests = (
+        getattr(torch.cpu, name, None)
+        for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    )
+    return any(test() for test in tests if test is not None)
 
 
 def _single(where: torch.device, reason: str) -> Compute:

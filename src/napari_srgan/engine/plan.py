@@ -51,6 +51,9 @@ class Plan:
     nodata: float | None
     halo: int
     """LR pixels around a tile's core that its result depends on"""
+    spans: tuple[Span, ...]
+    """the part of the image that is super-resolved: first entry along each axis and the one after
+    its last"""
     tiles: tuple[Tile, ...]
     """of one plane; all windows have one shape"""
     batch: int
@@ -64,7 +67,25 @@ class Plan:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the result."""
-        return self.layout.scaled_shape(self.scale)
+        return tuple(
+            factor * (last - first)
+            for factor, (first, last) in zip(self.factors, self.spans, strict=True)
+        )
+
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """How many times finer each axis becomes."""
+        return tuple(self.scale if axis in "YX" else 1 for axis in self.layout.axes)
+
+    @property
+    def planes(self) -> list[tuple[int, ...]]:
+        """Index along the layout's loop axes of every plane of the part."""
+        loop = [self.spans[axis] for axis in self.layout.loop_axes]
+        return [
+            plane
+            for plane in self.layout.planes()
+            if all(first <= at < last for (first, last), at in zip(loop, plane, strict=True))
+        ]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -81,16 +102,34 @@ class Plan:
         region = (tile.core_y, tile.core_x)
         return make_tiles(self.layout.plane, self.halo, size=size, region=region)
 
-    def cover(self, region: tuple[Span, Span]) -> list[Tile]:
-        """Return tiles like the plan's own for a part of a plane."""
-        return make_tiles(
-            self.layout.plane, self.halo, pixels=_window_pixels(self.tiles), region=region
+    def place(self, index: tuple[int | slice, ...]) -> tuple[int | slice, ...]:
+        """Return where an index of the whole result lies in the part's."""
+        starts = zip(self.factors, self.spans, strict=True)
+        return tuple(
+            _shifted(at, factor * first)
+            for at, (factor, (first, _)) in zip(index, starts, strict=True)
         )
 
+    def part(self, spans: Sequence[Span]) -> Plan:
+        """Return the plan for a part of the image, which equals that part of the whole result.
+
+        Raises
+        ------
+        ValueError
+            If the part does not lie in the image.
+        """
+        layout = self.layout
+        spans = check_spans(spans, layout)
+        region = spans[layout.y], spans[layout.x]
+        pixels = _window_pixels(self.tiles)
+        tiles = tuple(make_tiles(layout.plane, self.halo, pixels=pixels, region=region))
+        return replace(self, spans=spans, tiles=tiles)
+
     def on_cpu(self) -> Plan:
-        """Return the plan with the CPU instead of its device."""
-        eight_bit = self.dtype.itemsize == 1
-        return replace(self, compute=choose_compute("cpu", eight_bit=eight_bit), batch=1)
+        """Return the plan with the CPU instead of its device; float32 stays float32."""
+        precision = "float32" if self.compute.precision == "float32" else "auto"
+        compute = choose_compute("cpu", precision, eight_bit=self.dtype.itemsize == 1)
+        return replace(self, compute=compute, batch=1)
 
 
 def make_plan(
@@ -104,6 +143,7 @@ def make_plan(
     device: str = "auto",
     precision: str = "auto",
     tile: str | int = "auto",
+    spans: Sequence[Span] | None = None,
 ) -> Plan:
     """Decide how an image goes through a model; see `napari_srgan.super_resolve` for the options.
 
@@ -111,6 +151,9 @@ def make_plan(
     ----------
     source
         Anything with ``shape``, ``dtype`` and numpy's basic indexing. Only samples are read.
+    spans
+        The part to super-resolve: first entry along each axis and the one after its last. None is
+        all of the image. The part's result depends on what surrounds it.
 
     Raises
     ------
@@ -131,11 +174,36 @@ def make_plan(
     halo = model.halo + REACH * consistency
     if nodata is not None or dtype.kind == "f":
         halo += FILL_REACH
+    spans = check_spans([(0, n) for n in layout.shape] if spans is None else spans, layout)
     most = most_pixels(model, compute, consistency)
-    tiles = make_tiles(layout.plane, halo, size=size, pixels=None if size else most)
+    region = spans[layout.y], spans[layout.x]
+    tiles = make_tiles(layout.plane, halo, size=size, pixels=None if size else most, region=region)
     together = BATCH_PIXELS if compute.device.type == "cpu" else most
-    batch = max(1, min(len(tiles) * len(layout.planes()), together // _window_pixels(tiles)))
-    return Plan(model, layout, intensity, compute, consistency, nodata, halo, tuple(tiles), batch)
+    plan = Plan(
+        model, layout, intensity, compute, consistency, nodata, halo, spans, tuple(tiles), batch=1
+    )
+    most_batches = together // _window_pixels(tiles)
+    return replace(plan, batch=max(1, min(len(tiles) * len(plan.planes), most_batches)))
+
+
+def check_spans(spans: Sequence[Span], layout: Layout) -> tuple[Span, ...]:
+    """Return the spans of a part; channels that the model takes at once are always all in it.
+
+    Raises
+    ------
+    ValueError
+        If the part does not lie in the image.
+    """
+    spans = tuple((int(first), int(last)) for first, last in spans)
+    inside = len(spans) == len(layout.shape) and all(
+        0 <= first < last <= n for (first, last), n in zip(spans, layout.shape, strict=True)
+    )
+    if not inside:
+        raise ValueError(f"the part {spans} does not lie in an image of shape {layout.shape}")
+    return tuple(
+        (0, n) if axis == "S" or i == layout.channel_axis else span
+        for i, (axis, n, span) in enumerate(zip(layout.axes, layout.shape, spans, strict=True))
+    )
 
 
 def check_tile(tile: str | int) -> int | None:
@@ -164,6 +232,12 @@ def most_pixels(model: Model, compute: Compute, consistency: int = 0) -> int:
     fitting = int(SHARE_OF_FREE * free_memory(compute.device) / each)
     least = (2 * model.halo + LEAST_CORE) ** 2
     return max(least, min(fitting, MOST_PIXELS[compute.device.type]))
+
+
+def _shifted(at: int | slice, by: int) -> int | slice:
+    if isinstance(at, int):
+        return at - by
+    return at if at.stop is None else slice(at.start - by, at.stop - by)
 
 
 def _window_pixels(tiles: Sequence[Tile]) -> int:

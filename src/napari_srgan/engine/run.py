@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict, deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +14,8 @@ import torch
 from ..nn.resample import bicubic_up
 from .intensity import fill_invalid, invalid_pixels
 from .plan import LEAST_CORE, Plan
-from .runner import Pending, Runner, is_out_of_memory
-from .tiles import Span, Tile
+from .runner import Pending, Runner, is_device_error, is_out_of_memory
+from .tiles import Tile
 
 Array = npt.NDArray[Any]
 Plane = tuple[int, ...]
@@ -36,6 +35,8 @@ class Progress:
     """tiles whose pixels are in the result"""
     total: int
     """tiles in all; grows when memory runs out and tiles are halved"""
+    note: str = ""
+    """what a person should know that has just happened, in a sentence"""
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ class Tally:
         self.done += sum(work.pixels for work in written)
         self.tiles += len(written)
 
-    def progress(self, more: float = 0) -> Progress:
+    def progress(self, more: float = 0, note: str = "") -> Progress:
         """Return where the run stands, ``more`` pixels being under way."""
-        return Progress(min(1.0, (self.done + more) / self.pixels), self.tiles, self.total)
+        return Progress(min(1.0, (self.done + more) / self.pixels), self.tiles, self.total, note)
 
 
 @dataclass(frozen=True)
@@ -124,16 +125,11 @@ class Run:
 
     def __init__(self, plan: Plan, source: Any, runner: Runner | None = None) -> None:
         self.plan, self.source = plan, source
+        self._note = ""
         self.runner = runner or Runner(plan.model.network, plan.compute, plan.consistency)
         self._constants: OrderedDict[bytes, Result] = OrderedDict()
 
-    def into(
-        self,
-        out: Any,
-        *,
-        planes: Sequence[Plane] | None = None,
-        region: tuple[Span, Span] | None = None,
-    ) -> Generator[Progress, None, None]:
+    def into(self, out: Any) -> Generator[Progress, None, None]:
         """Super-resolve into ``out``, yielding progress.
 
         Parameters
@@ -141,19 +137,13 @@ class Run:
         out
             Takes values at numpy's basic indices: an array or a zarr array of the plan's shape
             and dtype.
-        planes
-            Only these planes, as indices along the layout's loop axes.
-        region
-            Only these rows and columns of the source.
 
         Raises
         ------
         MemoryError
             If not even the smallest tile fits, on the device and on the CPU.
         """
-        tiles = self.plan.tiles if region is None else self.plan.cover(region)
-        which = self.plan.layout.planes() if planes is None else planes
-        queue = deque(Work(plane, tile) for plane in which for tile in tiles)
+        queue = deque(Work(plane, tile) for plane in self.plan.planes for tile in self.plan.tiles)
         tally = Tally(sum(work.pixels for work in queue), len(queue))
         core = max((max(_extent(work.tile)) for work in queue), default=0)
         # On a GPU one batch is computed while the one before is fetched and written.
@@ -170,7 +160,7 @@ class Run:
                     tally.add([w.work for w in ahead.popleft().windows])
                     yield tally.progress()
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
+                if not (is_out_of_memory(error) or self._is_lost(error)):
                     raise
                 left = [w.work for launched in ahead for w in launched.windows] + batch
                 ahead.clear()
@@ -178,6 +168,7 @@ class Run:
                 left += queue
                 queue = deque(Work(w.plane, t) for w in left for t in self.plan.split(w.tile, core))
                 tally.total = tally.tiles + len(queue)
+                yield tally.progress(note=self._note)
 
     def _next_batch(self, queue: deque[Work]) -> list[Work]:
         batch: list[Work] = []
@@ -188,18 +179,20 @@ class Run:
         return batch
 
     def _back_off(self, core: int, error: BaseException) -> int:
-        """Halve the tiles, or go to the CPU where they are small already."""
+        """Halve the tiles, or go to the CPU where they are small already or the device is lost."""
         self._constants.clear()
         device = self.plan.compute.device
+        if self._is_lost(error):
+            self._go_on_with_cpu()
+            self._note = f"{device} failed ({_first_line(error)}); going on with the CPU"
+            return core
         if device.type == "cuda":
             torch.cuda.empty_cache()
         if self.plan.batch > 1 or core > LEAST_CORE:
             smaller = max(LEAST_CORE, core // 2)
             self.plan = replace(self.plan, batch=max(1, self.plan.batch // 4))
-            warnings.warn(
-                f"{device} ran out of memory; going on with tiles of at most {smaller} pixels",
-                RuntimeWarning,
-                stacklevel=4,
+            self._note = (
+                f"{device} ran out of memory; going on with tiles of at most {smaller} pixels"
             )
             return smaller
         if device.type == "cpu":
@@ -207,14 +200,17 @@ class Run:
                 f"not enough memory for a tile of {core} × {core} pixels with its surroundings "
                 f"({self.plan.halo} on each side); close other programs or take a smaller model"
             ) from error
+        self._go_on_with_cpu()
+        self._note = f"{device} ran out of memory even for the smallest tile; going on with the CPU"
+        return core
+
+    def _go_on_with_cpu(self) -> None:
         self.plan = self.plan.on_cpu()
         self.runner = Runner(self.plan.model.network, self.plan.compute, self.plan.consistency)
-        warnings.warn(
-            f"{device} ran out of memory even for the smallest tile; going on with the CPU",
-            RuntimeWarning,
-            stacklevel=4,
-        )
-        return core
+
+    def _is_lost(self, error: BaseException) -> bool:
+        """Whether an error says that the GPU does not answer any more."""
+        return self.plan.compute.device.type != "cpu" and is_device_error(error)
 
     def _launch(self, batch: Sequence[Work], tally: Tally) -> Generator[Progress, None, Launched]:
         """Read a batch and put it on its way through the network.
@@ -294,7 +290,7 @@ class Run:
         if invalid is not None:
             values = np.where(_nearest(invalid, scale), _nearest(stored, scale), values)
         rows, columns = tile.core(scale)
-        index = layout.index(work.plane, rows, columns)
+        index = plan.place(layout.index(work.plane, rows, columns))
         order = layout.order()
         if layout.channel_axis is None:
             values = values[0]
@@ -314,8 +310,8 @@ class Run:
         ]
         opaque = np.iinfo(dtype).max if dtype.kind in "iu" else 1
         fine = np.clip(np.rint(fine) if dtype.kind in "iu" else fine, 0, opaque)
-        target = (*layout.index(work.plane, *tile.core(self.plan.scale))[:-1], 3)
-        out[target] = (fine.T if layout.x < layout.y else fine).astype(dtype)
+        target = self.plan.place(layout.index(work.plane, *tile.core(self.plan.scale)))
+        out[(*target[:-1], 3)] = (fine.T if layout.x < layout.y else fine).astype(dtype)
 
 
 def run(plan: Plan, source: Any, out: Any) -> Generator[Progress, None, None]:
@@ -324,6 +320,10 @@ def run(plan: Plan, source: Any, out: Any) -> Generator[Progress, None, None]:
     Whoever drives the generator may stop at any yield; what is finished by then is in ``out``.
     """
     yield from Run(plan, source).into(out)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0]
 
 
 def _extent(tile: Tile) -> tuple[int, int]:

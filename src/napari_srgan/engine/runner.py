@@ -121,6 +121,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
+def is_device_error(error: BaseException) -> bool:
+    """Whether an error says that a GPU failed: unplugged, reset, or its driver gone."""
+    lost = getattr(torch, "AcceleratorError", ())
+    return isinstance(error, lost) or "CUDA error" in str(error)
+
+
 def bytes_per_pixel(network: networks.Generator, compute: Compute, consistency: int = 0) -> int:
     """Return the memory that a run needs for each LR pixel of its windows.
 

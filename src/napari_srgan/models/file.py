@@ -27,7 +27,7 @@ LONGEST = 300
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-class ModelError(Exception):
+class ModelError(ValueError):
     """A model cannot be used; the message names it and says what is wrong with it."""
 
 
@@ -151,12 +151,12 @@ def _card(path: Path, file: Any) -> ModelCard:
         values = json.loads(header)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: its header is not JSON ({error})") from error
+    if isinstance(values, dict) and values.get("format", FORMAT) != FORMAT:
+        raise ModelError(
+            f"{path}: format {str(values['format'])[:LONGEST]}; this version reads format "
+            f"{FORMAT}: update napari-srgan"
+        )
     try:
-        if isinstance(values, dict) and values.get("format", FORMAT) != FORMAT:
-            raise ModelError(
-                f"{path}: format {str(values['format'])[:LONGEST]}; this version reads format "
-                f"{FORMAT}: update napari-srgan"
-            )
         return ModelCard.from_dict(values)
     except (ValueError, TypeError) as error:
         raise ModelError(f"{path}: {str(error)[:LONGEST]}") from error

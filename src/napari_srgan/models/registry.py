@@ -100,19 +100,6 @@ def load_model(name_or_path: str | Path, *, detail: float | None = None) -> Mode
     return blend(_load(ends["fidelity"]), _load(ends["adversarial"]), detail)
 
 
-def choose_model(*, rgb: bool, scale: int = 4) -> str:
-    """Return the name of the model that ``auto`` stands for.
-
-    Parameters
-    ----------
-    rgb
-        Whether the image's samples are R, G and B.
-    scale
-        Factor along Y and X.
-    """
-    return f"{'general' if rgb else 'gray'}-x{scale}"
-
-
 def _load(path: Path) -> Model:
     network, card = load_file(path)
     return Model(network, card, (sha256_of(path),), float(card.end == "adversarial"))

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..engine import Plan, Progress, Run
 from ..engine.axes import complete_labels, guess_axes
 from ..engine.intensity import Normalise
-from ..models import Model
-from ..results import make_room
-from ..upscale import Options, drive, plan_for
+from ..options import Options
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from napari.layers import Image, Layer
+
+    from ..engine.plan import Plan
+    from ..engine.run import Progress
+    from ..engine.tiles import Span
+    from ..models import Model
 
 CARRIED = (
     "affine",
@@ -27,9 +29,11 @@ CARRIED = (
     "blending",
     "gamma",
     "opacity",
+    "rgb",
     "rotate",
     "shear",
     "units",
+    "contrast_limits",
 )
 """attributes that the result has from its source as they are"""
 
@@ -82,21 +86,33 @@ def super_resolve_layer(
     """
     from napari.layers import Image
 
+    from ..upscale import drive
+
     options = Options(axes, detail, consistency, normalise, volume, device, precision, tile, nodata)
-    data, arguments = drive(layer_steps(layer, model, options), bar=progress)
-    return Image(data, **arguments)
-
-
-def layer_steps(
-    layer: Layer, model: str | Path | Model, options: Options
-) -> Generator[Progress, None, tuple[Any, dict[str, Any]]]:
-    """Super-resolve a layer, yielding progress; return data and arguments of the new layer."""
     data, options = layer_source(layer, options)
-    plan = plan_for(data, model, options)
+    out, plan = drive(steps(data, model, options), bar=progress)
+    return Image(out, **layer_arguments(layer_state(layer), plan))
+
+
+def steps(
+    data: Any,
+    model: str | Path | Model,
+    options: Options,
+    spans: Sequence[Span] | None = None,
+) -> Generator[Progress, None, tuple[Any, Plan]]:
+    """Super-resolve an array or a part of it, yielding progress; return result and plan.
+
+    PyTorch is imported when the first step is taken, so in the thread that takes it.
+    """
+    from ..engine.run import Run
+    from ..results import make_room
+    from ..upscale import plan_for
+
+    plan = plan_for(data, model, options, spans=spans)
     out = make_room(plan)
-    arguments = layer_arguments(layer, plan)
-    yield from Run(plan, data).into(out)
-    return out, arguments
+    run = Run(plan, data)
+    yield from run.into(out)
+    return out, run.plan
 
 
 def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
@@ -122,37 +138,56 @@ def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
     return data, options
 
 
-def layer_arguments(layer: Image, plan: Plan) -> dict[str, Any]:
-    """Return the arguments that lay a plan's result over its source."""
-    factors = [plan.scale if a in "YX" else 1 for a in plan.layout.axes if a != "S"]
-    arguments: dict[str, Any] = {name: getattr(layer, name) for name in CARRIED}
-    arguments |= finer_transform(layer, factors)
+def layer_state(layer: Image) -> dict[str, Any]:
+    """Return what a result takes over from its source, as it is now."""
+    names = (*CARRIED, "name", "scale", "translate", "metadata")
+    state: dict[str, Any] = {name: getattr(layer, name) for name in names}
     if not layer.rgb:
-        arguments["colormap"] = layer.colormap
-    return arguments | {
-        "name": f"{layer.name} ×{plan.scale}",
-        "rgb": layer.rgb,
+        state["colormap"] = layer.colormap
+    return state
+
+
+def layer_arguments(state: dict[str, Any], plan: Plan, title: str = "") -> dict[str, Any]:
+    """Return the arguments that lay a plan's result over its source.
+
+    Parameters
+    ----------
+    state
+        What `layer_state` returned of the source.
+    plan
+        The plan that was carried out.
+    title
+        Added to the name, which is the source's with the scale.
+    """
+    axes = [i for i, letter in enumerate(plan.layout.axes) if letter != "S"]
+    return {
+        **state,
+        **finer_transform(state, [plan.factors[i] for i in axes], [plan.spans[i][0] for i in axes]),
+        "name": f"{state['name']} ×{plan.scale}{title}",
         "multiscale": False,
-        "contrast_limits": layer.contrast_limits,
-        "metadata": {**layer.metadata, "napari_srgan": provenance(plan)},
+        "metadata": {**state["metadata"], "napari_srgan": provenance(plan)},
     }
 
 
-def finer_transform(layer: Layer, factors: Sequence[int]) -> dict[str, npt.NDArray[np.float64]]:
-    """Return scale and translate of a layer with ``factors`` times more pixels on each axis.
+def finer_transform(
+    state: dict[str, Any], factors: Sequence[int], first: Sequence[int]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return scale and translate of a part of a layer with ``factors`` times more pixels.
 
     napari puts the origin at the centre of pixel 0, so beside the scale the translation changes:
-    the outer edge of the first pixel, half a pixel before its centre, is what stays.
-    ``scale' = scale / r`` and ``translate' = translate + R·S·diag(scale)·(1 − r) / (2r)``, with
-    rotation R and shear S.
+    the outer edge of the part's first pixel, half a pixel before its centre, is what stays.
+    ``scale' = scale / r`` and ``translate' = translate + R·S·diag(scale)·(f + (1 − r) / (2r))``,
+    with rotation R, shear S and first pixel f.
     """
     from napari.utils.transforms import Affine
 
     r = np.asarray(factors, float)
-    linear = Affine(rotate=layer.rotate, shear=layer.shear, scale=layer.scale).linear_matrix
+    linear = Affine(
+        rotate=state["rotate"], shear=state["shear"], scale=state["scale"]
+    ).linear_matrix
     return {
-        "scale": np.asarray(layer.scale) / r,
-        "translate": np.asarray(layer.translate) + linear @ ((1 - r) / (2 * r)),
+        "scale": np.asarray(state["scale"]) / r,
+        "translate": np.asarray(state["translate"]) + linear @ (first + (1 - r) / (2 * r)),
     }
 
 
@@ -168,12 +203,14 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "detail": plan.model.detail,
         "scale": plan.scale,
         "axes": plan.layout.axes,
+        "part": [list(span) for span in plan.spans],
         "consistency": plan.consistency,
         "normalise": [
             list(pair) for pair in zip(plan.intensity.low, plan.intensity.high, strict=True)
         ],
         "device": str(plan.compute.device),
         "precision": plan.compute.precision,
+        "nodata": plan.nodata,
         "versions": {"napari-srgan": __version__, "torch": torch.__version__},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -1,0 +1,83 @@
+"""What a run will cost, said before it starts: memory and time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from .plan import Plan, make_plan
+from .run import Run
+from .runner import bytes_per_pixel
+
+WARM_UP = 48
+"""side in LR pixels of the image that goes through the network before the one that is timed"""
+TIMED = 128
+"""side in LR pixels of the image that is timed"""
+
+_rates: dict[tuple[Any, ...], float] = {}
+
+
+def window_pixels(plan: Plan) -> int:
+    """Return how many LR pixels a run sends through the network, halos included."""
+    rows, columns = plan.tiles[0].window_shape
+    return rows * columns * len(plan.tiles) * len(plan.planes)
+
+
+def working_bytes(plan: Plan) -> int:
+    """Return the memory that a run needs beside its result and the model."""
+    rows, columns = plan.tiles[0].window_shape
+    each = bytes_per_pixel(plan.model.network, plan.compute, plan.consistency)
+    return plan.batch * rows * columns * each
+
+
+def known_seconds(plan: Plan) -> float | None:
+    """Return how long a run will take, None where nothing like it was timed yet."""
+    rate = _rates.get(_kind(plan))
+    return None if rate is None else rate * window_pixels(plan)
+
+
+def seconds(plan: Plan) -> float:
+    """Return how long a run will take, in seconds.
+
+    The first time that a model is asked for on a device, a small random image is sent through it
+    and timed, which takes about a second on a CPU.
+    """
+    if _kind(plan) not in _rates:
+        for side in (WARM_UP, TIMED):
+            learn(*_timed(plan, side))
+    return _rates[_kind(plan)] * window_pixels(plan)
+
+
+def learn(plan: Plan, took: float) -> None:
+    """Remember how long a run took, for the next ones of its kind."""
+    _rates[_kind(plan)] = took / window_pixels(plan)
+
+
+def _timed(plan: Plan, side: int) -> tuple[Plan, float]:
+    channels = plan.model.channels
+    shape, axes = ((side, side), "YX") if channels == 1 else ((channels, side, side), "CYX")
+    image = np.random.default_rng(0).integers(0, 100, shape).astype(plan.dtype)
+    small = make_plan(
+        image,
+        plan.model,
+        axes=axes,
+        consistency=plan.consistency,
+        normalise=(0, 100),
+        device=str(plan.compute.device),
+        precision=plan.compute.precision,
+    )
+    out = np.empty(small.shape, small.dtype)
+    since = time.perf_counter()
+    for _ in Run(small, image).into(out):
+        pass
+    return small, time.perf_counter() - since
+
+
+def _kind(plan: Plan) -> tuple[Any, ...]:
+    network = plan.model.sha256 or (id(plan.model.network),)
+    compute = plan.compute
+    place = str(compute.device), compute.dtype, torch.get_num_threads()
+    return (*network, plan.model.detail, plan.consistency, *place)

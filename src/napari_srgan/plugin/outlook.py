@@ -1,0 +1,133 @@
+"""What will come out of a run, worked out in the background before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..options import Options
+from . import words
+from .background import a_core_left_over, load_torch
+
+if TYPE_CHECKING:
+    from ..engine.plan import Plan
+    from ..engine.tiles import Span
+    from ..models import ModelCard
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a run will give and cost."""
+
+    axes: str
+    shape: tuple[int, ...]
+    dtype: str
+    factors: tuple[int, ...]
+    """how many times finer each axis becomes"""
+    nbytes: int
+    """of the result"""
+    working_bytes: int
+    """of memory beside the result, while it runs"""
+    on_disk: bool
+    """whether the result goes to disk, because memory would not hold it"""
+    tiles: int
+    card: ModelCard
+    where: str
+    """device and precision"""
+    halo: int
+    notes: tuple[str, ...] = ()
+    seconds: float | None = None
+    """None where it is not known yet"""
+    seconds_per_pixel: float | None = None
+    """of what goes through the network, halos included"""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What there is to choose from."""
+
+    cards: tuple[ModelCard, ...]
+    devices: tuple[str, ...]
+    precision: str
+    """what ``auto`` takes on the first device, and why"""
+
+
+def survey() -> Survey:
+    """Look for models and devices."""
+    load_torch()
+    from ..engine.device import available_devices, choose_compute
+    from ..models import list_models
+
+    compute = choose_compute()
+    return Survey(
+        tuple(list_models()), tuple(available_devices()), f"{compute.precision}: {compute.reason}"
+    )
+
+
+def look_ahead(
+    data: Any, model: Any, options: Options, spans: Sequence[Span] | None, *, may_time: bool
+) -> Generator[Outlook, None, None]:
+    """Yield what a run will give, first without and then with its time.
+
+    Parameters
+    ----------
+    data, model, options, spans
+        As for the run. Of ``data`` shape and dtype are looked at, no values.
+    may_time
+        Whether a small image may be sent through a model whose speed is not known yet.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        Where the run would raise it.
+    """
+    load_torch()
+    from ..engine import forecast
+    from ..engine.intensity import check_normalise
+    from ..results import fits_in_memory
+    from ..upscale import plan_for
+
+    check_normalise(options.normalise)
+    with a_core_left_over():
+        plan = plan_for(data, model, replace(options, normalise="none"), spans=spans)
+        outlook = Outlook(
+            axes=plan.layout.axes,
+            shape=plan.shape,
+            dtype=str(plan.dtype),
+            factors=plan.factors,
+            nbytes=plan.nbytes,
+            working_bytes=forecast.working_bytes(plan),
+            on_disk=not fits_in_memory(plan),
+            tiles=len(plan.tiles) * len(plan.planes),
+            card=plan.model.card,
+            where=f"{plan.compute.device}, {plan.compute.precision}",
+            halo=plan.halo,
+            notes=tuple(_notes(plan)),
+        )
+        yield outlook
+        if may_time or forecast.known_seconds(plan) is not None:
+            took = forecast.seconds(plan)
+            rate = took / forecast.window_pixels(plan)
+            yield replace(outlook, seconds=took, seconds_per_pixel=rate)
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    from ..results import fits_in_memory
+
+    layout = plan.layout
+    channels = next((layout.shape[i] for i, a in enumerate(layout.axes) if a == "C"), 1)
+    name = plan.model.card.name
+    if layout.channel_axis is None and layout.axes[-1] == "S":
+        yield f"{name} takes one channel, so red, green and blue are each done on their own."
+    elif layout.channel_axis is None and channels > 1:
+        yield (
+            f"The layer has {channels} channels and {name} takes one, so each is done on its own."
+        )
+    if layout.alpha:
+        yield "The transparency is interpolated, not super-resolved."
+    if not fits_in_memory(plan):
+        yield (
+            f"The result ({words.size(plan.nbytes)}) is large for this machine's memory and goes "
+            "to a temporary file."
+        )
