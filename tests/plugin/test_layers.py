@@ -214,7 +214,7 @@ def test_a_full_disk_is_said_before_the_run(
     monkeypatch.setattr(results, "free_ram", lambda: 1000)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10, 10, 100))
-    with pytest.raises(OSError, match="memory has .* free and the disk of"):
+    with pytest.raises(OSError, match=r"memory has .* free and the disk of"):
         ns.super_resolve_layer(Image(np.zeros((20, 20), "uint8")), make_identity())
     assert list(tmp_path.glob("napari-srgan-*")) == []
 

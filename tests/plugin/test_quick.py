@@ -83,3 +83,24 @@ viewer.close()
     imported, took = done.stdout.split()[-2:]
     assert imported == "False"
     assert float(took) < 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slow_model")
+def test_panning_and_zooming_stay_usable_during_a_run(open_widget: Open) -> None:
+    opened = open_widget(show=True)
+    opened.viewer.add_image(rng.integers(0, 60_000, (1024, 1024), "uint16"), name="a")
+    opened.wait_for_outlook(timed=True)
+    opened.run()
+    (job,) = opened.widget.queue.jobs
+    opened.wait(lambda: job.progress is not None)
+    camera = opened.viewer.scene.camera
+    with gaps(opened) as found:
+        for step in range(60):
+            camera.center = (0, 300 + 5 * step, 500)
+            camera.zoom = 1 + 0.05 * step
+            opened.bot.wait(20)
+    assert job.state == "running"
+    assert np.median(found) < 0.05
+    assert max(found) < 0.25
+    job.cancel()

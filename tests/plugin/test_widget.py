@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QMessageBox
 
+import napari_srgan as ns
+from napari_srgan.models import save_model
+from tests.conftest import MakeModel
 from tests.plugin.conftest import Opened
 
 Open = Callable[..., Opened]
@@ -242,3 +249,64 @@ def test_closing_the_dock_lets_the_job_go_on(open_widget: Open, slow_model: None
     assert opened.names == ["a", "a ×4"]
     opened.viewer.add_image(np.zeros((8, 8)), name="b")
     opened.viewer.dims.ndisplay = 3
+
+
+def test_the_form_can_be_used_from_the_keyboard(open_widget: Open) -> None:
+    opened = open_widget(show=True)
+    opened.viewer.add_image(rng.integers(0, 255, (16, 16), "uint8"), name="a")
+    widget = opened.widget
+    opened.viewer.window.activate()
+    widget.layer.native.setFocus()
+    order = [widget.layer.native]
+    while (following := order[-1].nextInFocusChain()) not in order:
+        order.append(following)
+    wanted = [
+        each.native
+        for each in (
+            widget.layer,
+            widget.help,
+            widget.model,
+            widget.card,
+            widget.region,
+            widget.preview_button,
+            widget.run_button,
+        )
+    ]
+    assert [each for each in order if each in wanted] == wanted
+    QTest.keyClick(widget.run_button.native, Qt.Key.Key_Space)  # type: ignore[call-overload]
+    opened.wait_for_jobs()
+    assert opened.names == ["a", "a ×4"]
+
+
+def test_the_model_s_card_is_a_click_away(open_widget: Open) -> None:
+    opened = open_widget()
+    opened.viewer.add_image(rng.integers(0, 255, (16, 16), "uint8"), name="a")
+    opened.wait(opened.widget.card.native.isEnabled)
+    opened.click(opened.widget.card)
+    (box,) = opened.widget.findChildren(QMessageBox)
+    assert "<h3>gray-x4</h3>" in box.text()
+    assert "fine detail is a guess" in box.text()
+    box.close()
+
+
+def test_the_slider_blends_the_ends_of_a_model(
+    open_widget: Open, own_models: Path, make_model: MakeModel
+) -> None:
+    network = make_model().network
+    for end in ("fidelity", "adversarial"):
+        state = {
+            name: value + (end == "adversarial") * 0.01 * value.is_floating_point()
+            for name, value in network.state_dict().items()
+        }
+        card = ns.ModelCard("gray-x4", network.config, end=end)
+        save_model(own_models / f"{end}", state, card)
+    (own_models / "gray-x4.safetensors").unlink()
+    opened = open_widget()
+    opened.viewer.add_image(rng.integers(0, 255, (16, 16), "uint8"), name="a")
+    opened.wait(lambda: opened.widget.detail.slider.enabled)
+    opened.widget.detail.slider.value = 0.25
+    opened.run()
+    opened.wait_for_jobs()
+    made = opened.viewer.layers["a ×4"].metadata["napari_srgan"]
+    assert made["detail"] == 0.25
+    assert len(made["sha256"]) == 2

@@ -212,3 +212,33 @@ def test_the_jobs_of_two_viewers_do_not_mix(open_widget: Open, slow_model: None)
     two.wait_for_jobs()
     assert (one.names, two.names) == (["a", "a ×4"], ["b", "b ×4"])
     assert queue_of(one.viewer) is one.widget.queue
+
+
+def test_memory_that_runs_out_half_way_is_mentioned_and_nothing_is_lost(
+    open_widget: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    convolve, most = torch.nn.functional.conv2d, 100 * 100
+
+    def conv2d(x: torch.Tensor, *args: Any, **options: Any) -> torch.Tensor:
+        if x.shape[-1] * x.shape[-2] > most:
+            raise torch.OutOfMemoryError("out of memory")
+        return convolve(x, *args, **options)
+
+    opened = open_widget()
+    opened.viewer.add_image(image(200, 200), name="a")
+    opened.wait_for_outlook(timed=True)
+    monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
+    monkeypatch.setattr(torch.nn.Conv2d, "_conv_forward", _forward_through(conv2d))
+    opened.run()
+    opened.wait_for_jobs()
+    assert opened.names == ["a", "a ×4"]
+    assert "cpu ran out of memory; going on with tiles of at most" in opened.message
+
+
+def _forward_through(conv2d: Callable[..., Any]) -> Callable[..., Any]:
+    def forward(self: Any, x: Any, weight: Any, bias: Any) -> Any:
+        return conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+
+    return forward

@@ -10,7 +10,7 @@ import torch
 
 from .plan import Plan, make_plan
 from .run import Run
-from .runner import bytes_per_pixel
+from .runner import working_bytes
 
 WARM_UP = 48
 """side in LR pixels of the image that goes through the network before the one that is timed"""
@@ -26,11 +26,11 @@ def window_pixels(plan: Plan) -> int:
     return rows * columns * len(plan.tiles) * len(plan.planes)
 
 
-def working_bytes(plan: Plan) -> int:
+def memory(plan: Plan) -> int:
     """Return the memory that a run needs beside its result and the model."""
     rows, columns = plan.tiles[0].window_shape
-    each = bytes_per_pixel(plan.model.network, plan.compute, plan.consistency)
-    return plan.batch * rows * columns * each
+    pixels = plan.batch * rows * columns
+    return working_bytes(plan.model.network, plan.compute, pixels, plan.consistency)
 
 
 def known_seconds(plan: Plan) -> float | None:

@@ -19,7 +19,7 @@ from .intensity import (
     check_normalise,
     make_intensity_map,
 )
-from .runner import bytes_per_pixel
+from .runner import working_bytes
 from .sampling import sample_channels
 from .tiles import Span, Tile, make_tiles
 
@@ -228,10 +228,12 @@ def needs_samples(dtype: np.dtype[Any], normalise: Normalise) -> bool:
 
 def most_pixels(model: Model, compute: Compute, consistency: int = 0) -> int:
     """Return how many LR pixels a batch of windows may have on a device."""
-    each = bytes_per_pixel(model.network, compute, consistency)
-    fitting = int(SHARE_OF_FREE * free_memory(compute.device) / each)
     least = (2 * model.halo + LEAST_CORE) ** 2
-    return max(least, min(fitting, MOST_PIXELS[compute.device.type]))
+    allowed = SHARE_OF_FREE * free_memory(compute.device)
+    pixels = MOST_PIXELS[compute.device.type]
+    while working_bytes(model.network, compute, pixels, consistency) > allowed and pixels > least:
+        pixels = int(0.9 * pixels)
+    return max(least, pixels)
 
 
 def _shifted(at: int | slice, by: int) -> int | slice:

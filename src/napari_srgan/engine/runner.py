@@ -12,9 +12,12 @@ import torch
 from torch import Tensor
 
 from ..nn import generator as networks
-from ..nn.inference import InferenceGenerator
+from ..nn.inference import STRIP_PIXELS, InferenceGenerator
 from .consistency import back_project
 from .device import Compute
+
+SLACK = 1.08
+"""memory that is taken for each byte that is asked for"""
 
 Windows = npt.NDArray[np.float32]
 Pending = Callable[[], Windows]
@@ -127,17 +130,28 @@ def is_device_error(error: BaseException) -> bool:
     return isinstance(error, lost) or "CUDA error" in str(error)
 
 
-def bytes_per_pixel(network: networks.Generator, compute: Compute, consistency: int = 0) -> int:
-    """Return the memory that a run needs for each LR pixel of its windows.
+def working_bytes(
+    network: networks.Generator, compute: Compute, pixels: int, consistency: int = 0
+) -> int:
+    """Return the memory that a batch of windows of ``pixels`` LR pixels needs, without the model.
 
-    Three feature maps of the trunk are alive at once, and the pixels that come out about five
-    times in float32 while they are mapped back and written, seven times with back-projection. On
-    a GPU the features at full size come on top; on a CPU they are computed strip by strip.
+    It is the most of three phases: three feature maps of the trunk; its last one with the pixels
+    and the features at their size, on a CPU of one strip only; and the pixels, four times
+    in float32 while they are mapped back and written, six times with back-projection.
     """
     config = network.config
-    size = torch.empty((), dtype=compute.dtype).element_size()
-    trunk = 3 * config.features * size
-    out = config.channels * config.scale**2 * 4 * (7 if consistency else 5)
-    # Before the last shuffle lie scale²/4 places of 4·features values, twice while they are moved.
-    full = 2 * config.features * config.scale**2 * size if compute.device.type != "cpu" else 0
-    return trunk + out + full
+    maps = config.features * torch.empty((), dtype=compute.dtype).element_size()
+    tail = config.features * torch.empty((), dtype=compute.tail_dtype).element_size()
+    out = config.channels * config.scale**2 * 4
+    # What the stages before each shuffle give, and a copy of it where the tail's numbers differ.
+    full = sum(4 ** (i + 1) for i in range(len(network.upsample))) * maps
+    if tail != maps:
+        full += config.scale**2 * tail
+    on_cpu = compute.device.type == "cpu"
+    strip = min(pixels, STRIP_PIXELS) if on_cpu else pixels
+    phases = (
+        3 * maps * pixels,
+        (maps + out) * pixels + full * strip,
+        (6 if consistency else 4) * out * pixels,
+    )
+    return round(SLACK * float(max(phases)))

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, FloatSlider, Label, LineEdit
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QMessageBox, QWidget
 from superqt import QCollapsible
 
@@ -26,7 +27,7 @@ NORMALISE = (
 CONSISTENCY = (("off", 0), ("1 step", 1), ("2 steps", 2), ("3 steps", 3))
 TILES = (("auto", 0), *((f"{side} px", side) for side in (32, 64, 128, 256, 512, 1024)))
 PRECISION_TIP = "Automatic takes half precision where the device is quicker with it"
-ONE_END = "faithful, the only end of this model"
+ONE_END = "faithful (the only end it has)"
 
 
 class DetailRow(Container[Any]):
@@ -38,7 +39,9 @@ class DetailRow(Container[Any]):
             value=preferences.get("detail"), min=0, max=1, step=0.05, readout=False, tooltip=tip
         )
         self.ends = [Label(value="faithful"), Label(value="realistic")]
-        self.reason = Label(value=ONE_END, tooltip="The detail of this model cannot be chosen")
+        self.reason = Label(
+            value=ONE_END, tooltip="This model has one end only, so its detail cannot be chosen"
+        )
         super().__init__(
             widgets=[self.ends[0], self.slider, self.ends[1], self.reason],
             layout="horizontal",
@@ -47,6 +50,7 @@ class DetailRow(Container[Any]):
             tooltip=tip,
         )
         self.margins = (0, 0, 0, 0)
+        self.reason.native.setAlignment(Qt.AlignmentFlag.AlignLeft)
         self.set_both_ends(False)
 
     def set_both_ends(self, both: bool, reason: str = ONE_END) -> None:
@@ -115,7 +119,7 @@ class Advanced(QWidget):
         }
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for text, control in rows.items():
             form.addRow(caption(text, control.native), control.native)
         self.controls = tuple(rows.values())

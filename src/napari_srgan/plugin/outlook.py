@@ -97,7 +97,7 @@ def look_ahead(
             dtype=str(plan.dtype),
             factors=plan.factors,
             nbytes=plan.nbytes,
-            working_bytes=forecast.working_bytes(plan),
+            working_bytes=forecast.memory(plan),
             on_disk=not fits_in_memory(plan),
             tiles=len(plan.tiles) * len(plan.planes),
             card=plan.model.card,

@@ -127,12 +127,12 @@ class SuperResolveWidget(Form):
 
     def _models(self, _: Any = None) -> list[tuple[str, Any]]:
         layer = self.layer.value
-        chosen = f" ({choose_model(rgb=layer.rgb)})" if layer is not None else ""
+        auto = "auto" if layer is None else f"auto: {choose_model(rgb=layer.rgb)}"
         kept = preferences.get("model")
         names = list(self.cards) or ([kept] if kept != "auto" else [])
         files: list[tuple[str, Any]] = [(path.name, path) for path in self.files]
         return [
-            (f"automatic{chosen}", "auto"),
+            (auto, "auto"),
             *((name, name) for name in names),
             *files,
             (FILE, FILE),
@@ -401,5 +401,5 @@ def forecast_text(outlook: Outlook, layer: Image) -> str:
         words.about(outlook.seconds) if outlook.seconds is not None else "",
     ]
     memory = outlook.working_bytes + (0 if outlook.on_disk else outlook.nbytes)
-    lines = [gives, costs, [outlook.where, f"{words.size(memory)} of memory while it runs"]]
+    lines = [gives, costs, [f"{words.size(memory)} of memory", outlook.where]]
     return "→ " + "\n".join(" · ".join(part for part in line if part) for line in lines)

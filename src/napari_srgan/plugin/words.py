@@ -40,7 +40,7 @@ def pixel_size(scale: Sequence[float], units: Sequence[Any]) -> str:
     numbers = [f"{abs(value):.4g}" for value in scale]
     names = [f"{unit:~P}" for unit in units]
     if set(names) == {"pixel"} or set(names) == {"px"}:
-        return "" if set(numbers) == {"1"} else f"pixel size {_one_or_both(numbers)}"
+        return "" if set(numbers) == {"1"} else f"pixel {_one_or_both(numbers)}"
     return f"{_one_or_both(numbers)} {_one_or_both(names)}".replace("μ", "µ")
 
 
