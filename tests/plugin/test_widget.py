@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QMessageBox
 import napari_srgan as ns
 from napari_srgan.models import save_model
 from tests.conftest import MakeModel
-from tests.plugin.conftest import Opened
+from tests.plugin.conftest import Opened, idle
 
 Open = Callable[..., Opened]
 
@@ -166,6 +166,18 @@ def test_the_widget_follows_the_layer_list(open_widget: Open) -> None:
     assert opened.widget.about.text().startswith("C Y X (guessed) · 4 × 10 × 12 · uint16")
 
 
+def test_axes_of_one_layer_are_not_taken_for_those_of_another(open_widget: Open) -> None:
+    opened = open_widget()
+    stack = opened.viewer.add_image(np.zeros((8, 9, 9), "uint8"), name="stack")
+    opened.widget.advanced.axes.value = "TYX"
+    assert opened.widget.about.text().startswith("T Y X · 8 × 9 × 9")
+    opened.viewer.add_image(np.zeros((9, 9), "uint8"), name="flat")
+    assert opened.widget.advanced.axes.value == ""
+    assert opened.widget.about.text().startswith("Y X · 9 × 9")
+    opened.viewer.layers.selection.active = stack
+    assert opened.widget.about.text().startswith("Z Y X (guessed)")
+
+
 def test_a_result_is_not_taken_for_the_next_source(open_widget: Open) -> None:
     opened = open_widget()
     opened.viewer.add_image(rng.integers(0, 255, (16, 16), "uint8"), name="a")
@@ -249,6 +261,16 @@ def test_closing_the_dock_lets_the_job_go_on(open_widget: Open, slow_model: None
     assert opened.names == ["a", "a ×4"]
     opened.viewer.add_image(np.zeros((8, 8)), name="b")
     opened.viewer.dims.ndisplay = 3
+
+
+def test_the_dock_may_be_closed_while_it_looks_ahead(open_widget: Open) -> None:
+    opened = open_widget()
+    opened.viewer.add_image(rng.integers(0, 255, (200, 200), "uint8"), name="a")
+    opened.wait(lambda: opened.widget.lookout.worker)
+    opened.viewer.window.remove_dock_widget(opened.widget)
+    opened.wait(idle)
+    opened.bot.wait(300)
+    assert opened.names == ["a"]
 
 
 def test_the_form_can_be_used_from_the_keyboard(open_widget: Open) -> None:

@@ -157,6 +157,10 @@ class Advanced(QWidget):
             nodata=nodata,
         )
 
+    def forget(self) -> None:
+        """Empty what was said of one layer alone."""
+        self.axes.value = self.nodata.value = ""
+
     def remember(self) -> None:
         """Keep what was chosen for the next time."""
         for name, combo in self.remembered.items():

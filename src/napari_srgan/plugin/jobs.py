@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
-from weakref import ref
+from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 
@@ -149,7 +149,7 @@ class JobQueue:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = ref(viewer)
         self.jobs: list[Job] = []
-        self.previews: dict[int, Image] = {}
+        self.previews: WeakKeyDictionary[Image, Image] = WeakKeyDictionary()
 
     @property
     def viewer(self) -> ViewerModel | None:
@@ -227,7 +227,7 @@ class JobQueue:
         else:
             layers.append(result)
         if order.preview:
-            self.previews[id(order.layer)] = result
+            self.previews[order.layer] = result
         elif order.hide_source:
             order.layer.visible = False
         if not there:
@@ -243,7 +243,7 @@ class JobQueue:
         job.set_state("done")
 
     def _drop_preview(self, source: Image) -> None:
-        preview = self.previews.pop(id(source), None)
+        preview = self.previews.pop(source, None)
         if preview is not None and self.viewer is not None and preview in self.viewer.layers:
             self.viewer.layers.remove(preview)
 

@@ -10,12 +10,12 @@ from qtpy.QtCore import QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from ..engine.axes import complete_labels
-from ..options import Options, choose_model
-from . import preferences, words
+from ..options import choose_model
+from . import preferences
 from .background import make_worker
 from .controls import PRECISION_TIP, show_card
-from .extent import Extent, around_centre, camera_of, level_0, spans_of
+from .descriptions import axes_of, outlook_text, source_text
+from .extent import Extent, around_centre, camera_of, spans_of
 from .form import Form
 from .job_rows import JobRows
 from .jobs import EXPECTED, Job, Order, queue_of, sentence
@@ -62,6 +62,7 @@ class SuperResolveWidget(Form):
         self.said: tuple[str, bool] = ("", False)
         """what happened last, and whether something went wrong"""
         self._watched: tuple[Any, ...] = ()
+        self._before: Image | None = None
         self._closed = False
         self.rows = JobRows(self.queue)
         self.add_jobs(self.rows)
@@ -183,41 +184,22 @@ class SuperResolveWidget(Form):
 
     def _layer_changed(self, *_: Any) -> None:
         layer = self.layer.value
+        if layer is not self._before:
+            # What was said of the axes and values of one layer does not hold for another.
+            self._before = layer
+            self.advanced.forget()
         region = self.region.value
         shapes = region if isinstance(region, Shapes) else None
         self._watch(*(each for each in (layer, shapes) if each is not None))
-        self.about.setText(self._describe(layer))
+        given = self.advanced.axes.value.strip() or None
+        self.about.setText(source_text(layer, self.viewer.layers.selection.active, given))
+        if layer is not None:
+            self.advanced.axes.native.setPlaceholderText(axes_of(layer))
         with self.model.changed.blocked():
             self.model.reset_choices()
+        self._card_changed()
         self._jobs_changed()
         self.lookout.soon()
-
-    def _describe(self, layer: Image | None) -> str:
-        if layer is None:
-            return "Open an image first: drop a file onto the window, or take File ▸ Open Sample."
-        data = level_0(layer)
-        self.advanced.axes.native.setPlaceholderText(axes_of(layer))
-        given = self.advanced.axes.value.strip() or None
-        axes = axes_of(layer, given)
-        named = (
-            given
-            or layer.ndim == 2
-            or complete_labels(layer.axis_labels, data.shape, rgb=layer.rgb)
-        )
-        parts = [
-            " ".join(axes.replace("S", ""))
-            + (" RGB" if "S" in axes else "")
-            + ("" if named else " (guessed)"),
-            words.shape(data.shape[:-1] if layer.rgb else data.shape),
-            str(data.dtype),
-            words.pixel_size(layer.scale[-2:], layer.units[-2:]),
-        ]
-        text = " · ".join(part for part in parts if part)
-        active = self.viewer.layers.selection.active
-        if active is not None and not isinstance(active, Image):
-            kind = type(active).__name__.lower()
-            text += f"\n“{active.name}” is a {kind} layer; the image “{layer.name}” is taken."
-        return text
 
     def _model_changed(self, *_: Any) -> None:
         if self.model.value == FILE:
@@ -229,10 +211,13 @@ class SuperResolveWidget(Form):
             with self.model.changed.blocked():
                 self.model.reset_choices()
                 self.model.value = Path(name) if name else "auto"
+        self._card_changed()
+        self.lookout.soon()
+
+    def _card_changed(self) -> None:
         card = self._card()
         self.card.enabled = card is not None
         self.detail.set_both_ends(card is not None and card.both_ends)
-        self.lookout.soon()
 
     def _card(self) -> ModelCard | None:
         layer, chosen = self.layer.value, self.model.value
@@ -287,8 +272,10 @@ class SuperResolveWidget(Form):
         return spans_of(chosen, layer, self.viewer)
 
     def _seen(self, outlook: Outlook | None) -> None:
+        if self._closed:
+            return
         self.outlook, self.problem = outlook, ""
-        self.card.enabled = self._card() is not None
+        self._card_changed()
         self._show()
 
     def _cannot(self, problem: str) -> None:
@@ -296,9 +283,11 @@ class SuperResolveWidget(Form):
         self._show()
 
     def _show(self) -> None:
+        if self._closed:
+            return
         layer = self.layer.value
         self.forecast.setText(
-            forecast_text(self.outlook, layer) if self.outlook and layer is not None else ""
+            outlook_text(self.outlook, layer) if self.outlook and layer is not None else ""
         )
         notes = [f"⚠ {self.problem}"] if self.problem else []
         if self.outlook is not None:
@@ -375,31 +364,3 @@ class SuperResolveWidget(Form):
         card = self._card()
         if card is not None:
             show_card(card, self)
-
-
-def axes_of(layer: Image, given: str | None = None) -> str:
-    """Return a layer's axes as they were given or are understood; ``?`` where they are not."""
-    try:
-        return layer_source(layer, Options(axes=given))[1].axes or "?"
-    except EXPECTED:
-        return "?"
-
-
-def forecast_text(outlook: Outlook, layer: Image) -> str:
-    """Say what will come out of a run."""
-    rgb = "S" in outlook.axes
-    factors = outlook.factors[: layer.ndim]
-    scale = [abs(s) / f for s, f in zip(layer.scale, factors, strict=True)]
-    gives = [
-        words.shape(outlook.shape[:-1] if rgb else outlook.shape) + " RGB" * rgb,
-        outlook.dtype,
-        words.pixel_size(scale[-2:], layer.units[-2:]),
-    ]
-    costs = [
-        words.size(outlook.nbytes),
-        "1 tile" if outlook.tiles == 1 else f"{outlook.tiles} tiles",
-        words.about(outlook.seconds) if outlook.seconds is not None else "",
-    ]
-    memory = outlook.working_bytes + (0 if outlook.on_disk else outlook.nbytes)
-    lines = [gives, costs, [f"{words.size(memory)} of memory", outlook.where]]
-    return "→ " + "\n".join(" · ".join(part for part in line if part) for line in lines)
