@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from .config import Config
 
 app = typer.Typer(
     help="Train and measure the models of napari-srgan.", no_args_is_help=True, add_completion=False
@@ -25,17 +28,87 @@ def fit(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs"),
     steps: Annotated[int | None, typer.Option(help="Instead of the configured number.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE instead of the configured one, e.g. lr=2e-4."),
+    ] = None,
+    devices: Annotated[int, typer.Option(help="Processes or GPUs to train on.")] = 1,
+    nodes: Annotated[int, typer.Option(help="Machines to train on.")] = 1,
 ) -> None:
-    """Train the fidelity phase; a run found in OUT goes on where it stopped."""
-    from .config import read_config
-    from .fidelity import FidelityTraining
+    """Train one phase; a run found in OUT goes on where it stopped."""
+    import yaml
 
-    settings = read_config(config, **({} if steps is None else {"steps": steps}))
-    training = FidelityTraining(settings, data, out / settings.name)
-    for progress in training.run():
-        if progress.step % settings.every == 0 or progress.step == settings.steps:
-            measured = "" if progress.psnr is None else f"  {progress.psnr:.2f} dB"
-            typer.echo(f"step {progress.step}/{settings.steps}  loss {progress.loss:.4f}{measured}")
+    from .config import read_config
+    from .trainer import train
+
+    changes: dict[str, Any] = {} if steps is None else {"steps": steps}
+    for text in set_ or []:
+        name, found, value = text.partition("=")
+        if not found:
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
+        changes[name] = yaml.safe_load(value)
+    settings = read_config(config, **changes)
+    train(settings, data, out / run_name(settings), devices=devices, nodes=nodes, progress=True)
+
+
+def run_name(settings: Config) -> str:
+    """Return the name of a run's folder: the ends of one model have one each."""
+    return settings.name + ("" if settings.adversarial is None else "-adversarial")
+
+
+@app.command()
+def finetune(
+    data: Annotated[
+        Path, typer.Option(help="Folder with subfolders LR and HR, or of HR images only.")
+    ],
+    name: Annotated[str, typer.Option(help="Name of the model that comes out.")],
+    start: Annotated[str, typer.Option("--from", help="Model to start from, or auto.")] = "auto",
+    scale: Annotated[int, typer.Option(help="How many times finer HR is than LR.")] = 4,
+    degradation: Annotated[
+        str, typer.Option(help="How LR is made of HR images only, as YAML.")
+    ] = "bicubic",
+    steps: Annotated[int | None, typer.Option(help="Instead of what the data suggest.")] = None,
+    batch: Annotated[int, typer.Option(help="Patches of a step.")] = 16,
+    out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs"),
+    keep: Annotated[bool, typer.Option(help="Install it even where nothing was gained.")] = False,
+) -> None:
+    """Make a model for your own images; napari-srgan finds it by its name."""
+    import yaml
+
+    from . import finetune as tuning
+    from .trainer import run
+
+    try:
+        material = tuning.look_at(data, scale, yaml.safe_load(degradation))
+        typer.echo(material.note)
+        origin = tuning.origin_of(start, material.channels, scale)
+        model = tuning.load_start(origin, material.channels)
+        config = tuning.choose_settings(
+            material, model, name, origin=origin, steps=steps, batch=batch
+        )
+    except (ValueError, OSError) as error:
+        typer.echo(f"srgan-train: {error}", err=True)
+        raise typer.Exit(1) from error
+    minutes = tuning.estimate(config, material) / 60
+    typer.echo(
+        f"{len(material.train)} images to train on, {len(material.held_out)} held out; "
+        f"{material.channels} channels, LR by {material.degradation}; {config.steps} steps of "
+        f"{config.batch} patches of {config.patch} × {config.patch}, about {minutes:.0f} min"
+    )
+    module = run(tuning.make_module(material, config), out / name, progress=True)
+    bicubic, before, after = (
+        tuning.measure(network, material.held_out, scale)
+        for network in (None, model.network, module.average.eval())
+    )
+    outcome = tuning.Outcome(bicubic, before, after)
+    typer.echo(
+        f"held out: bicubic {bicubic:.2f} dB, {model.card.name} {before:.2f} dB, {name} "
+        f"{after:.2f} dB"
+    )
+    if outcome.better or keep:
+        typer.echo(f"installed: {tuning.install(module, model, config, material, outcome)}")
+    else:
+        typer.echo(f"{name} is not better than what there was, so it is not installed")
 
 
 @app.command()
@@ -49,40 +122,83 @@ def export(
     from .export import export as write
 
     settings = read_config(config)
-    typer.echo(f"written to {write(settings, out / settings.name, to)}")
+    typer.echo(f"written to {write(settings, out / run_name(settings), to)}")
 
 
 @app.command()
 def evaluate(
-    models: Annotated[str, typer.Option(help="Names or files of models, with commas between.")],
     data: Annotated[str, typer.Option(help="Folders of HR images, with commas between.")],
+    models: Annotated[
+        str, typer.Option(help="Names or files of models, with commas between; none: bicubic ×4.")
+    ] = "",
+    detail: Annotated[
+        str, typer.Option(help="Of models with two ends, e.g. 0,0.5,1: a row for each.")
+    ] = "",
     consistency: Annotated[int, typer.Option(help="Steps of back-projection.")] = 0,
+    lr: Annotated[str, typer.Option(help="Folders of LR images, one for each of --data.")] = "",
+    degradation: Annotated[
+        str, typer.Option(help="How LR is made instead of by bicubic: a kind, or YAML.")
+    ] = "",
+    data_range: Annotated[
+        float | None, typer.Option("--range", help="Of images deeper than 8 bits; None: the HR's.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Also write the scores here.")] = None,
+    strips: Annotated[Path | None, typer.Option(help="Folder for pictures side by side.")] = None,
     into_card: Annotated[bool, typer.Option(help="Write the figures into the files.")] = False,
 ) -> None:
-    """Measure ×4 models beside bicubic: PSNR, SSIM (Y, 4 px cut) and LR-PSNR."""
-    from .evaluation import as_json, as_markdown
+    """Measure models beside bicubic and print a table of quality, with what each column means."""
+    from napari_srgan.cli import plain_errors
+
     from .evaluation import evaluate as measure
     from .export import with_figures
+    from .report import as_json, as_markdown
 
-    names = models.split(",")
+    names = [name for name in models.split(",") if name]
     folders = [Path(folder) for folder in data.split(",")]
-    scores = []
-    for score in measure(names, folders, consistency=consistency):
-        scores.append(score)
-        typer.echo(f"{score.folder}: {score.model} {score.psnr:.2f} dB", err=True)
-    typer.echo(as_markdown(scores))
-    if json:
-        json.write_text(as_json(scores), encoding="utf-8")
-    if into_card:
-        sets = ",".join(folder.name for folder in folders)
+    sources = [Path(folder) for folder in lr.split(",") if folder]
+    with plain_errors():
+        if into_card and (absent := [name for name in names if not Path(name).is_file()]):
+            raise ValueError(f"--into-card: {absent[0]!r} is not a file; give the path of a model")
+        degrade = None
+        if degradation:
+            import yaml
+
+            from .degradations import parse_degradation
+
+            degrade = parse_degradation(yaml.safe_load(degradation))
+        scores = []
+        for score in measure(
+            names,
+            folders,
+            consistency=consistency,
+            details=[float(text) for text in detail.split(",") if text],
+            lr=sources,
+            degradation=degrade,
+            data_range=data_range,
+            strips=strips,
+        ):
+            scores.append(score)
+            typer.echo(f"{score.folder}: {score.model} {score.psnr:.2f} dB", err=True)
+        typer.echo(as_markdown(scores))
+        if json:
+            json.write_text(as_json(scores), encoding="utf-8")
+        if not into_card:
+            return
+        options = {
+            "--data": ",".join(folder.name for folder in folders),
+            "--consistency": consistency or "",
+            "--lr": ",".join(folder.name for folder in sources),
+            "--degradation": f"'{degradation}'" if degradation else "",
+            "--range": "" if data_range is None else f"{data_range:g}",
+        }
+        given = " ".join(f"{key} {value}" for key, value in options.items() if value)
         for name in names:
             figures = {
                 s.folder: {"psnr": round(s.psnr, 2), "ssim": round(s.ssim, 4)}
                 for s in scores
                 if s.model == name
             }
-            command = f"srgan-train evaluate --models {Path(name).stem} --data {sets}"
+            command = f"srgan-train evaluate --models {Path(name).stem} {given}"
             with_figures(Path(name), figures, command)
 
 

@@ -13,6 +13,8 @@ class Source:
 
     folders: tuple[str, ...]
     """relative to the data folder of the command line"""
+    lr: tuple[str, ...] = ()
+    """folders of the LR images that belong to them, one each; without them LR is made"""
     weight: float = 1.0
     """share of the patches, relative to the other sources"""
     exclude: tuple[str, ...] = ()
@@ -20,8 +22,57 @@ class Source:
 
 
 @dataclass(frozen=True)
-class FidelityConfig:
-    """The fidelity phase: a generator trained on a pixel loss."""
+class Adversarial:
+    """The adversarial phase: what is added to the pixel loss (Ledig et al. 2017, section 2.2)."""
+
+    content: Literal["vgg", "features", "none"] = "features"
+    """content loss: features of VGG19, or of the discriminator, which needs no download"""
+    content_weight: float = 1.0
+    content_norm: Literal["l1", "mse"] = "l1"
+    """norm of the difference of features; mse is the paper's"""
+    layer: Literal["2_2", "5_4"] = "5_4"
+    """of VGG19"""
+    activated: bool = False
+    """whether VGG's features are taken after ReLU (the paper) or before (ESRGAN)"""
+    vgg: str = "url"
+    """VGG19's weights: ``url`` fetches torchvision's and checks their hash, else a local file"""
+    loss: Literal["vanilla", "relativistic"] = "vanilla"
+    weight: float = 1e-3
+    """of the adversarial loss; the paper's"""
+    ramp: int = 0
+    """steps over which that weight rises from 0"""
+    pixel_weight: float = 0.01
+    """of the pixel loss, a small anchor"""
+    label: float = 0.9
+    """what the discriminator is told of real patches (one-sided label smoothing)"""
+    lr: float = 1e-4
+    """of the discriminator; unlike that of the generator it makes two time scales"""
+    clip: float = 1.0
+    """largest norm of a gradient; 0 does not clip"""
+    spectral_norm: bool = False
+    """of the discriminator, which then has no BatchNorm"""
+    features: int = 64
+    """of the discriminator's first layer; the paper's"""
+    rescale: float = 1 / 12.75
+    """factor on VGG's features, the paper's; 1 with ``content_norm: l1`` is ESRGAN's"""
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "content": ("vgg", "features", "none"),
+            "content_norm": ("l1", "mse"),
+            "layer": ("2_2", "5_4"),
+            "loss": ("vanilla", "relativistic"),
+        }
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                raise ValueError(
+                    f"adversarial.{name} is {getattr(self, name)!r}; allowed are {values}"
+                )
+
+
+@dataclass(frozen=True)
+class Config:
+    """A training: the fidelity phase, or with ``adversarial`` the second one."""
 
     name: str
     """name of the model that comes out"""
@@ -53,6 +104,13 @@ class FidelityConfig:
     ema: float = 0.999
     """decay of the exponential moving average of the weights, which is what is shipped"""
     seed: int = 0
+    workers: int = 0
+    """processes that draw patches beside the one that trains"""
+    schedule: Literal["linear", "cosine"] = "linear"
+    """how the rates fall"""
+    degradation: Any = "bicubic"
+    """how LR is made of HR images: a name, a mapping or a list of them, see `degradations`"""
+    adversarial: Adversarial | None = None
     validate: str | None = None
     """folder of HR images whose Y PSNR is followed, relative to the data folder"""
     every: int = 500
@@ -74,13 +132,19 @@ class FidelityConfig:
             raise ValueError(f"loss is {self.loss!r}; allowed are 'l1' and 'mse'")
         if self.optimiser not in ("adam", "muon"):
             raise ValueError(f"optimiser is {self.optimiser!r}; allowed are 'adam' and 'muon'")
+        if self.schedule not in ("linear", "cosine"):
+            raise ValueError(f"schedule is {self.schedule!r}; allowed are 'linear' and 'cosine'")
+        if self.workers < 0:
+            raise ValueError(f"workers is {self.workers}; it must be at least 0")
         for name in ("decay", "mix"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
 
 
-def read_config(path: Path | str, **overrides: Any) -> FidelityConfig:
+def read_config(path: Path | str, **overrides: Any) -> Config:
     """Read a configuration from YAML; ``overrides`` replace its values.
+
+    An override of a value within ``adversarial`` is named ``adversarial.weight``.
 
     Raises
     ------
@@ -89,13 +153,26 @@ def read_config(path: Path | str, **overrides: Any) -> FidelityConfig:
     """
     import yaml
 
-    values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) | overrides
-    known = [f.name for f in fields(FidelityConfig)]
+    values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    for name, value in overrides.items():
+        section, _, rest = name.rpartition(".")
+        (values.setdefault(section, {}) if section else values)[rest] = value
+    known = [f.name for f in fields(Config)]
     if unknown := sorted(set(values) - set(known)):
         raise ValueError(f"{path}: unknown {unknown}; allowed are {known}")
     values["sources"] = tuple(
-        Source(tuple(s["folders"]), float(s.get("weight", 1)), tuple(s.get("exclude", ())))
+        Source(
+            tuple(s["folders"]),
+            tuple(s.get("lr", ())),
+            float(s.get("weight", 1)),
+            tuple(s.get("exclude", ())),
+        )
         for s in values["sources"]
     )
     values["domains"] = tuple(values.get("domains", ()))
-    return FidelityConfig(**values)
+    if (adversarial := values.get("adversarial")) is not None:
+        inner = [f.name for f in fields(Adversarial)]
+        if unknown := sorted(set(adversarial) - set(inner)):
+            raise ValueError(f"{path}: unknown {unknown} in adversarial; allowed are {inner}")
+        values["adversarial"] = Adversarial(**adversarial)
+    return Config(**values)

@@ -2,112 +2,218 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from math import isnan, nan
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from napari_srgan import Model, load_model, super_resolve
-from napari_srgan.nn.resample import bicubic_down, bicubic_up
+from napari_srgan import Model, list_models, load_model, super_resolve
+from napari_srgan.nn.resample import bicubic_up
 
-from .images import Array, Image, find_images, load_images, rounded
-from .metrics import luma, psnr, ssim
-from .patches import make_pair
+from .cases import Case, Degradation, Reduction, read_cases
+from .images import Array, rounded
+from .measures import Values, convention_of, mean_of, measure
+from .patches import Pair
+from .perceptual import load_lpips
+from .strips import Strips
 
 BICUBIC = "bicubic"
 
 
 @dataclass(frozen=True)
-class Score:
-    """What was measured of one model on one folder."""
+class Row:
+    """What is measured: a model, or bicubic where it is None."""
+
+    label: str
+    scale: int
+    model: Model | None = None
+    detail: float | None = None
+    """which of a two-ended model's details this is; None for its default"""
+
+
+@dataclass(frozen=True)
+class Score(Values):
+    """What was measured of one row on one folder: means over the images."""
 
     model: str
+    """label of the row"""
     folder: str
     images: int
-    psnr: float
-    """dB, mean over the images"""
-    ssim: float
-    lr_psnr: float
-    """dB, result reduced again against its source, mean"""
+    scale: int
+    detail: float | None
+    convention: str
+    """of the images, see `srgan_training.metrics`"""
     worst_lr_psnr: float
+    lr: str
+    """where the LR images came from"""
+    consistency: int
+    """steps of back-projection after the model"""
+    note: str = ""
+    """what could not be measured, and why"""
 
 
-def enlarge(lr: Array, model: Model | None, consistency: int, *, eight_bit: bool) -> Array:
-    """Enlarge ``(C, h, w)`` on [0, 1] by a model, or bicubic ×4 where it is None."""
+def choose_rows(names: Sequence[str], details: Sequence[float] = ()) -> list[Row]:
+    """Return bicubic at every scale that occurs, then the models.
+
+    Parameters
+    ----------
+    names
+        Names or files of models.
+    details
+        Each gives a row of its own for every model that has two ends.
+
+    Raises
+    ------
+    ModelError
+        If a model is not known or cannot be used.
+    ValueError
+        If a detail is not in [0, 1], or given and no model has two ends.
+    """
+    two_ended = {card.name for card in list_models() if card.both_ends}.intersection(names)
+    if details and not two_ended:
+        raise ValueError(
+            f"detail={','.join(f'{d:g}' for d in details)}, but no model of two ends was given; "
+            f"given were {', '.join(names) or 'none'} (a model has both by its name, not its file)"
+        )
+    rows = []
+    for name in names:
+        chosen: Sequence[float | None] = details if details and name in two_ended else [None]
+        for detail in chosen:
+            model = load_model(name, detail=detail)
+            label = name if detail is None else f"{name}, detail {detail:g}"
+            rows.append(Row(label, model.scale, model, detail))
+    scales = sorted({row.scale for row in rows}) or [4]
+    plain = [Row(BICUBIC if len(scales) == 1 else f"{BICUBIC} ×{s}", s) for s in scales]
+    return plain + rows
+
+
+def enlarge(
+    lr: Array, model: Model | None, consistency: int = 0, *, scale: int = 4, eight_bit: bool
+) -> Array:
+    """Enlarge ``(C, h, w)`` on [0, 1] by a model, or by bicubic and ``scale`` where it is None.
+
+    The result of 8-bit images is rounded to 8 bits.
+    """
     if model is None:
-        sr: Array = bicubic_up(torch.from_numpy(lr[None]), 4)[0].numpy()
+        sr: Array = bicubic_up(torch.from_numpy(lr[None]), scale)[0].numpy()
         return rounded(sr) if eight_bit else sr
     image = np.moveaxis(np.round(lr * 255).astype(np.uint8) if eight_bit else lr, 0, -1)
-    axes = "YXS" if image.shape[-1] == 3 else "YXC"
-    sr = super_resolve(image, model, axes=axes, consistency=consistency, normalise="none"
-                       if not eight_bit else "auto")  # fmt: skip
+    sr = super_resolve(
+        image,
+        model,
+        axes="YXS" if image.shape[-1] == 3 else "YXC",
+        consistency=consistency,
+        normalise="auto" if eight_bit else "none",
+    )
     sr = np.moveaxis(sr, -1, 0).astype(np.float32)
     return sr / np.float32(255) if eight_bit else sr
 
 
-def measure(image: Image, model: Model | None, consistency: int = 0) -> tuple[float, float, float]:
-    """Return PSNR, SSIM and LR-PSNR of one image.
+def run(
+    case: Case, row: Row, reduction: Reduction, number: int, consistency: int
+) -> tuple[Array, Pair]:
+    """Return the result of a row for an image, and the pair to compare it with.
 
-    8-bit RGB is compared in Y of BT.601 studio range, 8-bit grey as it is; deeper images on the
-    range of their 0.1 to 99.9 percentiles. ``scale`` pixels are cut at the border. A model of one
-    channel sees Y, a grey image goes through one of three channels as R = G = B.
+    A grey image that went through a model of three channels as R = G = B comes back as grey.
     """
-    scale = 4 if model is None else model.scale
-    channels = len(image.pixels) if model is None else model.channels
-    pair = make_pair(image.as_channels(channels), scale)
-    sr = enlarge(pair.lr, model, consistency, eight_bit=image.eight_bit)
-    again = bicubic_down(torch.from_numpy(sr[None].copy()), scale)[0].numpy()
-    lr_psnr = psnr(again.astype(np.float64), pair.lr.astype(np.float64), data_range=1)
-    hr = pair.hr
-    if len(image.pixels) < channels:
-        sr, hr = sr.mean(0, keepdims=True), hr[:1]
-    if image.eight_bit:
-        a, b, top = luma(sr), luma(hr), 255.0
-    else:
-        a, b, top = sr[0].astype(np.float64), hr[0].astype(np.float64), 1.0
-    return (
-        psnr(a, b, data_range=top, border=scale),
-        ssim(a, b, data_range=top, border=scale),
-        lr_psnr,
-    )
+    bands = len(case.image.pixels)
+    channels = bands if row.model is None else row.model.channels
+    pair = reduction.pair(case, channels, row.scale, number)
+    steps = 0 if row.model is None else consistency
+    sr = enlarge(pair.lr, row.model, steps, scale=row.scale, eight_bit=case.image.eight_bit)
+    if bands < len(pair.hr):
+        return sr.mean(0, keepdims=True), Pair(pair.lr[:1], pair.hr[:1])
+    return sr, pair
 
 
 def evaluate(
-    names: Sequence[str], folders: Sequence[Path], *, consistency: int = 0
+    names: Sequence[str],
+    folders: Sequence[Path],
+    *,
+    consistency: int = 0,
+    details: Sequence[float] = (),
+    lr: Sequence[Path] = (),
+    degradation: Degradation | None = None,
+    data_range: float | None = None,
+    strips: Path | None = None,
 ) -> Iterator[Score]:
-    """Yield the score of bicubic ×4 and of each model on each folder."""
-    models = [None, *(load_model(name) for name in names)]
-    for folder in folders:
-        images = load_images(find_images(folder))
-        for model, name in zip(models, (BICUBIC, *names), strict=True):
-            values = np.array([measure(image, model, consistency) for image in images])
-            quality, similarity, agreement = (float(v) for v in values.mean(0))
-            worst = float(values[:, 2].min())
-            yield Score(name, folder.name, len(images), quality, similarity, agreement, worst)
+    """Yield the score of bicubic and of each model on each folder.
 
+    Parameters
+    ----------
+    names
+        Names or files of models of any scale.
+    folders
+        Of HR images.
+    consistency
+        Steps of back-projection after the models.
+    details
+        Each gives a row of its own for every model that has two ends.
+    lr
+        Folders of LR images, one for each of ``folders``; none: they are made.
+    degradation
+        Makes the LR; None is antialiased bicubic.
+    data_range
+        The range of images deeper than 8 bits, in the values of their files; None is each HR
+        band's maximum − minimum.
+    strips
+        Folder for pictures of the results side by side.
 
-def as_markdown(scores: Sequence[Score]) -> str:
-    """Return scores as a Markdown table, a row per model and a column per folder."""
-    folders = list(dict.fromkeys(s.folder for s in scores))
-    models = list(dict.fromkeys(s.model for s in scores))
-    found = {(s.model, s.folder): s for s in scores}
-    lines = [
-        "| PSNR dB / SSIM / LR-PSNR dB, mean (worst) | " + " | ".join(folders) + " |",
-        "|---" * (len(folders) + 1) + "|",
-    ]
-    for model in models:
-        cells = [
-            f"{s.psnr:.2f} / {s.ssim:.4f} / {s.lr_psnr:.1f} ({s.worst_lr_psnr:.1f})"
-            for folder in folders
-            if (s := found[model, folder])
-        ]
-        lines.append(f"| {model} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def as_json(scores: Sequence[Score]) -> str:
-    """Return scores as JSON."""
-    return json.dumps([asdict(s) for s in scores], indent=1)
+    Raises
+    ------
+    FileNotFoundError
+        If a folder has no image.
+    ModelError, ValueError
+        If a model, an image or an option cannot be used, saying which and why.
+    """
+    if lr and len(lr) != len(folders):
+        raise ValueError(f"{len(lr)} LR folders for {len(folders)} HR folders; give one for each")
+    if data_range is not None and not data_range > 0:
+        raise ValueError(f"data_range={data_range!r}; it must be above 0")
+    reductions = [Reduction(lr[i] if lr else None, degradation) for i in range(len(folders))]
+    rows = choose_rows(names, details)
+    lpips, note = load_lpips()
+    labels = [folder.resolve().name for folder in folders]
+    for folder, label, reduction in zip(folders, labels, reductions, strict=True):
+        label = str(folder) if labels.count(label) > 1 else label
+        cases = read_cases(folder)
+        drawn = Strips()
+        for row in rows:
+            values: list[Values] = []
+            conventions: set[str] = set()
+            for number, case in enumerate(cases):
+                sr, pair = run(case, row, reduction, number, consistency)
+                values.append(
+                    measure(
+                        sr,
+                        pair,
+                        row.scale,
+                        eight_bit=case.image.eight_bit,
+                        low=case.low,
+                        span=case.span,
+                        data_range=data_range,
+                        lpips=lpips,
+                    )
+                )
+                conventions.add(convention_of(pair, eight_bit=case.image.eight_bit))
+                if strips is not None:
+                    drawn.add(case.name, row.label, row.scale, sr, pair, values[-1].psnr)
+            means = {f.name: mean_of([getattr(v, f.name) for v in values]) for f in fields(Values)}
+            yield Score(
+                **means,
+                model=row.label,
+                folder=label,
+                images=len(cases),
+                scale=row.scale,
+                detail=row.detail,
+                convention=" and ".join(sorted(conventions, reverse=True)),
+                worst_lr_psnr=min((v.lr_psnr for v in values if not isnan(v.lr_psnr)), default=nan),
+                lr=str(reduction),
+                consistency=consistency if row.model else 0,
+                note=note,
+            )
+        if strips is not None:
+            drawn.write(strips / "-".join(Path(label).relative_to(Path(label).anchor).parts))

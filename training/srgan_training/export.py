@@ -11,11 +11,12 @@ from napari_srgan.models import save_model
 from napari_srgan.models.blend import between
 from napari_srgan.nn.generator import GeneratorConfig
 
-from .config import FidelityConfig
-from .fidelity import start
+from .config import Config
+from .module import start
+from .trainer import LAST
 
 
-def export(config: FidelityConfig, run: Path, folder: Path) -> Path:
+def export(config: Config, run: Path, folder: Path) -> Path:
     """Write the averaged weights of a run as a model file.
 
     Parameters
@@ -25,30 +26,34 @@ def export(config: FidelityConfig, run: Path, folder: Path) -> Path:
     run
         Folder of its checkpoint.
     folder
-        Where the model file goes, under the configuration's name.
+        Where the model file goes, under the configuration's name; that of an adversarial end has
+        ``-adversarial`` behind it.
 
     Raises
     ------
     FileNotFoundError
         If the run has no checkpoint.
     """
-    checkpoint = run / "last.pt"
+    checkpoint = run / LAST
     if not checkpoint.is_file():
         raise FileNotFoundError(f"{run}: no checkpoint; run `srgan-train fit` first")
-    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-    average = state["average"]
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")["state_dict"]
+    prefix = "average."
+    average = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     if config.start is not None and config.mix < 1:
         average = between(start(config).state_dict(), average, config.mix)
     card = ModelCard(
         name=config.name,
+        end="fidelity" if config.adversarial is None else "adversarial",
         config=GeneratorConfig(config.channels, config.scale, config.features, config.blocks),
         description=config.description,
         domains=config.domains,
         trained_on=config.trained_on,
-        steps=int(state["step"]),
+        steps=int(state["done"]),
         data_licence=config.licence,
     )
-    return save_model(folder / config.name, average, card)
+    name = config.name if config.adversarial is None else f"{config.name}-adversarial"
+    return save_model(folder / name, average, card)
 
 
 def with_figures(path: Path, figures: dict[str, dict[str, float]], command: str) -> Path:

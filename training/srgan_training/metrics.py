@@ -1,4 +1,14 @@
-"""PSNR and SSIM as the super-resolution literature counts them."""
+"""Distances between two images, by the conventions of the super-resolution literature.
+
+Two conventions are in use, and their figures must not be compared with each other:
+
+Y
+    8-bit natural images: Y of BT.601 studio range (16…235) of values rounded to 8 bits, a peak of
+    255, ``scale`` pixels cut at each border (`luma`).
+full range
+    Deeper images: every band as it is, peak = maximum − minimum of the HR band unless a range is
+    given, ``scale`` pixels cut at each border.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+
+SSIM_WINDOW = 11
 
 
 def luma(pixels: npt.NDArray[Any]) -> Array:
@@ -23,21 +35,43 @@ def luma(pixels: npt.NDArray[Any]) -> Array:
     return np.asarray(16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255)
 
 
-def psnr(a: Array, b: Array, *, data_range: float = 255, border: int = 0) -> float:
-    """Return the peak signal-to-noise ratio in dB, ``border`` pixels left out on each side."""
-    a, b = (crop_border(x, border) for x in (a, b))
+def psnr(
+    a: npt.NDArray[Any], b: npt.NDArray[Any], *, data_range: float = 255, border: int = 0
+) -> float:
+    """Return the peak signal-to-noise ratio in dB, ``border`` pixels left out on each side.
+
+    Parameters
+    ----------
+    a, b
+        ``(..., H, W)``; one mean squared error over all entries.
+    data_range
+        The peak: 255 for Y, the HR's range for deeper images.
+    border
+        By convention the scale.
+    """
+    a, b = (crop_border(x, border).astype(np.float64) for x in (a, b))
     error = float(np.mean((a - b) ** 2))
     return float("inf") if error == 0 else 10 * float(np.log10(data_range**2 / error))
 
 
 def ssim(a: Array, b: Array, *, data_range: float = 255, border: int = 0) -> float:
-    """Return the structural similarity (Wang et al. 2004).
+    """Return the structural similarity of two planes ``(H, W)`` (Wang et al. 2004).
 
-    11×11 Gaussian window of σ 1.5, mean over the region where the window fits.
+    11×11 Gaussian window of σ 1.5, mean over the region where the window fits, the image not
+    reduced first; `data_range` and `border` as in `psnr`.
+
+    Raises
+    ------
+    ValueError
+        If the window does not fit into what the border leaves.
     """
     from skimage.metrics import structural_similarity
 
     a, b = (crop_border(x, border) for x in (a, b))
+    if min(a.shape) < SSIM_WINDOW:
+        raise ValueError(
+            f"{a.shape[0]} × {a.shape[1]} pixels; SSIM needs {SSIM_WINDOW} × {SSIM_WINDOW} at least"
+        )
     _, similarity = structural_similarity(
         a,
         b,
@@ -47,10 +81,38 @@ def ssim(a: Array, b: Array, *, data_range: float = 255, border: int = 0) -> flo
         use_sample_covariance=False,
         full=True,
     )
-    return float(crop_border(similarity, 5).mean())
+    return float(crop_border(similarity, SSIM_WINDOW // 2).mean())
 
 
-def crop_border(image: npt.NDArray[Any], border: int) -> Array:
+def spectral_angle(sr: npt.NDArray[Any], hr: npt.NDArray[Any]) -> float:
+    """Return the mean angle in degrees between the spectra of two images ``(C, H, W)``.
+
+    Values are those of the sensor: an offset turns the angle. Pixels that are zero in every band
+    of either image have no angle and are left out; with one band, or no pixel left, it is NaN.
+
+    Notes
+    -----
+    Spectral angle mapper, Kruse et al. 1993.
+    """
+    a, b = sr.astype(np.float64), hr.astype(np.float64)
+    lengths = np.sqrt((a**2).sum(0) * (b**2).sum(0))
+    known = lengths > 0
+    if len(a) < 2 or not known.any():
+        return float("nan")
+    cosine = (a * b).sum(0)[known] / lengths[known]
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
+
+
+def drift(sr: npt.NDArray[Any], hr: npt.NDArray[Any], *, data_range: float = 1) -> float:
+    """Return by how much the means of the bands ``(C, H, W)`` differ, in percent of the range.
+
+    Each band's difference is taken without its sign, then their mean.
+    """
+    means = (x.astype(np.float64).mean((1, 2)) for x in (sr, hr))
+    return float(np.abs(np.subtract(*means)).mean() / data_range * 100)
+
+
+def crop_border(image: npt.NDArray[Any], border: int) -> npt.NDArray[Any]:
     """Leave out ``border`` pixels on each side of ``(..., H, W)``."""
     height, width = image.shape[-2:]
     return np.asarray(image[..., border : height - border, border : width - border])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset, Sampler
 
 from napari_srgan.nn.resample import bicubic_down
 
@@ -34,7 +35,7 @@ def make_pair(image: Image, scale: int) -> Pair:
 
 
 class PatchSampler:
-    """Draws batches of aligned patches, flipped and transposed at random.
+    """Draws aligned patches, flipped and transposed at random.
 
     Parameters
     ----------
@@ -48,7 +49,8 @@ class PatchSampler:
     flat
         A patch whose HR standard deviation is below this is drawn again, up to four times.
     seed
-        The same seed gives the same sequence.
+        Patch number ``i`` depends on the seed and ``i`` alone, so that a run that is resumed, or
+        spread over processes, sees the patches that it would have seen.
     """
 
     def __init__(
@@ -61,17 +63,16 @@ class PatchSampler:
         flat: float = 0.02,
         seed: int = 0,
     ) -> None:
-        self.scale, self.patch, self.flat = scale, patch, flat
+        self.scale, self.patch, self.flat, self.seed = scale, patch, flat, seed
         self.sources = [[p for p in s if min(p.lr.shape[1:]) >= patch] for s in sources]
         if not all(self.sources):
             raise ValueError(f"a source has no image of at least {patch} × {patch} LR pixels")
         self.weights = np.asarray(weights, float) / np.sum(weights)
         self.areas = [np.array([p.lr[0].size for p in s], float) for s in self.sources]
-        self.rng = np.random.default_rng(seed)
 
-    def draw(self) -> tuple[Array, Array]:
-        """Return one LR and its HR patch, ``(C, p, p)`` and ``(C, scale·p, scale·p)``."""
-        rng, n, s = self.rng, self.patch, self.scale
+    def draw(self, number: int) -> tuple[Array, Array]:
+        """Return LR and HR of patch ``number``, ``(C, p, p)`` and ``(C, scale·p, scale·p)``."""
+        rng, n, s = np.random.default_rng([self.seed, number]), self.patch, self.scale
         for _ in range(5):
             which = int(rng.choice(len(self.sources), p=self.weights))
             area = self.areas[which]
@@ -90,7 +91,43 @@ class PatchSampler:
             lr, hr = lr.transpose(0, 2, 1), hr.transpose(0, 2, 1)
         return lr, hr
 
-    def batch(self, size: int) -> tuple[Tensor, Tensor]:
-        """Return ``(size, C, p, p)`` and ``(size, C, scale·p, scale·p)``."""
-        lr, hr = zip(*(self.draw() for _ in range(size)), strict=True)
+    def batch(self, size: int, first: int = 0) -> tuple[Tensor, Tensor]:
+        """Return ``size`` patches from number ``first`` on, stacked."""
+        lr, hr = zip(*(self.draw(first + i) for i in range(size)), strict=True)
         return torch.from_numpy(np.stack(lr)), torch.from_numpy(np.stack(hr))
+
+
+class Patches(Dataset[tuple[Tensor, Tensor]]):
+    """The patches of a sampler as a data set without an end."""
+
+    def __init__(self, sampler: PatchSampler) -> None:
+        self.sampler = sampler
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        lr, hr = self.sampler.draw(number)
+        return torch.from_numpy(lr.copy()), torch.from_numpy(hr.copy())
+
+
+class Steps(Sampler[list[int]]):
+    """Numbers of the patches of some steps, for one of several processes.
+
+    Parameters
+    ----------
+    first, last
+        The first step and the one after the last.
+    batch
+        Patches of a step on each process.
+    rank, world
+        Which process this is, of how many.
+    """
+
+    def __init__(self, first: int, last: int, batch: int, rank: int = 0, world: int = 1) -> None:
+        self.first, self.last, self.batch, self.rank, self.world = first, last, batch, rank, world
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in range(self.first, self.last):
+            start = (step * self.world + self.rank) * self.batch
+            yield list(range(start, start + self.batch))

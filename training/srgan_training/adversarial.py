@@ -1,0 +1,129 @@
+"""Phase 2: the generator against a discriminator (SRGAN, Ledig et al. 2017, section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_srgan.nn.generator import channels_last_
+
+from .config import Adversarial, Config
+from .content import FeatureMatching, VGGContent
+from .discriminator import Discriminator
+from .fidelity import LOSSES
+from .losses import NaNGuard, discriminator_loss, generator_loss, ramp
+from .module import GeneratorModule
+from .patches import Pair, PatchSampler
+
+
+class AdversarialModule(GeneratorModule):
+    """A generator trained on content, adversarial and pixel loss, and its discriminator.
+
+    Started from the fidelity end of a model, so that the weights of both ends can be blended.
+    """
+
+    def __init__(
+        self, config: Config, sampler: PatchSampler, validation: Sequence[Pair] = ()
+    ) -> None:
+        super().__init__(config, sampler, validation)
+        if config.adversarial is None:
+            raise ValueError("the configuration has no section 'adversarial'")
+        self.phase: Adversarial = config.adversarial
+        self.discriminator = Discriminator(
+            config.channels,
+            features=self.phase.features,
+            spectral_norm=self.phase.spectral_norm,
+        )
+        channels_last_(self.discriminator)
+        self.matching = FeatureMatching()
+        # In a list, so that its weights, which never change, are not in every checkpoint.
+        self.vgg: list[VGGContent] = []
+        if self.phase.content == "vgg":
+            self.vgg.append(
+                VGGContent(
+                    self.phase.layer,
+                    activated=self.phase.activated,
+                    weights=self.phase.vgg,
+                    norm=self.phase.content_norm,
+                    rescale=self.phase.rescale,
+                )
+            )
+        self.guard = NaNGuard()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep how many steps were skipped."""
+        checkpoint["skipped"] = self.guard.skipped
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting where the run stopped."""
+        self.guard.skipped = checkpoint["skipped"]
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Return the generator's optimisers and, last, the discriminator's."""
+        return [
+            *super().configure_optimizers(),
+            torch.optim.Adam(self.discriminator.parameters(), lr=self.phase.lr, betas=(0.9, 0.999)),
+        ]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], number: int) -> None:
+        """Take a step with the discriminator, then one with the generator."""
+        lr, hr = batch
+        optimisers = self.optimizers()
+        assert isinstance(optimisers, list)
+        *generators, critic = optimisers
+        factor = self.set_rates([*generators, critic])
+        sr = self.network(lr).float()
+        values: dict[str, Any] = {"rate": factor} | self._judge(hr, sr.detach(), critic)
+        values |= self._improve(hr, sr, generators)
+        self.finish_step()
+        self.log_dict(values, prog_bar=True)
+
+    def _judge(self, hr: Tensor, sr: Tensor, critic: Any) -> dict[str, Tensor]:
+        self.discriminator.requires_grad_(True)
+        real, fake = self.discriminator(hr), self.discriminator(sr)
+        loss = discriminator_loss(real, fake, kind=self.phase.loss, label=self.phase.label)
+        self._step(loss, [critic], self.discriminator)
+        return {
+            "d_loss": loss.detach(),
+            "d_real": torch.sigmoid(real.detach()).mean(),
+            "d_fake": torch.sigmoid(fake.detach()).mean(),
+        }
+
+    def _improve(self, hr: Tensor, sr: Tensor, optimisers: Sequence[Any]) -> dict[str, Tensor]:
+        phase = self.phase
+        # Its gradients are not wanted, those that go through it are.
+        self.discriminator.requires_grad_(False)
+        fake, fake_features = self.discriminator.judge(sr)
+        with torch.no_grad():
+            real, real_features = self.discriminator.judge(hr)
+        pixel = LOSSES[self.config.loss](sr, hr)
+        against = generator_loss(real, fake, kind=phase.loss)
+        content = sr.new_zeros(())
+        if self.vgg:
+            content = self.vgg[0].to(sr.device)(sr, hr)
+        elif phase.content == "features":
+            content = self.matching(real_features, fake_features)
+        weight = phase.weight * ramp(int(self.done), 0, phase.ramp)
+        loss = phase.pixel_weight * pixel + phase.content_weight * content + weight * against
+        self._step(loss, optimisers, self.network)
+        return {
+            "loss": loss.detach(),
+            "pixel": pixel.detach(),
+            "content": content.detach(),
+            "adversarial": against.detach(),
+        }
+
+    def _step(self, loss: Tensor, optimisers: Sequence[Any], network: torch.nn.Module) -> None:
+        """Take a step, unless a number is not finite."""
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+        self.manual_backward(loss)
+        clip = self.phase.clip or float("inf")
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+        if self.guard.skip(loss.detach(), norm, step=int(self.done)):
+            return
+        for optimiser in optimisers:
+            optimiser.step()
