@@ -118,8 +118,8 @@ def test_closing_the_viewer_stops_everything(open_widget: Open, slow_model: None
     running, waiting = opened.widget.queue.jobs
     opened.wait(lambda: running.progress is not None)
     opened.viewer.close()
-    opened.wait(idle, seconds=20)
-    assert not running.active
+    opened.wait(lambda: idle() and not running.active, seconds=20)
+    assert running.state == "cancelled"
     assert waiting.state != "running"
 
 

@@ -21,9 +21,9 @@ from srgan_training.degradations import (
     Round8,
     SliceProfile,
     parse_degradation,
-    sigma_of_mtf,
 )
 from srgan_training.images import Array, rounded
+from srgan_training.optics import sigma_of_mtf
 from srgan_training.second_order import blur, generalised_gaussian, plateau, sinc, through_jpeg
 
 

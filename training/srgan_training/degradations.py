@@ -14,12 +14,12 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from napari_srgan.nn.resample import bicubic_down
 
 from .images import Array, rounded
+from .optics import gaussian, offsets, sigma_of_mtf, weigh
 from .second_order import second_order, through_jpeg
 
 Span = float | tuple[float, float]
@@ -129,7 +129,7 @@ class GaussianPSF(Degradation):
     def _apply(self, image: Array, rng: np.random.Generator, scale: int) -> Array:
         step = scale if self.decimate else 1
         for axis, sigma in zip((1, 2), self.sigmas, strict=True):
-            image = _filter(image, axis, _gaussian(sigma * scale, step), step)
+            image = weigh(image, axis, gaussian(sigma * scale, step), step)
         return image
 
     def describe(self) -> str:
@@ -162,14 +162,14 @@ class SliceProfile(Degradation):
 
     def _apply(self, image: Array, rng: np.random.Generator, scale: int) -> Array:
         if self.shape == "gaussian":
-            weights = _gaussian(self.fwhm / math.sqrt(8 * math.log(2)), scale)
+            weights = gaussian(self.fwhm / math.sqrt(8 * math.log(2)), scale)
         else:
             half = self.fwhm / 2
-            t = _offsets(half + 0.5, scale)
+            t = offsets(half + 0.5, scale)
             # Of each voxel the part that lies inside the box.
             inside = np.minimum(t + 0.5, half) - np.maximum(t - 0.5, -half)
             weights = np.maximum(inside, 0) / self.fwhm
-        return _filter(image, 0, weights, scale)
+        return weigh(image, 0, weights, scale)
 
     def describe(self) -> str:
         """Give shape and width."""
@@ -337,39 +337,6 @@ def _parse_step(spec: str | Mapping[str, Any]) -> Degradation:
         return KINDS[kind](**values)
     except ValueError as error:
         raise ValueError(f"degradation {kind!r}: {error}") from error
-
-
-def sigma_of_mtf(mtf: float) -> float:
-    """Return σ in LR pixels of the Gaussian whose MTF at the LR Nyquist frequency is ``mtf``.
-
-    From ``mtf = exp(−2 π² σ² f²)`` with f = ½ cycle per LR pixel.
-    """
-    return math.sqrt(-2 * math.log(mtf)) / math.pi
-
-
-def _offsets(radius: float, step: int) -> npt.NDArray[np.float64]:
-    """Places of the input pixels within ``radius`` of the centre of a block of ``step``."""
-    middle = (step - 1) / 2
-    pad = max(0, math.ceil(radius - middle))
-    return np.arange(-pad, step + pad, dtype=np.float64) - middle
-
-
-def _gaussian(sigma: float, step: int) -> npt.NDArray[np.float64]:
-    t = _offsets(5 * sigma, step)
-    # Relative to the nearest pixel, so that a narrow one does not underflow to 0 / 0.
-    weights = np.exp((np.min(t**2) - t**2) / (2 * sigma**2))
-    return np.asarray(weights / weights.sum())
-
-
-def _filter(image: Array, axis: int, weights: npt.NDArray[np.float64], step: int) -> Array:
-    """Weigh along one axis about the centre of each block of ``step``; mirror at the border."""
-    pad = (len(weights) - step) // 2
-    padded = np.pad(np.moveaxis(image, axis, 0), ((pad, pad), (0, 0), (0, 0)), mode="symmetric")
-    length = image.shape[axis] // step * step
-    out = np.zeros((length // step, *padded.shape[1:]), np.float32)
-    for first, weight in enumerate(weights.tolist()):
-        out += weight * padded[first : first + length : step]
-    return np.moveaxis(out, 0, axis)
 
 
 def _log_uniform(span: Span, rng: np.random.Generator) -> float:
