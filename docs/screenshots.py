@@ -21,6 +21,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_srgan.plugin.extent import camera_of
+
 SIZE = (1280, 800)
 SAMPLES = {"microscopy": "tissue", "satellite": "moon", "fundus": "fundus"}
 """picture → sample: the Moon from an orbiter stands for satellite images"""
@@ -100,7 +102,7 @@ def side_by_side(stage: Stage) -> None:
     canvas.grid.enabled = True
     canvas.grid.shape = (1, 2)
     canvas.grid.stride = 1
-    camera = getattr(stage.viewer, "scene", stage.viewer).camera
+    camera = camera_of(stage.viewer)
     camera.center = (0, 730, 240)
     camera.zoom = 1.6
 

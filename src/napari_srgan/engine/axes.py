@@ -144,10 +144,6 @@ class Layout:
             wanted.insert(0, self.channel_axis)
         return tuple(kept.index(a) for a in wanted)
 
-    def scaled_shape(self, scale: int) -> tuple[int, ...]:
-        """Shape of the result."""
-        return tuple(n * scale if i in (self.y, self.x) else n for i, n in enumerate(self.shape))
-
     def channel_of(self, plane: tuple[int, ...]) -> int:
         """Entry of the intensity map that a plane belongs to: its index along C, else 0."""
         for axis, at in zip(self.loop_axes, plane, strict=True):

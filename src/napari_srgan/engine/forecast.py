@@ -22,14 +22,12 @@ _rates: dict[tuple[Any, ...], float] = {}
 
 def window_pixels(plan: Plan) -> int:
     """Return how many LR pixels a run sends through the network, halos included."""
-    rows, columns = plan.tiles[0].window_shape
-    return rows * columns * len(plan.tiles) * len(plan.planes)
+    return plan.window_pixels * len(plan.tiles) * len(plan.planes)
 
 
 def memory(plan: Plan) -> int:
     """Return the memory that a run needs beside its result and the model."""
-    rows, columns = plan.tiles[0].window_shape
-    pixels = plan.batch * rows * columns
+    pixels = plan.batch * plan.window_pixels
     return working_bytes(plan.model.network, plan.compute, pixels, plan.consistency)
 
 
@@ -46,17 +44,12 @@ def seconds(plan: Plan) -> float:
     and timed, which takes about a second on a CPU.
     """
     if _kind(plan) not in _rates:
-        for side in (WARM_UP, TIMED):
-            learn(*_timed(plan, side))
+        _seconds_per_pixel(plan, WARM_UP)
+        _rates[_kind(plan)] = _seconds_per_pixel(plan, TIMED)
     return _rates[_kind(plan)] * window_pixels(plan)
 
 
-def learn(plan: Plan, took: float) -> None:
-    """Remember how long a run took, for the next ones of its kind."""
-    _rates[_kind(plan)] = took / window_pixels(plan)
-
-
-def _timed(plan: Plan, side: int) -> tuple[Plan, float]:
+def _seconds_per_pixel(plan: Plan, side: int) -> float:
     channels = plan.model.channels
     shape, axes = ((side, side), "YX") if channels == 1 else ((channels, side, side), "CYX")
     image = np.random.default_rng(0).integers(0, 100, shape).astype(plan.dtype)
@@ -73,7 +66,7 @@ def _timed(plan: Plan, side: int) -> tuple[Plan, float]:
     since = time.perf_counter()
     for _ in Run(small, image).into(out):
         pass
-    return small, time.perf_counter() - since
+    return (time.perf_counter() - since) / window_pixels(small)
 
 
 def _kind(plan: Plan) -> tuple[Any, ...]:

@@ -78,6 +78,12 @@ class Plan:
         return tuple(self.scale if axis in "YX" else 1 for axis in self.layout.axes)
 
     @property
+    def window_pixels(self) -> int:
+        """LR pixels of one window."""
+        height, width = self.tiles[0].window_shape
+        return height * width
+
+    @property
     def planes(self) -> list[tuple[int, ...]]:
         """Index along the layout's loop axes of every plane of the part."""
         loop = [self.spans[axis] for axis in self.layout.loop_axes]
@@ -121,9 +127,8 @@ class Plan:
         layout = self.layout
         spans = check_spans(spans, layout)
         region = spans[layout.y], spans[layout.x]
-        pixels = _window_pixels(self.tiles)
-        tiles = tuple(make_tiles(layout.plane, self.halo, pixels=pixels, region=region))
-        return replace(self, spans=spans, tiles=tiles)
+        tiles = make_tiles(layout.plane, self.halo, pixels=self.window_pixels, region=region)
+        return replace(self, spans=spans, tiles=tuple(tiles))
 
     def on_cpu(self) -> Plan:
         """Return the plan with the CPU instead of its device; float32 stays float32."""
@@ -182,8 +187,8 @@ def make_plan(
     plan = Plan(
         model, layout, intensity, compute, consistency, nodata, halo, spans, tuple(tiles), batch=1
     )
-    most_batches = together // _window_pixels(tiles)
-    return replace(plan, batch=max(1, min(len(tiles) * len(plan.planes), most_batches)))
+    most_windows = together // plan.window_pixels
+    return replace(plan, batch=max(1, min(len(tiles) * len(plan.planes), most_windows)))
 
 
 def check_spans(spans: Sequence[Span], layout: Layout) -> tuple[Span, ...]:
@@ -240,8 +245,3 @@ def _shifted(at: int | slice, by: int) -> int | slice:
     if isinstance(at, int):
         return at - by
     return at if at.stop is None else slice(at.start - by, at.stop - by)
-
-
-def _window_pixels(tiles: Sequence[Tile]) -> int:
-    height, width = tiles[0].window_shape
-    return height * width

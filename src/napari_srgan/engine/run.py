@@ -125,7 +125,6 @@ class Run:
 
     def __init__(self, plan: Plan, source: Any, runner: Runner | None = None) -> None:
         self.plan, self.source = plan, source
-        self._note = ""
         self.runner = runner or Runner(plan.model.network, plan.compute, plan.consistency)
         self._constants: OrderedDict[bytes, Result] = OrderedDict()
 
@@ -164,11 +163,11 @@ class Run:
                     raise
                 left = [w.work for launched in ahead for w in launched.windows] + batch
                 ahead.clear()
-                core = self._back_off(core, error)
+                core, note = self._back_off(core, error)
                 left += queue
                 queue = deque(Work(w.plane, t) for w in left for t in self.plan.split(w.tile, core))
                 tally.total = tally.tiles + len(queue)
-                yield tally.progress(note=self._note)
+                yield tally.progress(note=note)
 
     def _next_batch(self, queue: deque[Work]) -> list[Work]:
         batch: list[Work] = []
@@ -178,31 +177,33 @@ class Run:
             batch.append(queue.popleft())
         return batch
 
-    def _back_off(self, core: int, error: BaseException) -> int:
-        """Halve the tiles, or go to the CPU where they are small already or the device is lost."""
+    def _back_off(self, core: int, error: BaseException) -> tuple[int, str]:
+        """Halve the tiles, or go to the CPU where they are small already or the device is lost.
+
+        Returns the largest core from now on, and what a person should know.
+        """
         self._constants.clear()
         device = self.plan.compute.device
         if self._is_lost(error):
             self._go_on_with_cpu()
-            self._note = f"{device} failed ({_first_line(error)}); going on with the CPU"
-            return core
+            return core, f"{device} failed ({_first_line(error)}); going on with the CPU"
         if device.type == "cuda":
             torch.cuda.empty_cache()
         if self.plan.batch > 1 or core > LEAST_CORE:
             smaller = max(LEAST_CORE, core // 2)
             self.plan = replace(self.plan, batch=max(1, self.plan.batch // 4))
-            self._note = (
-                f"{device} ran out of memory; going on with tiles of at most {smaller} pixels"
-            )
-            return smaller
+            note = f"{device} ran out of memory; going on with tiles of at most {smaller} pixels"
+            return smaller, note
         if device.type == "cpu":
             raise MemoryError(
                 f"not enough memory for a tile of {core} × {core} pixels with its surroundings "
                 f"({self.plan.halo} on each side); close other programs or take a smaller model"
             ) from error
         self._go_on_with_cpu()
-        self._note = f"{device} ran out of memory even for the smallest tile; going on with the CPU"
-        return core
+        return (
+            core,
+            f"{device} ran out of memory even for the smallest tile; going on with the CPU",
+        )
 
     def _go_on_with_cpu(self) -> None:
         self.plan = self.plan.on_cpu()

@@ -9,9 +9,8 @@ from napari.layers import Image
 from ..engine.axes import complete_labels
 from ..options import Options
 from . import words
-from .extent import level_0
 from .jobs import EXPECTED
-from .layers import layer_source
+from .layers import layer_source, level_0
 
 if TYPE_CHECKING:
     from napari.layers import Layer

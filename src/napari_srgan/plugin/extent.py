@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .layers import level_0
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Shapes
@@ -89,11 +91,6 @@ def around_centre(
 def camera_of(viewer: ViewerModel) -> Any:
     """Return a viewer's camera, which napari keeps in a scene since 0.9."""
     return getattr(viewer, "scene", viewer).camera
-
-
-def level_0(layer: Image) -> Any:
-    """Return a layer's data at its finest level."""
-    return layer.data[0] if layer.multiscale else layer.data
 
 
 def _whole(layer: Image) -> list[Span]:

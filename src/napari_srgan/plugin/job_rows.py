@@ -19,6 +19,7 @@ class JobRow(QWidget):
         self.text = QElidingLabel()
         self.text.setElideMode(Qt.TextElideMode.ElideMiddle)
         self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.cross = QToolButton()
@@ -39,7 +40,6 @@ class JobRow(QWidget):
     def refresh(self) -> None:
         """Show how far the job is."""
         step = self.job.progress
-        self.bar.setRange(0, 1000)
         self.bar.setValue(0 if step is None else round(1000 * step.done))
         self.cross.setEnabled(self.job.state != "cancelling")
         self.text.setText(f"{self.job.name}: {progress_text(self.job)}")

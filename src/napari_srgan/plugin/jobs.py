@@ -12,8 +12,7 @@ from psygnal import Signal
 
 from ..options import Options
 from .background import a_core_left_over, load_torch, wait_at_exit
-from .extent import level_0
-from .layers import layer_arguments, layer_source, layer_state, steps
+from .layers import layer_arguments, layer_source, layer_state, level_0, steps
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -37,8 +36,6 @@ class Order:
     """name, path or loaded model"""
     options: Options = field(default_factory=Options)
     spans: list[Span] | None = None
-    title: str = ""
-    """added to the result's name"""
     preview: bool = False
     hide_source: bool = False
 
@@ -118,7 +115,8 @@ class Job:
                 raise JobError(str(error)) from error
         # Where the layer is by now, if it still is what was computed from.
         state = layer_state(self.order.layer) if self.data_unchanged else self.source
-        return Image(out, **layer_arguments(state, plan, self.order.title))
+        title = " preview" if self.order.preview else ""
+        return Image(out, **layer_arguments(state, plan, title))
 
     @property
     def data_unchanged(self) -> bool:

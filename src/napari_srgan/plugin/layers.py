@@ -131,11 +131,16 @@ def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
             f"the layer {getattr(layer, 'name', layer)!r} is a {kind} layer; only image layers "
             "can be super-resolved"
         )
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = level_0(layer)
     if options.axes is None:
         axes = complete_labels(layer.axis_labels, data.shape, rgb=layer.rgb)
         options = replace(options, axes=axes or guess_axes(data.shape, rgb=layer.rgb))
     return data, options
+
+
+def level_0(layer: Image) -> Any:
+    """Return a layer's data at its finest level."""
+    return layer.data[0] if layer.multiscale else layer.data
 
 
 def layer_state(layer: Image) -> dict[str, Any]:

@@ -91,6 +91,7 @@ def look_ahead(
     check_normalise(options.normalise)
     with a_core_left_over():
         plan = plan_for(data, model, replace(options, normalise="none"), spans=spans)
+        on_disk = not fits_in_memory(plan)
         outlook = Outlook(
             axes=plan.layout.axes,
             shape=plan.shape,
@@ -98,12 +99,12 @@ def look_ahead(
             factors=plan.factors,
             nbytes=plan.nbytes,
             working_bytes=forecast.memory(plan),
-            on_disk=not fits_in_memory(plan),
+            on_disk=on_disk,
             tiles=len(plan.tiles) * len(plan.planes),
             card=plan.model.card,
             where=f"{plan.compute.device}, {plan.compute.precision}",
             halo=plan.halo,
-            notes=tuple(_notes(plan)),
+            notes=tuple(_notes(plan, on_disk)),
         )
         yield outlook
         if may_time or forecast.known_seconds(plan) is not None:
@@ -112,9 +113,7 @@ def look_ahead(
             yield replace(outlook, seconds=took, seconds_per_pixel=rate)
 
 
-def _notes(plan: Plan) -> Iterator[str]:
-    from ..results import fits_in_memory
-
+def _notes(plan: Plan, on_disk: bool) -> Iterator[str]:
     layout = plan.layout
     channels = next((layout.shape[i] for i, a in enumerate(layout.axes) if a == "C"), 1)
     name = plan.model.card.name
@@ -126,7 +125,7 @@ def _notes(plan: Plan) -> Iterator[str]:
         )
     if layout.alpha:
         yield "The transparency is interpolated, not super-resolved."
-    if not fits_in_memory(plan):
+    if on_disk:
         yield (
             f"The result ({words.size(plan.nbytes)}) is large for this machine's memory and goes "
             "to a temporary file."

@@ -170,7 +170,7 @@ class SuperResolveWidget(Form):
         if isinstance(active, Image) and "napari_srgan" not in active.metadata:
             with self.layer.changed.blocked():
                 self.layer.reset_choices()
-            self.layer.value = active
+                self.layer.value = active
         self._layer_changed()
 
     def _watch(self, *layers: Any) -> None:
@@ -342,7 +342,6 @@ class SuperResolveWidget(Form):
                 self.model.value,
                 self.advanced.chosen(layer, self.detail.detail),
                 spans if preview else self._spans(layer),
-                " preview" if preview else "",
                 preview=preview,
                 hide_source=preferences.get("hide_source"),
             )
