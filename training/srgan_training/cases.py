@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from .images import Array, Image, find_images, read_pixels, rounded, to_unit_range
+from .images import UNREADABLE, Array, Image, find_images, read_pixels, rounded, to_unit_range
 from .metrics import SSIM_WINDOW
-from .patches import Pair, make_pair
+from .patches import Pair, cropped, make_pair
 
 Degradation = Callable[[Array, np.random.Generator, int], Array]
 """``(image (C, H, W) float32, rng, scale)`` to the LR ``(C, H / scale, W / scale)``"""
@@ -68,7 +69,7 @@ def read_planes(path: Path) -> Iterator[npt.NDArray[np.generic]]:
     """
     try:
         pixels, bands = _read(path)
-    except (OSError, ValueError, SyntaxError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path}: cannot be read ({error})") from error
     if bands is not None:
         yield np.moveaxis(pixels, bands, 0)
@@ -161,9 +162,7 @@ class Reduction:
         image = fitted(case.image, channels)
         if self.folder is None and self.degradation is None:
             return make_pair(image, scale)
-        hr = np.ascontiguousarray(
-            image.pixels[:, : height // scale * scale, : width // scale * scale]
-        )
+        hr = cropped(image, scale)
         if self.degradation is None:
             lr = self._read(case, channels, scale)
         else:
@@ -177,12 +176,15 @@ class Reduction:
             )
         return Pair(rounded(lr) if image.eight_bit else lr, hr)
 
-    def _read(self, case: Case, channels: int, scale: int) -> Array:
+    @cached_property
+    def _files(self) -> dict[str, Path]:
+        """Paths of the LR images by their place below the folder, without suffix."""
         assert self.folder is not None
-        found = {
-            p.relative_to(self.folder).with_suffix("").as_posix(): p
-            for p in find_images(self.folder)
-        }
+        paths = find_images(self.folder)
+        return {p.relative_to(self.folder).with_suffix("").as_posix(): p for p in paths}
+
+    def _read(self, case: Case, channels: int, scale: int) -> Array:
+        found = self._files
         path = found.get(case.stem) or found.get(f"{case.stem}x{scale}")
         if path is None:
             raise ValueError(

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from .config import Config
 
 app = typer.Typer(
     help="Train and measure the models of napari-srgan.", no_args_is_help=True, add_completion=False
@@ -48,12 +45,7 @@ def fit(
             raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
         changes[name] = yaml.safe_load(value)
     settings = read_config(config, **changes)
-    train(settings, data, out / run_name(settings), devices=devices, nodes=nodes, progress=True)
-
-
-def run_name(settings: Config) -> str:
-    """Return the name of a run's folder: the ends of one model have one each."""
-    return settings.name + ("" if settings.adversarial is None else "-adversarial")
+    train(settings, data, out / settings.end_name, devices=devices, nodes=nodes, progress=True)
 
 
 @app.command()
@@ -89,13 +81,14 @@ def finetune(
     except (ValueError, OSError) as error:
         typer.echo(f"srgan-train: {error}", err=True)
         raise typer.Exit(1) from error
-    minutes = tuning.estimate(config, material) / 60
+    module = tuning.make_module(material, config)
+    minutes = tuning.estimate(module) / 60
     typer.echo(
         f"{len(material.train)} images to train on, {len(material.held_out)} held out; "
         f"{material.channels} channels, LR by {material.degradation}; {config.steps} steps of "
         f"{config.batch} patches of {config.patch} × {config.patch}, about {minutes:.0f} min"
     )
-    module = run(tuning.make_module(material, config), out / name, progress=True)
+    run(module, out / name, progress=True)
     bicubic, before, after = (
         tuning.measure(network, material.held_out, scale)
         for network in (None, model.network, module.average.eval())
@@ -122,7 +115,7 @@ def export(
     from .export import export as write
 
     settings = read_config(config)
-    typer.echo(f"written to {write(settings, out / run_name(settings), to)}")
+    typer.echo(f"written to {write(settings, out / settings.end_name, to)}")
 
 
 @app.command()

@@ -140,6 +140,16 @@ class Config:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
 
+    @property
+    def end(self) -> Literal["fidelity", "adversarial"]:
+        """Which end of the model comes out."""
+        return "fidelity" if self.adversarial is None else "adversarial"
+
+    @property
+    def end_name(self) -> str:
+        """Name of the run's folder and of the model's file: the ends of one model have one each."""
+        return self.name if self.end == "fidelity" else f"{self.name}-{self.end}"
+
 
 def read_config(path: Path | str, **overrides: Any) -> Config:
     """Read a configuration from YAML; ``overrides`` replace its values.

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .config import Config, Source
-from .images import Image, find_images, rounded, to_images
-from .pairs import load_pairs
-from .patches import Pair, PatchSampler, make_pair
+from napari_srgan.models import ModelCard
 
-READABLE_ERRORS = (OSError, ValueError, SyntaxError)
+from .config import Config, Source
+from .images import UNREADABLE, Image, find_images, read_pixels, rounded, to_images
+from .pairs import load_pairs
+from .patches import Pair, PatchSampler, cropped, make_pair
+
+if TYPE_CHECKING:
+    from .degradations import Chain
 
 
 def make_sampler(config: Config, data: Path) -> PatchSampler:
@@ -47,42 +50,59 @@ def load_source(source: Source, data: Path, config: Config) -> list[Pair]:
     ]
     images, broken = read_all(paths)
     if broken:
-        warnings.warn(
-            f"{len(broken)} of {len(paths)} files left out: "
-            + "; ".join(f"{path} ({error})" for path, error in broken[:5]),
-            stacklevel=2,
-        )
+        warnings.warn(f"of {len(paths)} files {left_out(broken)}", stacklevel=2)
     if not images:
         raise ValueError(f"no image in {', '.join(source.folders)} below {data} can be read")
-    degrade = None
-    if config.degradation != "bicubic":
-        from .degradations import parse_degradation
-
-        degrade = parse_degradation(config.degradation)
-        if degrade.reduces != "YX":
-            raise ValueError(f"degradation {config.degradation!r} does not reduce along Y and X")
+    degrade, _ = degradation_of(config.degradation)
     return [
-        reduce(image.as_channels(config.channels), config, degrade, number)
+        reduce(
+            image.as_channels(config.channels),
+            config.scale,
+            degrade,
+            np.random.default_rng([config.seed, number]),
+        )
         for number, image in enumerate(images)
     ]
 
 
 def read_all(paths: list[Path]) -> tuple[list[Image], list[tuple[Path, str]]]:
     """Read every plane of every path; return the images, and the files that cannot be read."""
-    from .images import read_pixels
-
     images: list[Image] = []
     broken: list[tuple[Path, str]] = []
     for path in paths:
         try:
             images += to_images(read_pixels(path))
-        except READABLE_ERRORS as error:
+        except UNREADABLE as error:
             broken.append((path, f"{type(error).__name__}: {error}"))
     return images, broken
 
 
-def reduce(image: Image, config: Config, degrade: Any, number: int) -> Pair:
-    """Make the LR of an image, by bicubic reduction or a degradation of its own seed.
+def left_out(broken: list[tuple[Path, str]]) -> str:
+    """Say which files could not be read: how many, and the first ones by name."""
+    named = "; ".join(f"{path} ({error})" for path, error in broken[:5])
+    return f"{len(broken)} left out: {named}"
+
+
+def degradation_of(spec: Any) -> tuple[Chain | None, str]:
+    """Return a degradation, None for plain bicubic, and its description.
+
+    Raises
+    ------
+    ValueError
+        If there is no such degradation, or it does not reduce along Y and X.
+    """
+    if spec == "bicubic":
+        return None, ModelCard.degradation
+    from .degradations import parse_degradation
+
+    chain = parse_degradation(spec)
+    if chain.reduces != "YX":
+        raise ValueError(f"degradation {spec!r} does not reduce along Y and X")
+    return chain, chain.describe()
+
+
+def reduce(image: Image, scale: int, degrade: Chain | None, rng: np.random.Generator) -> Pair:
+    """Make the LR of an image, by bicubic reduction or by a degradation.
 
     What lies beyond the percentiles of a deep image is clipped: a few hot pixels would move the
     statistics of the batch normalisation for all.
@@ -90,8 +110,7 @@ def reduce(image: Image, config: Config, degrade: Any, number: int) -> Pair:
     if not image.eight_bit:
         image = Image(np.clip(image.pixels, 0, 1), False)
     if degrade is None:
-        return make_pair(image, config.scale)
-    height, width = (n // config.scale * config.scale for n in image.pixels.shape[1:])
-    hr = np.ascontiguousarray(image.pixels[:, :height, :width])
-    lr = degrade(hr, np.random.default_rng([config.seed, number]), config.scale)
+        return make_pair(image, scale)
+    hr = cropped(image, scale)
+    lr = degrade(hr, rng, scale)
     return Pair(rounded(lr) if image.eight_bit else lr, hr)

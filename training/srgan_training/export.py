@@ -44,7 +44,7 @@ def export(config: Config, run: Path, folder: Path) -> Path:
         average = between(start(config).state_dict(), average, config.mix)
     card = ModelCard(
         name=config.name,
-        end="fidelity" if config.adversarial is None else "adversarial",
+        end=config.end,
         config=GeneratorConfig(config.channels, config.scale, config.features, config.blocks),
         description=config.description,
         domains=config.domains,
@@ -52,8 +52,7 @@ def export(config: Config, run: Path, folder: Path) -> Path:
         steps=int(state["done"]),
         data_licence=config.licence,
     )
-    name = config.name if config.adversarial is None else f"{config.name}-adversarial"
-    return save_model(folder / name, average, card)
+    return save_model(folder / config.end_name, average, card)
 
 
 def with_figures(path: Path, figures: dict[str, dict[str, float]], command: str) -> Path:

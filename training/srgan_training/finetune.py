@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_srgan.models import Model, ModelCard, load_model, save_model
+from napari_srgan.models import Model, load_model, save_model
 from napari_srgan.models.registry import user_folder
 from napari_srgan.nn.resample import bicubic_up
 from napari_srgan.options import choose_model
 
 from .config import Config, Source
-from .data import read_all, reduce
+from .data import degradation_of, left_out, read_all, reduce
 from .fidelity import FidelityModule
 from .images import find_images
 from .metrics import psnr
@@ -81,7 +82,6 @@ def look_at(folder: Path, scale: int, degradation: Any = "bicubic", seed: int = 
     else:
         paths = find_images(folder)
         channels = channels_of(paths)
-        config = Config("finetune", (), channels, scale, degradation=degradation)
         degrade, made = degradation_of(degradation)
         groups, broken = {}, []
         for number, path in enumerate(paths):
@@ -89,12 +89,17 @@ def look_at(folder: Path, scale: int, degradation: Any = "bicubic", seed: int = 
             broken += failed
             if images:
                 groups[str(path)] = [
-                    reduce(image.as_channels(channels), config, degrade, 1000 * number + plane)
+                    reduce(
+                        image.as_channels(channels),
+                        scale,
+                        degrade,
+                        np.random.default_rng([seed, number, plane]),
+                    )
                     for plane, image in enumerate(images)
                 ]
         note = f"{len(paths)} files"
         if broken:
-            note += f", {len(broken)} left out: " + "; ".join(f"{p} ({e})" for p, e in broken[:5])
+            note += f", {left_out(broken)}"
     if len(groups) < 2:
         raise ValueError(
             f"{folder}: {len(groups)} usable image; at least two are needed, since one is held "
@@ -111,16 +116,6 @@ def look_at(folder: Path, scale: int, degradation: Any = "bicubic", seed: int = 
         made,
         note,
     )
-
-
-def degradation_of(spec: Any) -> tuple[Any, str]:
-    """Return a degradation, None for plain bicubic, and its description."""
-    if spec == "bicubic":
-        return None, ModelCard.degradation
-    from .degradations import parse_degradation
-
-    chain = parse_degradation(spec)
-    return chain, chain.describe()
 
 
 def channels_of(paths: Sequence[Path]) -> int:
@@ -180,13 +175,13 @@ def make_module(material: Material, config: Config) -> FidelityModule:
     return FidelityModule(config, sampler, material.held_out)
 
 
-def estimate(config: Config, material: Material) -> float:
+def estimate(module: FidelityModule) -> float:
     """Return how many seconds a training will take, from a few steps on a copy."""
-    module = make_module(material, config)
+    network, config = deepcopy(module.network), module.config
     since = time.perf_counter()
     for step in range(TIMED):
         lr, hr = module.sampler.batch(config.batch, step * config.batch)
-        loss = (module.network(lr.to(memory_format=torch.channels_last)) - hr).abs().mean()
+        loss = (network(lr.to(memory_format=torch.channels_last)) - hr).abs().mean()
         loss.backward()
     return (time.perf_counter() - since) / TIMED * config.steps
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
 
+UNREADABLE = (OSError, ValueError, SyntaxError)
+"""what the libraries raise over a file that is not what its suffix says"""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 LUMA = np.array([65.481, 128.553, 24.966], np.float32) / np.float32(255)
 """weights of R, G and B in Y of BT.601 studio range, which begins at 16/255"""

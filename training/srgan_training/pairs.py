@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,12 @@ class Aligned:
 
     name: str
     pair: Pair
-    shift: tuple[float, float]
-    """of the HR against the LR image, in LR pixels along Y and X"""
+    scale: int
+
+    @cached_property
+    def shift(self) -> tuple[float, float]:
+        """Of the HR against the LR image, in LR pixels along Y and X; measured when asked for."""
+        return alignment(self.pair.lr, self.pair.hr, self.scale)
 
 
 def match_names(lr: Path, hr: Path) -> list[tuple[Path, Path]]:
@@ -86,7 +91,7 @@ def load_pairs(lr: Path, hr: Path, scale: int, channels: int) -> list[Aligned]:
                     f"{wanted}{larger}"
                 )
             name = lr_path.stem if len(lows) == 1 else f"{lr_path.stem}[{number}]"
-            found.append(Aligned(name, Pair(a, b), alignment(a, b, scale)))
+            found.append(Aligned(name, Pair(a, b), scale))
     return found
 
 

@@ -23,14 +23,19 @@ class Pair:
     hr: Array
 
 
+def cropped(image: Image, scale: int) -> Array:
+    """Return an image's pixels, cropped to a multiple of ``scale``."""
+    height, width = (n // scale * scale for n in image.pixels.shape[1:])
+    return np.ascontiguousarray(image.pixels[:, :height, :width])
+
+
 def make_pair(image: Image, scale: int) -> Pair:
     """Crop an image to a multiple of ``scale`` and reduce it by antialiased bicubic.
 
     The LR of an 8-bit image is rounded to 8 bits, as the LR images of the benchmarks are.
     """
-    height, width = (n // scale * scale for n in image.pixels.shape[1:])
-    hr = image.pixels[:, :height, :width]
-    lr = bicubic_down(torch.from_numpy(hr[None].copy()), scale)[0].numpy()
+    hr = cropped(image, scale)
+    lr = bicubic_down(torch.from_numpy(hr[None]), scale)[0].numpy()
     return Pair(rounded(lr) if image.eight_bit else lr, hr)
 
 

@@ -24,17 +24,11 @@ from .module import GeneratorModule
 LAST = "last.ckpt"
 
 
-def train(
-    config: Config,
-    data: Path,
-    folder: Path,
-    *,
-    devices: int | str = "auto",
-    nodes: int = 1,
-    accelerator: str = "auto",
-    progress: bool = False,
-) -> GeneratorModule:
-    """Train to the last step; a checkpoint found in ``folder`` is resumed.
+Module = TypeVar("Module", bound=GeneratorModule)
+
+
+def train(config: Config, data: Path, folder: Path, **options: Any) -> GeneratorModule:
+    """Train a configuration to its last step.
 
     Parameters
     ----------
@@ -42,26 +36,11 @@ def train(
         What to train and how.
     data
         Folder that the configuration's paths are relative to.
-    folder
-        Where checkpoint, log and figures are kept.
-    devices, nodes, accelerator
-        As in Lightning's Trainer. Several processes train one model on batches as many times
-        larger.
-    progress
-        Whether to show a bar.
+    folder, options
+        As in `run`.
     """
     L.seed_everything(config.seed, verbose=False)
-    return run(
-        make_module(config, data),
-        folder,
-        devices=devices,
-        nodes=nodes,
-        accelerator=accelerator,
-        progress=progress,
-    )
-
-
-Module = TypeVar("Module", bound=GeneratorModule)
+    return run(make_module(config, data), folder, **options)
 
 
 def run(
@@ -73,10 +52,22 @@ def run(
     accelerator: str = "auto",
     progress: bool = False,
 ) -> Module:
-    """Train a module to its last step; see `train`."""
+    """Train a module to its last step; a checkpoint found in ``folder`` is resumed.
+
+    Parameters
+    ----------
+    module
+        What is trained, with its data.
+    folder
+        Where checkpoint, log and figures are kept.
+    devices, nodes, accelerator
+        As in Lightning's Trainer. Several processes train one model on batches as many times
+        larger.
+    progress
+        Whether to show a bar.
+    """
     config = module.config
     folder.mkdir(parents=True, exist_ok=True)
-    speed = Speed()
     last = folder / LAST
     trainer = L.Trainer(
         accelerator=accelerator,
@@ -97,7 +88,7 @@ def run(
                 save_on_train_epoch_end=True,
                 enable_version_counter=False,
             ),
-            speed,
+            Speed(),
         ],
         enable_progress_bar=progress,
         enable_model_summary=False,
@@ -110,7 +101,7 @@ def run(
         # One process draws patches fast enough for a CPU, see `Speed`.
         warnings.filterwarnings("ignore", message=".*does not have many workers")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not")
-        trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=False)
+        trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
     return module
 
 
