@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,8 @@ def _seconds_per_pixel(plan: Plan, side: int) -> float:
         consistency=plan.consistency,
         normalise=(0, 100),
         device=str(plan.compute.device),
-        precision=plan.compute.precision,
     )
+    small = replace(small, compute=plan.compute)
     out = np.empty(small.shape, small.dtype)
     since = time.perf_counter()
     for _ in Run(small, image).into(out):
@@ -72,5 +73,5 @@ def _seconds_per_pixel(plan: Plan, side: int) -> float:
 def _kind(plan: Plan) -> tuple[Any, ...]:
     network = plan.model.sha256 or (id(plan.model.network),)
     compute = plan.compute
-    place = str(compute.device), compute.dtype, torch.get_num_threads()
+    place = str(compute.device), compute.dtype, compute.tail_dtype, torch.get_num_threads()
     return (*network, plan.model.detail, plan.consistency, *place)
