@@ -25,7 +25,7 @@ PrecisionOption = Annotated[str, typer.Option(help="auto, float32, bfloat16 or f
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def plain_errors(program: str = "napari-srgan") -> Iterator[None]:
     """Turn errors that a person can mend into one line and exit code 1; warnings into lines."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -36,7 +36,7 @@ def plain_errors() -> Iterator[None]:
         try:
             yield
         except (ValueError, TypeError, OSError, MemoryError) as error:
-            typer.echo(f"napari-srgan: {error}", err=True)
+            typer.echo(f"{program}: {error}", err=True)
             raise typer.Exit(1) from error
 
 

@@ -13,7 +13,7 @@ import torch
 
 from napari_srgan import list_models, load_model
 from srgan_training.adversarial import AdversarialModule
-from srgan_training.config import Adversarial, read_config
+from srgan_training.config import Adversarial
 from srgan_training.export import export
 from srgan_training.trainer import train
 from tests.training.test_fidelity import CONFIG, trained
@@ -108,14 +108,3 @@ if __name__ == "__main__":
             assert torch.equal(one[key], two[key]), key
     alone = train(replace(CONFIG, steps=4, every=2), data, tmp_path / "one", accelerator="cpu")
     assert not torch.equal(alone.state_dict()["network.head.weight"], one["network.head.weight"])
-
-
-def test_a_section_s_values_are_checked(tmp_path: Path) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text("name: a\nsources: [{folders: [x]}]\nadversarial: {weight: 0.005}\n")
-    config = read_config(path, **{"adversarial.loss": "relativistic"})
-    assert config.adversarial == Adversarial(weight=0.005, loss="relativistic")
-    with pytest.raises(ValueError, match=r"unknown \['wait'\] in adversarial"):
-        read_config(path, **{"adversarial.wait": 1})
-    with pytest.raises(ValueError, match=r"adversarial.loss is 'hinge'; allowed are"):
-        read_config(path, **{"adversarial.loss": "hinge"})

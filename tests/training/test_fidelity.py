@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from napari_srgan import load_model, super_resolve
-from srgan_training.config import Config, Source, read_config
+from srgan_training.config import Config, Source
 from srgan_training.export import export
 from srgan_training.module import GeneratorModule, rate
 from srgan_training.trainer import train
@@ -92,6 +92,9 @@ def test_rates_rise_stay_and_fall() -> None:
     assert rates[10] == rates[50] == 1
     assert rates[75] == pytest.approx(0.5)
     assert rates[100] == 0
+    steep = [rate(step, replace(config, schedule="step")) for step in range(100)]
+    assert steep[10:50] == [1] * 40
+    assert steep[51:] == [0.1] * 49
 
 
 def test_an_export_is_a_model_that_runs(data: Path, tmp_path: Path) -> None:
@@ -128,30 +131,3 @@ def test_an_export_keeps_a_share_of_its_start(data: Path, tmp_path: Path) -> Non
     for name, value in first.state_dict().items():
         if value.is_floating_point():
             assert torch.allclose(mixed[name], value.lerp(after[name], 0.25), atol=2e-3), name
-
-
-def test_configuration_is_read_and_checked(tmp_path: Path) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text("name: a\nsources: [{folders: [train], weight: 2}]\nsteps: 5\n")
-    config = read_config(path, steps=7)
-    assert (config.sources[0].folders, config.sources[0].weight) == (("train",), 2.0)
-    assert config.steps == 7
-    path.write_text("name: a\nsources: []\nepochs: 5\n")
-    with pytest.raises(ValueError, match=r"unknown \['epochs'\]; allowed are"):
-        read_config(path)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"), [("steps", 0), ("loss", "lpips"), ("optimiser", "sgd"), ("decay", 2)]
-)
-def test_wrong_values_are_named(field: str, value: object) -> None:
-    with pytest.raises(ValueError, match=field):
-        replace(CONFIG, **{field: value})  # type: ignore[arg-type]
-
-
-CONFIGS = Path(__file__).parents[2] / "training" / "configs"
-
-
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_shipped_configurations_are_valid(path: Path) -> None:
-    assert path.stem.startswith(read_config(path).name)

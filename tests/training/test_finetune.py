@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,34 +15,8 @@ from napari_srgan import ModelCard, list_models, load_model
 from napari_srgan.models import save_model
 from srgan_training import finetune
 from srgan_training.cli import app
-from srgan_training.pairs import alignment, load_pairs, match_names, report
 from tests.conftest import MakeModel
-
-rng = np.random.default_rng(0)
-
-
-def waves(side: int, seed: int) -> np.ndarray:
-    """Return a smooth 8-bit image with detail that bicubic loses."""
-    own = np.random.default_rng(seed)
-    y, x = np.mgrid[:side, :side]
-    planes = [np.sin(own.uniform(0.2, 1.2) * (y * a + x * (1 - a))) for a in own.uniform(0, 1, 6)]
-    return np.asarray(np.clip(128 + 20 * np.sum(planes, 0), 0, 255), "uint8")
-
-
-def save(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-
-
-@pytest.fixture
-def pairs(tmp_path: Path) -> Path:
-    """Return a folder of six pairs whose LR was made by binning."""
-    for i in range(6):
-        hr = waves(96, i)
-        lr = hr.reshape(24, 4, 24, 4).mean((1, 3)).round().astype("uint8")
-        save(tmp_path / "pairs" / "HR" / f"{i}.png", hr)
-        save(tmp_path / "pairs" / "LR" / f"{i}.png", lr)
-    return tmp_path / "pairs"
+from tests.training.conftest import save, waves
 
 
 @pytest.fixture
@@ -85,11 +60,11 @@ def test_images_are_split_and_none_is_on_both_sides(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"nothing")
     material = finetune.look_at(tmp_path, 4, "area")
     assert len(material.train) + len(material.held_out) == 11
-    ours = {pair.hr.tobytes() for pair in material.train}
-    assert not ours & {pair.hr.tobytes() for pair in material.held_out}
-    planes = [any(pair.hr.tobytes() == tobytes(p) for pair in material.train) for p in volume]
+    ours = {pair.hr[:].tobytes() for pair in material.train}
+    assert not ours & {pair.hr[:].tobytes() for pair in material.held_out}
+    planes = [any(pair.hr[:].tobytes() == tobytes(p) for pair in material.train) for p in volume]
     assert len(set(planes)) == 1
-    assert "9 files, 1 left out: " in material.note
+    assert "9 files; 1 left out: " in material.note
     assert "broken.png" in material.note
     assert material.degradation == "the mean of the pixels (binning)"
 
@@ -98,40 +73,34 @@ def tobytes(plane: np.ndarray) -> bytes:
     return (plane[None].astype(np.float32) / np.float32(255)).tobytes()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_start")
+def test_lr_on_the_grid_of_hr_is_taken_when_it_is_said(pairs: Path, tmp_path: Path) -> None:
+    for path in (pairs / "LR").iterdir():
+        save(path, np.array(Image.open(path)).repeat(4, 0).repeat(4, 1))
+    command = ["finetune", "--data", str(pairs), "--name", "mine", "--steps", "1", "--batch", "1"]
+    command += ["--out", str(tmp_path / "runs")]
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code == 1
+    assert "srgan-train: 0.png: HR is (96, 96), but 4 times LR (96, 96)" in refused.output
+    assert "--interpolated" in refused.output
+    done = CliRunner().invoke(app, [*command, "--interpolated"])
+    assert done.exit_code == 0, done.output
+    assert "patches of 24 × 24" in done.output
+
+
+def test_settings_come_from_the_data(pairs: Path, make_identity: MakeModel) -> None:
+    start, seen = make_identity(1), finetune.look_at(pairs, 4)
+    config = finetune.choose_settings(seen, start, "a", origin="b", steps=None, batch=8)
+    assert (config.channels, config.patch, config.batch, config.steps) == (1, 24, 8, 600)
+    assert (config.start, config.name) == ("b", "a")
+    for pair in seen.train:
+        assert pair.hr.shape == (1, 96, 96)
+    small = replace(seen, train=[replace(p, lr=p.lr[:, :12]) for p in seen.train])
+    assert finetune.choose_settings(small, start, "a", origin="b", steps=7, batch=8).patch == 12
+
+
 def test_too_few_images_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "one.png", waves(64, 0))
     with pytest.raises(ValueError, match="at least two are needed"):
         finetune.look_at(tmp_path, 4)
-
-
-def test_names_without_a_partner_are_named(pairs: Path) -> None:
-    (pairs / "LR" / "3.png").rename(pairs / "LR" / "three.png")
-    with pytest.raises(ValueError, match=r"2 files have no partner of the same name: three\.png"):
-        match_names(pairs / "LR", pairs / "HR")
-
-
-@pytest.mark.parametrize(
-    ("lr", "message"),
-    [
-        (np.zeros((20, 24), "uint8"), r"HR is \(96, 96\), but 4 times LR \(20, 24\) is"),
-        (np.zeros((200, 200), "uint8"), "LR is larger than HR"),
-        (np.zeros((24, 24), "uint16"), "LR is uint16, HR uint8; both must have one bit depth"),
-    ],
-)
-def test_pairs_that_do_not_fit_are_named(pairs: Path, lr: np.ndarray, message: str) -> None:
-    save(pairs / "LR" / "3.png", lr)
-    with pytest.raises(ValueError, match=message):
-        load_pairs(pairs / "LR", pairs / "HR", 4, 1)
-
-
-def test_a_shift_between_lr_and_hr_is_found(pairs: Path) -> None:
-    hr = rng.random((1, 160, 160)).astype(np.float32)
-    lr = hr.reshape(1, 40, 4, 40, 4).mean((2, 4))
-    assert alignment(lr, hr, 4) == pytest.approx((0, 0), abs=0.1)
-    moved = np.roll(hr, (8, -4), (1, 2))
-    assert alignment(lr, moved, 4) == pytest.approx((2, -1), abs=0.1)
-    shifted = np.roll(np.array(Image.open(pairs / "HR" / "2.png")), 12, 0)
-    save(pairs / "HR" / "2.png", shifted)
-    text = report(load_pairs(pairs / "LR", pairs / "HR", 4, 1))
-    assert "2: HR lies off by +3.00" in text
-    assert "register it before training" in text

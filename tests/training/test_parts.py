@@ -6,13 +6,25 @@ import numpy as np
 import pytest
 import torch
 
+from napari_srgan.io.tiff import ImageFile
 from napari_srgan.nn.generator import GeneratorConfig
 from srgan_training.channels import adapt_channels
-from srgan_training.images import Image, find_images, load_images, to_images
+from srgan_training.config import Source
+from srgan_training.data import load_source
+from srgan_training.images import (
+    Image,
+    Scaled,
+    Shelf,
+    find_images,
+    load_images,
+    planes_of,
+    to_image,
+)
 from srgan_training.metrics import luma, psnr, ssim
 from srgan_training.muon import Muon, orthogonalise
 from srgan_training.patches import PatchSampler, make_pair
 from tests.conftest import random_network
+from tests.training.test_fidelity import CONFIG
 
 rng = np.random.default_rng(0)
 
@@ -92,16 +104,51 @@ def test_ssim_sees_the_window_of_the_paper() -> None:
 def test_deep_images_are_mapped_from_their_percentiles() -> None:
     pixels = rng.integers(0, 1000, (40, 50)).astype("uint16")
     pixels[0, 0] = 60000
-    (image,) = to_images(pixels)
+    image = to_image(pixels[None])
     assert not image.eight_bit
-    assert np.quantile(image.pixels, [0.01, 0.99]) == pytest.approx([0.01, 0.99], abs=0.01)
-    assert image.pixels.max() > 10
+    values = image.pixels[:]
+    assert np.quantile(values, [0.01, 0.99]) == pytest.approx([0.01, 0.99], abs=0.01)
+    assert values.max() > 10
 
 
-def test_stacks_give_an_image_per_plane_and_alpha_is_left() -> None:
-    assert len(to_images(np.zeros((5, 20, 20), "uint8"))) == 5
-    (image,) = to_images(np.zeros((20, 20, 4), "uint8"))
-    assert image.pixels.shape == (3, 20, 20)
+@pytest.mark.parametrize(
+    ("shape", "axes", "planes"),
+    [
+        ((5, 20, 30), None, [(1, 20, 30)] * 5),
+        ((20, 30, 4), None, [(3, 20, 30)]),
+        ((2, 3, 20, 30), "ZCYX", [(1, 20, 30)] * 6),
+        ((20, 30, 3), "YXC", [(1, 20, 30)] * 3),
+        ((2, 20, 30, 3), "TYXS", [(3, 20, 30)] * 2),
+    ],
+)
+def test_stacks_give_an_image_per_plane_and_alpha_is_left(
+    shape: tuple[int, ...], axes: str | None, planes: list[tuple[int, ...]]
+) -> None:
+    image = ImageFile(np.zeros(shape, "uint8"), axes)
+    assert [plane.shape for plane in planes_of(image)] == planes
+
+
+def test_what_does_not_fit_into_memory_is_mapped_from_disk() -> None:
+    shelf = Shelf(room=1000)
+    first, second = rng.integers(0, 255, (2, 1, 30, 30)).astype("uint8")
+    assert shelf.put(first) is first
+    mapped = shelf.put(second)
+    assert isinstance(mapped, np.memmap)
+    assert np.array_equal(mapped, second)
+    image = to_image(mapped)
+    assert isinstance(image.pixels, Scaled)
+    assert np.array_equal(image.pixels[:, 3:9], to_image(second).pixels[:, 3:9])
+
+
+def test_an_image_is_kept_in_the_bytes_of_its_file(data: Path) -> None:
+    (pair, *_) = load_source(Source(("train",)), data, CONFIG, Shelf())
+    assert isinstance(pair.hr, Scaled)
+    assert isinstance(pair.lr, Scaled)
+    assert pair.hr.stored.dtype == pair.lr.stored.dtype == np.uint8
+    (image, *_) = load_images(find_images(data / "train"))
+    straight = make_pair(image, CONFIG.scale)
+    assert np.array_equal(pair.read().lr, straight.lr)
+    assert np.array_equal(pair.read().hr, straight.hr)
 
 
 def test_folders_are_searched_and_an_empty_one_is_named(data: Path, tmp_path: Path) -> None:

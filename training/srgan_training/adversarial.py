@@ -14,9 +14,9 @@ from .config import Adversarial, Config
 from .content import FeatureMatching, VGGContent
 from .discriminator import Discriminator
 from .fidelity import LOSSES
-from .losses import NaNGuard, discriminator_loss, generator_loss, ramp
+from .losses import discriminator_loss, generator_loss, ramp
 from .module import GeneratorModule
-from .patches import Pair, PatchSampler
+from .patches import PatchSampler, StoredPair
 
 
 class AdversarialModule(GeneratorModule):
@@ -26,7 +26,7 @@ class AdversarialModule(GeneratorModule):
     """
 
     def __init__(
-        self, config: Config, sampler: PatchSampler, validation: Sequence[Pair] = ()
+        self, config: Config, sampler: PatchSampler, validation: Sequence[StoredPair] = ()
     ) -> None:
         super().__init__(config, sampler, validation)
         if config.adversarial is None:
@@ -51,15 +51,6 @@ class AdversarialModule(GeneratorModule):
                     rescale=self.phase.rescale,
                 )
             )
-        self.guard = NaNGuard()
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep how many steps were skipped."""
-        checkpoint["skipped"] = self.guard.skipped
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on counting where the run stopped."""
-        self.guard.skipped = checkpoint["skipped"]
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return the generator's optimisers and, last, the discriminator's."""
@@ -85,7 +76,7 @@ class AdversarialModule(GeneratorModule):
         self.discriminator.requires_grad_(True)
         real, fake = self.discriminator(hr), self.discriminator(sr)
         loss = discriminator_loss(real, fake, kind=self.phase.loss, label=self.phase.label)
-        self._step(loss, [critic], self.discriminator)
+        self.take_step(loss, [critic], self.discriminator, self.phase.clip)
         return {
             "d_loss": loss.detach(),
             "d_real": torch.sigmoid(real.detach()).mean(),
@@ -108,22 +99,10 @@ class AdversarialModule(GeneratorModule):
             content = self.matching(real_features, fake_features)
         weight = phase.weight * ramp(int(self.done), 0, phase.ramp)
         loss = phase.pixel_weight * pixel + phase.content_weight * content + weight * against
-        self._step(loss, optimisers, self.network)
+        self.take_step(loss, optimisers, self.network, self.phase.clip)
         return {
             "loss": loss.detach(),
             "pixel": pixel.detach(),
             "content": content.detach(),
             "adversarial": against.detach(),
         }
-
-    def _step(self, loss: Tensor, optimisers: Sequence[Any], network: torch.nn.Module) -> None:
-        """Take a step, unless a number is not finite."""
-        for optimiser in optimisers:
-            optimiser.zero_grad()
-        self.manual_backward(loss)
-        clip = self.phase.clip or float("inf")
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
-        if self.guard.skip(loss.detach(), norm, step=int(self.done)):
-            return
-        for optimiser in optimisers:
-            optimiser.step()

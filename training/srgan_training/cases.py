@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .images import UNREADABLE, Array, Image, find_images, read_pixels, rounded, to_unit_range
+from napari_srgan.io.tiff import read_image
+
+from .images import UNREADABLE, Array, Image, Stored, find_images, of_levels, planes_of, rounded
 from .metrics import SSIM_WINDOW
 from .patches import Pair, cropped, make_pair
 
@@ -52,7 +54,7 @@ def read_cases(folder: Path) -> list[Case]:
     stems = [p.relative_to(folder).with_suffix("").as_posix() for p in paths]
     for path, stem in zip(paths, stems, strict=True):
         name = stem if stems.count(stem) == 1 else path.relative_to(folder).as_posix()
-        planes = list(read_planes(path))
+        planes = read_bands(path)
         for number, pixels in enumerate(planes):
             if not np.isfinite(pixels).all():
                 raise ValueError(f"{path}: has NaN or infinite values, which cannot be measured")
@@ -61,39 +63,19 @@ def read_cases(folder: Path) -> list[Case]:
     return cases
 
 
-def read_planes(path: Path) -> Iterator[npt.NDArray[np.generic]]:
-    """Yield the images ``(C, H, W)`` of a file, values as stored.
+def read_bands(path: Path) -> list[Stored]:
+    """Return the images ``(C, H, W)`` of a file, values as stored.
 
-    One, three or (alpha left out) four samples of RGB make an image, and so do the samples of a
-    TIFF that are not RGB, as of a multispectral scene. All other axes are those of a stack.
+    One, three or (alpha left out) four samples of RGB make an image, and so do the channels of a
+    file without other axes, as of a multispectral scene. All other axes are those of a stack.
     """
     try:
-        pixels, bands = _read(path)
+        image = read_image(path)
     except UNREADABLE as error:
         raise ValueError(f"{path}: cannot be read ({error})") from error
-    if bands is not None:
-        yield np.moveaxis(pixels, bands, 0)
-    elif pixels.ndim > 2 and pixels.shape[-1] in (3, 4):
-        for plane in pixels.reshape(-1, *pixels.shape[-3:]):
-            yield np.moveaxis(plane, -1, 0)[:3]
-    else:
-        yield from pixels.reshape(-1, 1, *pixels.shape[-2:])
-
-
-def _read(path: Path) -> tuple[npt.NDArray[np.generic], int | None]:
-    """Return an array, and its axis of bands where they are not R, G and B."""
-    if path.suffix.lower() in (".tif", ".tiff"):
-        import tifffile
-
-        with tifffile.TiffFile(path) as file:
-            series = file.series[0]
-            pixels, axes = np.asarray(series.asarray()), series.axes
-            if axes in ("YXS", "SYX") and series.keyframe.photometric != tifffile.PHOTOMETRIC.RGB:
-                return pixels, axes.index("S")
-            if axes == "SYX":
-                return np.moveaxis(pixels, 0, -1), None
-            return pixels, None
-    return read_pixels(path), None
+    if image.axes is not None and sorted(image.axes) == ["C", "X", "Y"]:
+        return [np.moveaxis(image.data, image.axes.index("C"), 0)]
+    return planes_of(image)
 
 
 def to_case(
@@ -101,7 +83,7 @@ def to_case(
 ) -> tuple[Image, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the image on [0, 1], and low and span of its map, see `Case`."""
     if pixels.dtype == np.uint8:
-        return Image(to_unit_range(pixels), True), np.zeros((1, 1, 1)), np.full((1, 1, 1), 255.0)
+        return Image(of_levels(pixels), True), np.zeros((1, 1, 1)), np.full((1, 1, 1), 255.0)
     one_by_one = len(pixels) not in (1, 3)
     low, high = np.percentile(
         pixels.astype(np.float64), [0.1, 99.9], axis=(1, 2) if one_by_one else None, keepdims=True
@@ -191,19 +173,19 @@ class Reduction:
                 f"{case.path}: there is no LR image of it in {self.folder}; names must be equal, "
                 f"or end in x{scale}: {case.stem} or {case.stem}x{scale}"
             )
-        planes = list(read_planes(path))
+        planes = read_bands(path)
         if len(planes) <= case.plane:
             raise ValueError(f"{path}: has {len(planes)} planes, fewer than {case.path}")
         pixels = planes[case.plane]
         if (pixels.dtype == np.uint8) != case.image.eight_bit:
             raise ValueError(f"{path}: is {pixels.dtype}; {case.path} is not of that depth")
         values = np.asarray((pixels.astype(np.float64) - case.low) / case.span, np.float32)
-        return fitted(Image(values, case.image.eight_bit), channels).pixels
+        return fitted(Image(values, case.image.eight_bit), channels).pixels[:]
 
 
 def fitted(image: Image, channels: int) -> Image:
     """Give grey and RGB images the model's channels; leave images of other bands alone."""
-    return image.as_channels(channels) if {len(image.pixels), channels} == {1, 3} else image
+    return image.as_channels(channels) if {image.pixels.shape[0], channels} == {1, 3} else image
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,9 +21,24 @@ def main() -> None:
     """Train and measure the models of napari-srgan."""
 
 
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn errors that a person can mend into one line and exit code 1."""
+    from napari_srgan.cli import plain_errors as plain
+
+    try:
+        with plain("srgan-train"):
+            yield
+    except FloatingPointError as error:
+        typer.echo(f"srgan-train: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
 @app.command()
 def fit(
-    config: Annotated[Path, typer.Argument(help="YAML configuration of the run.")],
+    config: Annotated[
+        str, typer.Argument(help="YAML configuration of the run, or the name of a preset.")
+    ],
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs"),
     steps: Annotated[int | None, typer.Option(help="Instead of the configured number.")] = None,
@@ -44,8 +61,20 @@ def fit(
         if not found:
             raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
         changes[name] = yaml.safe_load(value)
-    settings = read_config(config, **changes)
-    train(settings, data, out / settings.end_name, devices=devices, nodes=nodes, progress=True)
+    with plain_errors():
+        settings = read_config(config, **changes)
+        folder = out / settings.end_name
+        train(settings, data, folder, devices=devices, nodes=nodes, progress=True)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a configuration, for editors that check YAML."""
+    import json
+
+    from .config import schema as describe
+
+    typer.echo(json.dumps(describe(), indent=2))
 
 
 @app.command()
@@ -59,6 +88,12 @@ def finetune(
     degradation: Annotated[
         str, typer.Option(help="How LR is made of HR images only, as YAML.")
     ] = "bicubic",
+    interpolated: Annotated[
+        bool, typer.Option("--interpolated", help="LR images have the size of HR; reduce them.")
+    ] = False,
+    harmonise: Annotated[
+        bool, typer.Option(help="Give real HR images the brightness of their LR.")
+    ] = True,
     steps: Annotated[int | None, typer.Option(help="Instead of what the data suggest.")] = None,
     batch: Annotated[int, typer.Option(help="Patches of a step.")] = 16,
     out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs"),
@@ -70,43 +105,44 @@ def finetune(
     from . import finetune as tuning
     from .trainer import run
 
-    try:
-        material = tuning.look_at(data, scale, yaml.safe_load(degradation))
+    with plain_errors():
+        material = tuning.look_at(
+            data,
+            scale,
+            yaml.safe_load(degradation),
+            interpolated=interpolated,
+            harmonise=harmonise,
+        )
         typer.echo(material.note)
         origin = tuning.origin_of(start, material.channels, scale)
         model = tuning.load_start(origin, material.channels)
         config = tuning.choose_settings(
             material, model, name, origin=origin, steps=steps, batch=batch
         )
-    except (ValueError, OSError) as error:
-        typer.echo(f"srgan-train: {error}", err=True)
-        raise typer.Exit(1) from error
-    module = tuning.make_module(material, config)
-    minutes = tuning.estimate(module) / 60
-    typer.echo(
-        f"{len(material.train)} images to train on, {len(material.held_out)} held out; "
-        f"{material.channels} channels, LR by {material.degradation}; {config.steps} steps of "
-        f"{config.batch} patches of {config.patch} × {config.patch}, about {minutes:.0f} min"
-    )
-    run(module, out / name, progress=True)
-    bicubic, before, after = (
-        tuning.measure(network, material.held_out, scale)
-        for network in (None, model.network, module.average.eval())
-    )
-    outcome = tuning.Outcome(bicubic, before, after)
-    typer.echo(
-        f"held out: bicubic {bicubic:.2f} dB, {model.card.name} {before:.2f} dB, {name} "
-        f"{after:.2f} dB"
-    )
-    if outcome.better or keep:
-        typer.echo(f"installed: {tuning.install(module, model, config, material, outcome)}")
-    else:
-        typer.echo(f"{name} is not better than what there was, so it is not installed")
+        module = tuning.make_module(material, config)
+        minutes = tuning.estimate(module) / 60
+        typer.echo(
+            f"{len(material.train)} images to train on, {len(material.held_out)} held out; "
+            f"{material.channels} channels, LR by {material.degradation}; {config.steps} steps of "
+            f"{config.batch} patches of {config.patch} × {config.patch}, about {minutes:.0f} min"
+        )
+        run(module, out / name, progress=True)
+        outcome = tuning.compare(module, model, material)
+        typer.echo(
+            f"held out: bicubic {outcome.bicubic:.2f} dB, {model.card.name} {outcome.before:.2f} "
+            f"dB, {name} {outcome.after:.2f} dB"
+        )
+        if outcome.better or keep:
+            typer.echo(f"installed: {tuning.install(module, model, config, material, outcome)}")
+        else:
+            typer.echo(f"{name} is not better than what there was, so it is not installed")
 
 
 @app.command()
 def export(
-    config: Annotated[Path, typer.Argument(help="YAML configuration of the run.")],
+    config: Annotated[
+        str, typer.Argument(help="YAML configuration of the run, or the name of a preset.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the run, as given to fit.")] = Path("runs"),
     to: Annotated[Path, typer.Option(help="Folder for the model file.")] = Path("."),
 ) -> None:
@@ -114,8 +150,9 @@ def export(
     from .config import read_config
     from .export import export as write
 
-    settings = read_config(config)
-    typer.echo(f"written to {write(settings, out / settings.end_name, to)}")
+    with plain_errors():
+        settings = read_config(config)
+        typer.echo(f"written to {write(settings, out / settings.end_name, to)}")
 
 
 @app.command()
@@ -140,8 +177,6 @@ def evaluate(
     into_card: Annotated[bool, typer.Option(help="Write the figures into the files.")] = False,
 ) -> None:
     """Measure models beside bicubic and print a table of quality, with what each column means."""
-    from napari_srgan.cli import plain_errors
-
     from .evaluation import evaluate as measure
     from .export import with_figures
     from .report import as_json, as_markdown

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+PRESETS = Path(__file__).parent / "presets"
+"""recipes that go with the package, by name"""
+
+CHECKED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Source:
     """Folders of HR images that are drawn from with one weight."""
 
@@ -15,19 +27,24 @@ class Source:
     """relative to the data folder of the command line"""
     lr: tuple[str, ...] = ()
     """folders of the LR images that belong to them, one each; without them LR is made"""
-    weight: float = 1.0
+    lr_grid: Literal["lr", "hr"] = "lr"
+    """hr: LR images were interpolated to the size of HR, and are reduced before training"""
+    harmonise: bool = True
+    """whether HR is given the brightness and contrast of its LR, so that the model learns detail
+    and not another sensor's intensities"""
+    weight: Positive = 1.0
     """share of the patches, relative to the other sources"""
     exclude: tuple[str, ...] = ()
     """folders below them that are left out"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Adversarial:
     """The adversarial phase: what is added to the pixel loss (Ledig et al. 2017, section 2.2)."""
 
     content: Literal["vgg", "features", "none"] = "features"
     """content loss: features of VGG19, or of the discriminator, which needs no download"""
-    content_weight: float = 1.0
+    content_weight: NotNegative = 1.0
     content_norm: Literal["l1", "mse"] = "l1"
     """norm of the difference of features; mse is the paper's"""
     layer: Literal["2_2", "5_4"] = "5_4"
@@ -37,83 +54,77 @@ class Adversarial:
     vgg: str = "url"
     """VGG19's weights: ``url`` fetches torchvision's and checks their hash, else a local file"""
     loss: Literal["vanilla", "relativistic"] = "vanilla"
-    weight: float = 1e-3
+    weight: NotNegative = 1e-3
     """of the adversarial loss; the paper's"""
-    ramp: int = 0
+    ramp: Annotated[int, Field(ge=0)] = 0
     """steps over which that weight rises from 0"""
-    pixel_weight: float = 0.01
+    pixel_weight: NotNegative = 0.01
     """of the pixel loss, a small anchor"""
-    label: float = 0.9
+    label: Share = 0.9
     """what the discriminator is told of real patches (one-sided label smoothing)"""
-    lr: float = 1e-4
+    lr: Positive = 1e-4
     """of the discriminator; unlike that of the generator it makes two time scales"""
-    clip: float = 1.0
+    clip: NotNegative = 1.0
     """largest norm of a gradient; 0 does not clip"""
     spectral_norm: bool = False
     """of the discriminator, which then has no BatchNorm"""
-    features: int = 64
+    features: Count = 64
     """of the discriminator's first layer; the paper's"""
-    rescale: float = 1 / 12.75
+    rescale: Positive = 1 / 12.75
     """factor on VGG's features, the paper's; 1 with ``content_norm: l1`` is ESRGAN's"""
 
-    def __post_init__(self) -> None:
-        allowed = {
-            "content": ("vgg", "features", "none"),
-            "content_norm": ("l1", "mse"),
-            "layer": ("2_2", "5_4"),
-            "loss": ("vanilla", "relativistic"),
-        }
-        for name, values in allowed.items():
-            if getattr(self, name) not in values:
-                raise ValueError(
-                    f"adversarial.{name} is {getattr(self, name)!r}; allowed are {values}"
-                )
+
+def some(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    """Refuse an empty list."""
+    if not sources:
+        raise ValueError("at least one source is needed")
+    return sources
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Config:
     """A training: the fidelity phase, or with ``adversarial`` the second one."""
 
     name: str
     """name of the model that comes out"""
-    sources: tuple[Source, ...]
-    channels: int = 3
-    scale: int = 4
-    features: int = 64
-    blocks: int = 16
+    sources: Annotated[tuple[Source, ...], AfterValidator(some)]
+    channels: Count = 3
+    scale: Annotated[int, Field(ge=2, multiple_of=2)] = 4
+    features: Count = 64
+    blocks: Count = 16
     start: str | None = None
     """model to start from (name or path); None starts at interpolation"""
-    mix: float = 1.0
+    mix: Share = 1.0
     """share of the trained weights in what is exported; the rest are those of ``start``, which
     keeps what it could on images unlike the new ones (Wortsman et al. 2022, WiSE-FT)"""
     loss: Literal["l1", "mse"] = "l1"
     """mse is the paper's"""
-    steps: int = 30_000
-    batch: int = 16
-    patch: int = 24
+    steps: Count = 30_000
+    batch: Count = 16
+    patch: Count = 24
     """side of the LR patch in pixels"""
     optimiser: Literal["adam", "muon"] = "muon"
     """muon: Muon for the 3×3 convolutions, Adam for all else"""
-    lr: float = 1e-3
+    lr: Positive = 1e-3
     """of Adam"""
-    muon_lr: float = 0.02
-    warmup: int = 100
+    muon_lr: Positive = 0.02
+    warmup: Annotated[int, Field(ge=0)] = 100
     """steps over which the rates rise from 0"""
-    decay: float = 0.5
-    """last part of the run over which the rates fall to 0 linearly"""
-    ema: float = 0.999
+    decay: Share = 0.5
+    """last part of the run over which the rates fall"""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """decay of the exponential moving average of the weights, which is what is shipped"""
     seed: int = 0
-    workers: int = 0
+    workers: Annotated[int, Field(ge=0)] = 0
     """processes that draw patches beside the one that trains"""
-    schedule: Literal["linear", "cosine"] = "linear"
-    """how the rates fall"""
+    schedule: Literal["linear", "cosine", "step"] = "linear"
+    """how the rates fall: to 0, or at once to a tenth (the paper's)"""
     degradation: Any = "bicubic"
     """how LR is made of HR images: a name, a mapping or a list of them, see `degradations`"""
     adversarial: Adversarial | None = None
     validate: str | None = None
     """folder of HR images whose Y PSNR is followed, relative to the data folder"""
-    every: int = 500
+    every: Count = 500
     """steps between validations and checkpoints"""
     description: str = ""
     """one sentence for the card: what the model is for"""
@@ -123,22 +134,6 @@ class Config:
     """data and machine, for the card"""
     licence: str = ""
     """licence of the data, for the card"""
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch", "patch", "every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.loss not in ("l1", "mse"):
-            raise ValueError(f"loss is {self.loss!r}; allowed are 'l1' and 'mse'")
-        if self.optimiser not in ("adam", "muon"):
-            raise ValueError(f"optimiser is {self.optimiser!r}; allowed are 'adam' and 'muon'")
-        if self.schedule not in ("linear", "cosine"):
-            raise ValueError(f"schedule is {self.schedule!r}; allowed are 'linear' and 'cosine'")
-        if self.workers < 0:
-            raise ValueError(f"workers is {self.workers}; it must be at least 0")
-        for name in ("decay", "mix"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
 
     @property
     def end(self) -> Literal["fidelity", "adversarial"]:
@@ -154,35 +149,63 @@ class Config:
 def read_config(path: Path | str, **overrides: Any) -> Config:
     """Read a configuration from YAML; ``overrides`` replace its values.
 
-    An override of a value within ``adversarial`` is named ``adversarial.weight``.
+    Parameters
+    ----------
+    path
+        A file, or the name of a preset: what lies in ``presets`` beside this module.
+    overrides
+        A value within ``adversarial`` is named ``adversarial.weight``.
 
     Raises
     ------
     ValueError
-        If a key is unknown, naming it and those allowed.
+        If there is no such file or preset, or if a key or value is wrong: each is named, with
+        what is allowed.
     """
     import yaml
 
-    values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    file = find_config(path)
+    values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if not isinstance(values, dict):
+        raise ValueError(f"{file}: is not a YAML mapping of names to values")
     for name, value in overrides.items():
         section, _, rest = name.rpartition(".")
         (values.setdefault(section, {}) if section else values)[rest] = value
-    known = [f.name for f in fields(Config)]
-    if unknown := sorted(set(values) - set(known)):
-        raise ValueError(f"{path}: unknown {unknown}; allowed are {known}")
-    values["sources"] = tuple(
-        Source(
-            tuple(s["folders"]),
-            tuple(s.get("lr", ())),
-            float(s.get("weight", 1)),
-            tuple(s.get("exclude", ())),
-        )
-        for s in values["sources"]
-    )
-    values["domains"] = tuple(values.get("domains", ()))
-    if (adversarial := values.get("adversarial")) is not None:
-        inner = [f.name for f in fields(Adversarial)]
-        if unknown := sorted(set(adversarial) - set(inner)):
-            raise ValueError(f"{path}: unknown {unknown} in adversarial; allowed are {inner}")
-        values["adversarial"] = Adversarial(**adversarial)
-    return Config(**values)
+    try:
+        return TypeAdapter(Config).validate_python(values)
+    except ValidationError as error:
+        raise ValueError(f"{file}: {'; '.join(map(sentence, error.errors()))}") from error
+
+
+def find_config(path: Path | str) -> Path:
+    """Return the file of a configuration, or of the preset of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is neither, naming the presets.
+    """
+    preset = PRESETS / f"{path}.yaml"
+    if Path(path).is_file():
+        return Path(path)
+    if preset.is_file():
+        return preset
+    names = ", ".join(sorted(p.stem for p in PRESETS.glob("*.yaml")))
+    raise ValueError(f"{path}: no such file, and no preset either; presets are {names}")
+
+
+def sentence(error: Any) -> str:
+    """Say what is wrong with one value, as pydantic found it."""
+    name = ".".join(map(str, error["loc"]))
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        section = {"sources": Source, "adversarial": Adversarial}.get(str(error["loc"][0]), Config)
+        return f"{name}: there is no such setting; allowed are {', '.join(section.__annotations__)}"
+    if error["type"].startswith("missing"):
+        return f"{name}: is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{name}: is {error['input']!r}; {message[:1].lower()}{message[1:]}"
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a configuration, by which editors complete and check its YAML."""
+    return TypeAdapter(Config).json_schema()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,20 @@ import numpy as np
 from napari_srgan.models import ModelCard
 
 from .config import Config, Source
-from .images import UNREADABLE, Image, find_images, read_pixels, rounded, to_images
+from .images import (
+    UNREADABLE,
+    Image,
+    Shelf,
+    Stored,
+    as_stored,
+    find_images,
+    kept,
+    read_planes,
+    rounded,
+    to_image,
+)
 from .pairs import load_pairs
-from .patches import Pair, PatchSampler, cropped, make_pair
+from .patches import PatchSampler, StoredPair, cropped, make_pair
 
 if TYPE_CHECKING:
     from .degradations import Chain
@@ -21,8 +33,9 @@ if TYPE_CHECKING:
 
 def make_sampler(config: Config, data: Path) -> PatchSampler:
     """Read the sources of a configuration and return what draws patches from them."""
+    shelf = Shelf()
     return PatchSampler(
-        [load_source(source, data, config) for source in config.sources],
+        [load_source(source, data, config, shelf) for source in config.sources],
         [source.weight for source in config.sources],
         scale=config.scale,
         patch=config.patch,
@@ -30,51 +43,60 @@ def make_sampler(config: Config, data: Path) -> PatchSampler:
     )
 
 
-def load_source(source: Source, data: Path, config: Config) -> list[Pair]:
+def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> list[StoredPair]:
     """Read the images of one source and make their LR.
 
-    Where the source names LR folders, both are read as they are. A file that cannot be read is
-    left out with a warning that names it and says how many were.
+    Where the source names LR folders, both are read. A file that cannot be read is left out with a
+    warning that names it and says how many were.
     """
     if source.lr:
-        return [
-            each.pair
-            for lr, hr in zip(source.lr, source.folders, strict=True)
-            for each in load_pairs(data / lr, data / hr, config.scale, config.channels)
+        if len(source.lr) != len(source.folders):
+            raise ValueError(
+                f"{len(source.lr)} folders of LR for {len(source.folders)} of HR; give one each"
+            )
+        found, broken = [], []
+        for lr, hr in zip(source.lr, source.folders, strict=True):
+            matched, failed = load_pairs(
+                data / lr, data / hr, config.scale, config.channels, source, shelf
+            )
+            found += [each.pair for each in matched]
+            broken += failed
+    else:
+        paths = [
+            path
+            for folder in source.folders
+            for path in find_images(data / folder)
+            if not any((data / e) in path.parents for e in source.exclude)
         ]
-    paths = [
-        path
-        for folder in source.folders
-        for path in find_images(data / folder)
-        if not any((data / e) in path.parents for e in source.exclude)
-    ]
-    images, broken = read_all(paths)
+        found, broken = [], []
+        degrade, _ = degradation_of(config.degradation)
+        for path in paths:
+            planes, failed = read_all(path)
+            broken += failed
+            found += [
+                reduce(
+                    to_image(plane),
+                    config.channels,
+                    config.scale,
+                    degrade,
+                    np.random.default_rng([config.seed, len(found) + number]),
+                    shelf,
+                )
+                for number, plane in enumerate(planes)
+            ]
     if broken:
-        warnings.warn(f"of {len(paths)} files {left_out(broken)}", stacklevel=2)
-    if not images:
+        warnings.warn(left_out(broken), stacklevel=2)
+    if not found:
         raise ValueError(f"no image in {', '.join(source.folders)} below {data} can be read")
-    degrade, _ = degradation_of(config.degradation)
-    return [
-        reduce(
-            image.as_channels(config.channels),
-            config.scale,
-            degrade,
-            np.random.default_rng([config.seed, number]),
-        )
-        for number, image in enumerate(images)
-    ]
+    return found
 
 
-def read_all(paths: list[Path]) -> tuple[list[Image], list[tuple[Path, str]]]:
-    """Read every plane of every path; return the images, and the files that cannot be read."""
-    images: list[Image] = []
-    broken: list[tuple[Path, str]] = []
-    for path in paths:
-        try:
-            images += to_images(read_pixels(path))
-        except UNREADABLE as error:
-            broken.append((path, f"{type(error).__name__}: {error}"))
-    return images, broken
+def read_all(path: Path) -> tuple[list[Stored], list[tuple[Path, str]]]:
+    """Read every plane of a file; where it cannot be read return none, and why."""
+    try:
+        return read_planes(path), []
+    except UNREADABLE as error:
+        return [], [(path, f"{type(error).__name__}: {error}")]
 
 
 def left_out(broken: list[tuple[Path, str]]) -> str:
@@ -101,16 +123,27 @@ def degradation_of(spec: Any) -> tuple[Chain | None, str]:
     return chain, chain.describe()
 
 
-def reduce(image: Image, scale: int, degrade: Chain | None, rng: np.random.Generator) -> Pair:
+def reduce(
+    image: Image,
+    channels: int,
+    scale: int,
+    degrade: Chain | None,
+    rng: np.random.Generator,
+    shelf: Shelf,
+) -> StoredPair:
     """Make the LR of an image, by bicubic reduction or by a degradation.
 
     What lies beyond the percentiles of a deep image is clipped: a few hot pixels would move the
-    statistics of the batch normalisation for all.
+    statistics of the batch normalisation for all. HR is kept as it is stored.
     """
-    if not image.eight_bit:
-        image = Image(np.clip(image.pixels, 0, 1), False)
+    image = image.as_channels(channels)
+    pixels = as_stored(image.pixels)
+    height, width = (n // scale * scale for n in pixels.shape[1:])
+    hr = replace(pixels, clip=not image.eight_bit).cropped(height, width)
+    image = Image(hr, image.eight_bit)
     if degrade is None:
-        return make_pair(image, scale)
-    hr = cropped(image, scale)
-    lr = degrade(hr, rng, scale)
-    return Pair(rounded(lr) if image.eight_bit else lr, hr)
+        lr = make_pair(image, scale).lr
+    else:
+        lr = degrade(cropped(image, scale), rng, scale)
+        lr = rounded(lr) if image.eight_bit else lr
+    return StoredPair(kept(lr) if image.eight_bit else lr, shelf.keep(hr))

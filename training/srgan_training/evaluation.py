@@ -119,7 +119,7 @@ def run(
 
     A grey image that went through a model of three channels as R = G = B comes back as grey.
     """
-    bands = len(case.image.pixels)
+    bands = case.image.pixels.shape[0]
     channels = bands if row.model is None else row.model.channels
     pair = reduction.pair(case, channels, row.scale, number)
     steps = 0 if row.model is None else consistency

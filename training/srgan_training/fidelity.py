@@ -20,10 +20,6 @@ class FidelityModule(GeneratorModule):
         optimisers = optimisers if isinstance(optimisers, list) else [optimisers]
         factor = self.set_rates(optimisers)
         loss = LOSSES[self.config.loss](self.network(lr).float(), hr)
-        for optimiser in optimisers:
-            optimiser.zero_grad()
-        self.manual_backward(loss)
-        for optimiser in optimisers:
-            optimiser.step()
+        self.take_step(loss, optimisers, self.network)
         self.finish_step()
         self.log_dict({"loss": loss.detach(), "rate": factor}, prog_bar=True)

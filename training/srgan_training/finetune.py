@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_srgan.engine.device import choose_compute
 from napari_srgan.models import Model, load_model, save_model
 from napari_srgan.models.registry import user_folder
 from napari_srgan.nn.resample import bicubic_up
 from napari_srgan.options import choose_model
 
-from .config import Config, Source
+from .config import Config, Source, read_config
 from .data import degradation_of, left_out, read_all, reduce
 from .fidelity import FidelityModule
-from .images import find_images
+from .images import Shelf, find_images, to_image
 from .metrics import psnr
 from .pairs import load_pairs, report
-from .patches import Pair, PatchSampler
+from .patches import PatchSampler, StoredPair
 
 HELD_OUT = 0.15
 """part of the images that is kept for the comparison"""
@@ -37,13 +38,15 @@ TIMED = 8
 class Material:
     """What was found in a folder."""
 
-    train: list[Pair]
-    held_out: list[Pair]
+    train: list[StoredPair]
+    held_out: list[StoredPair]
     channels: int
     degradation: str
     """how LR came about, in words"""
     note: str = ""
     """what a person should know of the images"""
+    paired: bool = False
+    """whether LR was not made but found"""
 
 
 @dataclass(frozen=True)
@@ -60,46 +63,51 @@ class Outcome:
         return self.after >= max(self.before, self.bicubic) + NEEDED
 
 
-def look_at(folder: Path, scale: int, degradation: Any = "bicubic", seed: int = 0) -> Material:
+def look_at(
+    folder: Path,
+    scale: int,
+    degradation: Any = "bicubic",
+    *,
+    interpolated: bool = False,
+    harmonise: bool = True,
+    seed: int = 0,
+) -> Material:
     """Read a folder of pairs (subfolders ``LR`` and ``HR``) or of HR images, and split it.
 
     The split is by image, never by patch; planes of one volume stay together.
+
+    Parameters
+    ----------
+    folder
+        What to train on.
+    scale
+        How many times finer HR is.
+    degradation
+        Makes the LR of HR images only.
+    interpolated
+        Whether LR images have the size of HR, so that they are reduced first.
+    harmonise
+        Whether HR is given the brightness of its LR.
+    seed
+        Of the split.
 
     Raises
     ------
     ValueError
         If the images cannot be used, saying why: unmatched names, wrong sizes, too few.
     """
-    lr, hr = (next((p for p in sorted(folder.iterdir()) if p.name.lower() == n), None)
-              for n in ("lr", "hr"))  # fmt: skip
-    if lr is not None and hr is not None:
-        channels = channels_of(find_images(hr))
-        aligned = load_pairs(lr, hr, scale, channels)
-        groups: dict[str, list[Pair]] = {}
-        for each in aligned:
-            groups.setdefault(each.name.split("[")[0], []).append(each.pair)
-        made, note = "real LR images", report(aligned)
+    pairs = paired_folders(folder)
+    if pairs:
+        source = Source(
+            (pairs[1].name,),
+            lr=(pairs[0].name,),
+            lr_grid="hr" if interpolated else "lr",
+            harmonise=harmonise,
+        )
+        found = real_pairs(*pairs, scale, source)
     else:
-        paths = find_images(folder)
-        channels = channels_of(paths)
-        degrade, made = degradation_of(degradation)
-        groups, broken = {}, []
-        for number, path in enumerate(paths):
-            images, failed = read_all([path])
-            broken += failed
-            if images:
-                groups[str(path)] = [
-                    reduce(
-                        image.as_channels(channels),
-                        scale,
-                        degrade,
-                        np.random.default_rng([seed, number, plane]),
-                    )
-                    for plane, image in enumerate(images)
-                ]
-        note = f"{len(paths)} files"
-        if broken:
-            note += f", {left_out(broken)}"
+        found = made_pairs(folder, scale, degradation, seed)
+    groups = found.groups
     if len(groups) < 2:
         raise ValueError(
             f"{folder}: {len(groups)} usable image; at least two are needed, since one is held "
@@ -108,22 +116,73 @@ def look_at(folder: Path, scale: int, degradation: Any = "bicubic", seed: int = 
     names = list(groups)
     np.random.default_rng(seed).shuffle(names)
     count = max(1, round(HELD_OUT * len(names)))
-    held, kept = names[:count], names[count:]
     return Material(
-        [pair for name in kept for pair in groups[name]],
-        [pair for name in held for pair in groups[name]],
-        channels,
-        made,
-        note,
+        [pair for name in names[count:] for pair in groups[name]],
+        [pair for name in names[:count] for pair in groups[name]],
+        found.channels,
+        found.degradation,
+        found.note,
+        paired=bool(pairs),
     )
+
+
+def paired_folders(folder: Path) -> tuple[Path, Path] | None:
+    """Return the subfolders LR and HR, in capitals or not, where both are there."""
+    lr, hr = (next((p for p in sorted(folder.iterdir()) if p.name.lower() == n), None)
+              for n in ("lr", "hr"))  # fmt: skip
+    return None if lr is None or hr is None else (lr, hr)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The pairs of a folder, those of one file together."""
+
+    groups: dict[str, list[StoredPair]]
+    channels: int
+    degradation: str
+    note: str
+
+
+def real_pairs(lr: Path, hr: Path, scale: int, source: Source) -> Found:
+    """Read folders of LR and HR images."""
+    channels = channels_of(find_images(hr))
+    aligned, broken = load_pairs(lr, hr, scale, channels, source, Shelf())
+    groups: dict[str, list[StoredPair]] = {}
+    for each in aligned:
+        groups.setdefault(each.name.split("[")[0], []).append(each.pair)
+    note = report(aligned) if aligned else "no pair can be read"
+    return Found(groups, channels, "real LR images", with_broken(note, broken))
+
+
+def made_pairs(folder: Path, scale: int, degradation: Any, seed: int) -> Found:
+    """Read HR images and make their LR."""
+    paths, shelf = find_images(folder), Shelf()
+    channels = channels_of(paths)
+    degrade, made = degradation_of(degradation)
+    groups, broken = {}, []
+    for number, path in enumerate(paths):
+        planes, failed = read_all(path)
+        broken += failed
+        if planes:
+            rngs = [np.random.default_rng([seed, number, i]) for i in range(len(planes))]
+            groups[str(path)] = [
+                reduce(to_image(plane), channels, scale, degrade, rng, shelf)
+                for plane, rng in zip(planes, rngs, strict=True)
+            ]
+    return Found(groups, channels, made, with_broken(f"{len(paths)} files", broken))
+
+
+def with_broken(note: str, broken: list[tuple[Path, str]]) -> str:
+    """Add to a note which files could not be read."""
+    return f"{note}; {left_out(broken)}" if broken else note
 
 
 def channels_of(paths: Sequence[Path]) -> int:
     """Return 3 where the images are RGB, else 1; the first that can be read decides."""
     for path in paths:
-        images, _ = read_all([path])
-        if images:
-            return len(images[0].pixels)
+        planes, _ = read_all(path)
+        if planes:
+            return len(planes[0])
     raise ValueError(f"none of {len(paths)} files can be read")
 
 
@@ -134,33 +193,29 @@ def choose_settings(
     smallest = min(min(pair.lr.shape[1:]) for pair in material.train)
     if smallest < 8:
         raise ValueError(f"the smallest LR image is {smallest} pixels wide; at least 8 are needed")
-    pixels = sum(pair.lr[0].size for pair in material.train)
+    preset = read_config("finetune-paired" if material.paired else "finetune-hr-only")
+    pixels = sum(pair.lr.shape[1] * pair.lr.shape[2] for pair in material.train)
     config = start.card.config
-    return Config(
-        name,
-        (Source(("",)),),
+    return replace(
+        preset,
+        name=name,
         channels=material.channels,
         scale=start.scale,
         features=config.features,
         blocks=config.blocks,
         start=origin,
-        patch=min(24, smallest),
+        patch=min(preset.patch, smallest),
         batch=batch,
         # Small sets are soon known by heart.
-        steps=steps or (600 if pixels < 200_000 else 1500),
-        every=200,
-        lr=2e-4,
-        muon_lr=0.004,
-        decay=0.8,
-        ema=0.99,
+        steps=steps or (preset.steps * 2 // 5 if pixels < 200_000 else preset.steps),
     )
 
 
 @torch.inference_mode()
-def measure(network: torch.nn.Module | None, pairs: Sequence[Pair], scale: int) -> float:
+def measure(network: torch.nn.Module | None, pairs: Sequence[StoredPair], scale: int) -> float:
     """Return the mean PSNR in dB on [0, 1], ``scale`` pixels cut; None measures bicubic."""
     values = []
-    for pair in pairs:
+    for pair in map(StoredPair.read, pairs):
         x = torch.from_numpy(pair.lr[None].copy())
         y = bicubic_up(x, scale) if network is None else network(x)
         values.append(psnr(y[0].numpy(), pair.hr, data_range=1, border=scale))
@@ -176,14 +231,25 @@ def make_module(material: Material, config: Config) -> FidelityModule:
 
 
 def estimate(module: FidelityModule) -> float:
-    """Return how many seconds a training will take, from a few steps on a copy."""
-    network, config = deepcopy(module.network), module.config
-    since = time.perf_counter()
-    for step in range(TIMED):
-        lr, hr = module.sampler.batch(config.batch, step * config.batch)
-        loss = (network(lr.to(memory_format=torch.channels_last)) - hr).abs().mean()
-        loss.backward()
+    """Return how many seconds a training will take here, from a few steps on a copy."""
+    compute = choose_compute()
+    network, config = deepcopy(module.network).to(compute.device), module.config
+    for step in range(TIMED + 1):
+        if step == 1:  # the first one is slower
+            since = time.perf_counter()
+        lr, hr = (p.to(compute.device) for p in module.sampler.batch(config.batch, step))
+        with torch.autocast(compute.device.type, torch.bfloat16, compute.precision != "float32"):
+            sr = network(lr.to(memory_format=torch.channels_last))
+        (sr.float() - hr).abs().mean().backward()
+        # The value is waited for.
+        float(sr.detach().flatten()[0])
     return (time.perf_counter() - since) / TIMED * config.steps
+
+
+def compare(module: FidelityModule, start: Model, material: Material) -> Outcome:
+    """Measure bicubic, the start and the averaged network on the held-out images."""
+    networks = (None, start.network, module.average.eval())
+    return Outcome(*(measure(each, material.held_out, start.scale) for each in networks))
 
 
 def install(

@@ -158,7 +158,6 @@ class NaNGuard:
         if self.skipped >= self.limit:
             raise FloatingPointError(
                 f"loss or gradient was not finite in {self.skipped} steps, the last of them step "
-                f"{step}; lower the learning rate or the adversarial weight, or start from a "
-                "network trained longer on the pixel loss"
+                f"{step}; lower the learning rate, or the adversarial weight where there is one"
             )
         return True

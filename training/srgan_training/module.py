@@ -14,9 +14,10 @@ from torch.utils.data import DataLoader
 from napari_srgan.nn.generator import Generator, GeneratorConfig, channels_last_, interpolate_
 
 from .config import Config
+from .losses import NaNGuard
 from .metrics import luma, psnr
 from .muon import Muon
-from .patches import Pair, Patches, PatchSampler, Steps
+from .patches import Patches, PatchSampler, Steps, StoredPair
 
 SHOWN = 4
 """validation images that are shown in the log"""
@@ -41,13 +42,14 @@ class GeneratorModule(L.LightningModule):
     automatic_optimization = False
 
     def __init__(
-        self, config: Config, sampler: PatchSampler, validation: Sequence[Pair] = ()
+        self, config: Config, sampler: PatchSampler, validation: Sequence[StoredPair] = ()
     ) -> None:
         super().__init__()
         self.config, self.sampler, self.validation = config, sampler, list(validation)
         self.network = start(config)
         channels_last_(self.network)
         self.average = deepcopy(self.network).requires_grad_(False)
+        self.guard = NaNGuard()
         self.done: Tensor
         self.register_buffer("done", torch.zeros((), dtype=torch.long))
 
@@ -88,8 +90,44 @@ class GeneratorModule(L.LightningModule):
                 group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
         return factor
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep how many steps were skipped."""
+        checkpoint["skipped"] = self.guard.skipped
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting where the run stopped."""
+        self.guard.skipped = checkpoint["skipped"]
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Remember the statistics of batch normalisation, which the forward pass moves."""
+        self.before = [(buffer, buffer.clone()) for buffer in self.buffers()]
+        self.skipped = False
+
+    def take_step(
+        self, loss: Tensor, optimisers: Sequence[Any], network: nn.Module, clip: float = 0
+    ) -> None:
+        """Take a step with every optimiser of a network, unless a number is not finite.
+
+        ``clip`` is the largest norm of the gradient; 0 does not clip.
+        """
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+        self.manual_backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip or float("inf"))
+        if self.guard.skip(loss.detach(), norm, step=int(self.done)):
+            self.skipped = True
+            return
+        for optimiser in optimisers:
+            optimiser.step()
+
     def finish_step(self) -> None:
-        """Move the average towards the network and count the step."""
+        """Move the average towards the network and count the step.
+
+        Where it was skipped, the statistics of batch normalisation are put back.
+        """
+        if self.skipped:
+            for buffer, before in self.before:
+                buffer.copy_(before)
         # A young average follows fast, so that it forgets the start.
         done = int(self.done)
         update_average(self.average, self.network, min(self.config.ema, (1 + done) / (10 + done)))
@@ -108,14 +146,14 @@ class GeneratorModule(L.LightningModule):
 
 
 class _Whole(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
-    def __init__(self, pairs: Sequence[Pair]) -> None:
+    def __init__(self, pairs: Sequence[StoredPair]) -> None:
         self.pairs = pairs
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        pair = self.pairs[number]
+        pair = self.pairs[number].read()
         return torch.from_numpy(pair.lr.copy()), torch.from_numpy(pair.hr.copy())
 
 
@@ -136,12 +174,14 @@ def start(config: Config) -> Generator:
 
 
 def rate(step: int, config: Config) -> float:
-    """Learning rate at ``step`` relative to its highest: warm-up, constant, then a fall to 0."""
+    """Learning rate at ``step`` relative to its highest: warm-up, constant, then a fall."""
     rise = (step + 1) / max(config.warmup, 1)
     fall = (config.steps - step) / max(config.decay * config.steps, 1)
     fall = max(0.0, min(1.0, fall))
     if config.schedule == "cosine":
         fall = 0.5 - 0.5 * float(torch.cos(torch.tensor(torch.pi * fall)))
+    elif config.schedule == "step":
+        fall = 1.0 if fall == 1 else 0.1
     return min(1.0, rise, fall)
 
 

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from napari_srgan.nn.resample import bicubic_down
 
-from .images import Array, Image, rounded
+from .images import Array, Image, Pixels, rounded
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,18 @@ class Pair:
 
     lr: Array
     hr: Array
+
+
+@dataclass(frozen=True)
+class StoredPair:
+    """A pair as it is stored, of which patches are cut out."""
+
+    lr: Pixels
+    hr: Pixels
+
+    def read(self) -> Pair:
+        """Return the whole pair."""
+        return Pair(self.lr[:], self.hr[:])
 
 
 def cropped(image: Image, scale: int) -> Array:
@@ -60,7 +72,7 @@ class PatchSampler:
 
     def __init__(
         self,
-        sources: Sequence[Sequence[Pair]],
+        sources: Sequence[Sequence[Pair | StoredPair]],
         weights: Sequence[float],
         *,
         scale: int,

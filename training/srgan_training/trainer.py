@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import logging
-import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from napari_srgan.engine.device import has_bfloat16_units
 
+from .checkpoints import WholeCheckpoints
 from .config import Config, Source
 from .data import load_source, make_sampler
 from .fidelity import FidelityModule
+from .images import Shelf
+from .memory import TooLargeError, largest_batch
 from .module import GeneratorModule
+from .speed import Speed
 
 LAST = "last.ckpt"
-
+SILENT: dict[str, Any] = {
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_progress_bar": False,
+    "limit_val_batches": 0,
+}
+"""options of a Trainer that leaves nothing behind"""
 
 Module = TypeVar("Module", bound=GeneratorModule)
 
@@ -64,21 +75,35 @@ def run(
         As in Lightning's Trainer. Several processes train one model on batches as many times
         larger.
     progress
-        Whether to show a bar.
+        Whether to show a bar, and to print the speed at the end.
+
+    Raises
+    ------
+    TooLargeError
+        If the accelerator runs out of memory, saying which size of batch fits.
+    FloatingPointError
+        If ten steps were not finite.
+    OSError
+        If a checkpoint cannot be written; the one before is untouched.
     """
     config = module.config
     folder.mkdir(parents=True, exist_ok=True)
     last = folder / LAST
-    trainer = L.Trainer(
+    bfloat16 = torch.cuda.is_available() or has_bfloat16_units()
+    make: Callable[..., L.Trainer] = partial(
+        L.Trainer,
         accelerator=accelerator,
+        precision="bf16-mixed" if bfloat16 else "32-true",
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+    )
+    trainer = make(
         devices=devices,
         num_nodes=nodes,
         strategy=strategy(devices, nodes, accelerator),
-        precision="bf16-mixed" if torch.cuda.is_available() or has_bfloat16_units() else "32-true",
         max_epochs=-(-config.steps // config.every),
         reload_dataloaders_every_n_epochs=1,
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
         logger=loggers(folder),
         log_every_n_steps=min(50, config.every, config.steps),
         callbacks=[
@@ -88,10 +113,12 @@ def run(
                 save_on_train_epoch_end=True,
                 enable_version_counter=False,
             ),
-            Speed(),
+            Speed(tell=progress),
         ],
+        plugins=[WholeCheckpoints()],
         enable_progress_bar=progress,
-        enable_model_summary=False,
+        # Without images to validate on Lightning would warn of an empty loader.
+        limit_val_batches=1.0 if module.validation else 0,
     )
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
@@ -101,14 +128,25 @@ def run(
         # One process draws patches fast enough for a CPU, see `Speed`.
         warnings.filterwarnings("ignore", message=".*does not have many workers")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not")
-        trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
-    return module
+        try:
+            trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
+            return module
+        except torch.OutOfMemoryError as error:
+            # Without its traceback, whose frames hold on to the memory.
+            trouble = error.with_traceback(None)
+        fits = None
+        if trainer.world_size == 1:
+            fits = largest_batch(
+                module, lambda trial: make(devices=1, max_epochs=1, **SILENT).fit(trial)
+            )
+        raise TooLargeError(config, fits) from trouble
 
 
 def make_module(config: Config, data: Path) -> GeneratorModule:
     """Return the module of the configuration's phase, with its data."""
     sampler = make_sampler(config, data)
-    validation = load_source(Source((config.validate,)), data, config) if config.validate else []
+    watched = Source((config.validate,)) if config.validate else None
+    validation = load_source(watched, data, config, Shelf()) if watched else []
     if config.adversarial is None:
         return FidelityModule(config, sampler, validation)
     from .adversarial import AdversarialModule
@@ -136,53 +174,3 @@ def loggers(folder: Path) -> list[Logger]:
 
         found.append(WandbLogger(save_dir=folder, name=folder.name, project="srgan-training"))
     return found
-
-
-class Speed(Callback):
-    """Measures steps per second and how much of the time the network waits for patches."""
-
-    def __init__(self) -> None:
-        self.steps = 0
-        self.waiting = self.working = 0.0
-        self._since = 0.0
-
-    def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Begin to wait for the first batch."""
-        self._since = time.perf_counter()
-
-    def on_train_batch_start(
-        self, trainer: L.Trainer, module: L.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Take the time since the last step as waiting."""
-        now = time.perf_counter()
-        self.waiting += now - self._since
-        self._since = now
-
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Count a step."""
-        now = time.perf_counter()
-        self.working += now - self._since
-        self.steps += 1
-        self._since = now
-
-    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Log the figures."""
-        module.log("steps_per_second", self.steps_per_second)
-        module.log("waiting", self.share_of_waiting)
-
-    @property
-    def steps_per_second(self) -> float:
-        """Steps a second, waiting included."""
-        return self.steps / max(self.waiting + self.working, 1e-9)
-
-    @property
-    def share_of_waiting(self) -> float:
-        """Part of the time in which the network waited for patches."""
-        return self.waiting / max(self.waiting + self.working, 1e-9)

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-READABLE = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+READABLE = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp", ".bmp")
 WRITABLE = (".tif", ".tiff", ".png")
 UNITS = {
     "pm": 1e-6,
