@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from napari_srgan import ModelCard, ModelError, load_model
 from napari_srgan.models import Model, save_model
 from napari_srgan.nn.generator import GeneratorConfig
-from srgan_training.cases import Reduction, read_cases, read_bands
+from srgan_training.cases import Reduction, read_bands, read_cases
 from srgan_training.cli import app
 from srgan_training.evaluation import Row, choose_rows, evaluate, run
 from srgan_training.images import Array

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -98,6 +99,19 @@ def test_settings_come_from_the_data(pairs: Path, make_identity: MakeModel) -> N
         assert pair.hr.shape == (1, 96, 96)
     small = replace(seen, train=[replace(p, lr=p.lr[:, :12]) for p in seen.train])
     assert finetune.choose_settings(small, start, "a", origin="b", steps=7, batch=8).patch == 12
+
+
+def test_a_start_of_other_channels_is_carried_over(
+    own_models: Path, make_identity: MakeModel
+) -> None:
+    own_models.mkdir()
+    model = make_identity(3)
+    save_model(own_models / "mine", model.state_dict(), ModelCard("mine", model.card.config))
+    start = finetune.load_start("mine", 1)
+    assert start.channels == 1
+    x = np.random.default_rng(0).random((1, 1, 12, 12)).astype(np.float32)
+    same = start.network(torch.from_numpy(x))
+    assert np.allclose(same, x.repeat(4, 2).repeat(4, 3), atol=1e-5)
 
 
 def test_too_few_images_are_refused(tmp_path: Path) -> None:

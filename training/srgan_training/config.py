@@ -32,6 +32,8 @@ class Source:
     harmonise: bool = True
     """whether HR is given the brightness and contrast of its LR, so that the model learns detail
     and not another sensor's intensities"""
+    degradation: Any = None
+    """how LR is made of these HR images; None as everywhere else in the configuration"""
     weight: Positive = 1.0
     """share of the patches, relative to the other sources"""
     exclude: tuple[str, ...] = ()

@@ -69,7 +69,8 @@ def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> lis
             if not any((data / e) in path.parents for e in source.exclude)
         ]
         found, broken = [], []
-        degrade, _ = degradation_of(config.degradation)
+        own = config.degradation if source.degradation is None else source.degradation
+        degrade, _ = degradation_of(own)
         for path in paths:
             planes, failed = read_all(path)
             broken += failed

@@ -15,9 +15,11 @@ import torch
 from napari_srgan.engine.device import choose_compute
 from napari_srgan.models import Model, load_model, save_model
 from napari_srgan.models.registry import user_folder
+from napari_srgan.nn.generator import Generator
 from napari_srgan.nn.resample import bicubic_up
 from napari_srgan.options import choose_model
 
+from .channels import adapt_channels
 from .config import Config, Source, read_config
 from .data import degradation_of, left_out, read_all, reduce
 from .fidelity import FidelityModule
@@ -282,17 +284,17 @@ def origin_of(name: str, channels: int, scale: int) -> str:
 
 
 def load_start(name: str, channels: int) -> Model:
-    """Return the model to start from.
+    """Return the model to start from, carried over to the images' channels where it has others.
 
     Raises
     ------
-    ValueError
-        If it takes other channels than the images have.
+    ModelError
+        If there is no such model.
     """
     model = load_model(name)
-    if model.channels != channels:
-        raise ValueError(
-            f"{model.card.name} takes {model.channels} channels, the images have {channels}; start "
-            "from another model, or from auto"
-        )
-    return model
+    if model.channels == channels:
+        return model
+    config = replace(model.card.config, channels=channels)
+    network = Generator(config)
+    network.load_state_dict(adapt_channels(model.state_dict(), channels))
+    return Model(network.eval().requires_grad_(False), replace(model.card, config=config))
