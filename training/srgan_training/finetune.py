@@ -209,7 +209,7 @@ def choose_settings(
         patch=min(preset.patch, smallest),
         batch=batch,
         # Small sets are soon known by heart.
-        steps=steps or (preset.steps * 2 // 5 if pixels < 200_000 else preset.steps),
+        steps=steps or (preset.steps * 2 // 5 if pixels < 500_000 else preset.steps),
     )
 
 
