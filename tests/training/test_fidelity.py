@@ -13,6 +13,7 @@ import torch
 
 from napari_srgan import load_model, super_resolve
 from srgan_training.config import Config, Source
+from srgan_training.data import describe_lr
 from srgan_training.export import export
 from srgan_training.module import GeneratorModule, rate
 from srgan_training.trainer import train
@@ -102,7 +103,24 @@ def test_an_export_is_a_model_that_runs(data: Path, tmp_path: Path) -> None:
     path = export(CONFIG, tmp_path / "runs" / "tiny", tmp_path / "models")
     model = load_model(path)
     assert (model.card.name, model.card.steps, model.scale) == ("tiny", 12, 2)
+    assert model.card.degradation == "antialiased bicubic, rounded to 8 bits"
     assert super_resolve(np.zeros((9, 8, 3), "uint8"), model).shape == (18, 16, 3)
+
+
+def test_the_card_says_how_lr_came_about() -> None:
+    noisy = [{"kind": "gaussian_psf", "mtf": 0.3}, {"kind": "poisson_gaussian", "photons": 500}]
+    sources = (
+        Source(("a",), degradation=noisy),
+        Source(("b",)),
+        Source(("c",), lr=("d",)),
+        Source(("e",), degradation=noisy),
+    )
+    text = describe_lr(replace(CONFIG, sources=sources, degradation="area"))
+    sensor, binned, real = text.split("; or ")
+    assert "MTF of 0.3" in sensor
+    assert "500 photons" in sensor
+    assert binned == "the mean of the pixels (binning)"
+    assert real == "real LR images"
 
 
 def test_an_export_without_a_run_is_refused(tmp_path: Path) -> None:

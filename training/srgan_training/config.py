@@ -130,6 +130,8 @@ class Config:
     """steps between validations and checkpoints"""
     description: str = ""
     """one sentence for the card: what the model is for"""
+    not_for: str = ""
+    """what the model is not for, for the card; empty says that fine detail is a guess"""
     domains: tuple[str, ...] = ()
     """kinds of images, for the card"""
     trained_on: str = ""

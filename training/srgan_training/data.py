@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from .degradations import Chain
 
 
+REAL = "real LR images"
+"""how LR came about that was not made"""
+
+
 def make_sampler(config: Config, data: Path) -> PatchSampler:
     """Read the sources of a configuration and return what draws patches from them."""
     shelf = Shelf()
@@ -69,8 +73,7 @@ def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> lis
             if not any((data / e) in path.parents for e in source.exclude)
         ]
         found, broken = [], []
-        own = config.degradation if source.degradation is None else source.degradation
-        degrade, _ = degradation_of(own)
+        degrade, _ = source_degradation(source, config)
         for path in paths:
             planes, failed = read_all(path)
             broken += failed
@@ -122,6 +125,18 @@ def degradation_of(spec: Any) -> tuple[Chain | None, str]:
     if chain.reduces != "YX":
         raise ValueError(f"degradation {spec!r} does not reduce along Y and X")
     return chain, chain.describe()
+
+
+def source_degradation(source: Source, config: Config) -> tuple[Chain | None, str]:
+    """Return what makes the LR of a source's HR images, and its description."""
+    own = config.degradation if source.degradation is None else source.degradation
+    return degradation_of(own)
+
+
+def describe_lr(config: Config) -> str:
+    """Say for the card how the LR images of a configuration came about."""
+    ways = [REAL if s.lr else source_degradation(s, config)[1] for s in config.sources]
+    return "; or ".join(dict.fromkeys(ways))
 
 
 def reduce(

@@ -12,6 +12,7 @@ from napari_srgan.models.blend import between
 from napari_srgan.nn.generator import GeneratorConfig
 
 from .config import Config
+from .data import describe_lr
 from .module import start
 from .trainer import LAST
 
@@ -49,6 +50,8 @@ def export(config: Config, run: Path, folder: Path) -> Path:
         description=config.description,
         domains=config.domains,
         trained_on=config.trained_on,
+        degradation=describe_lr(config),
+        not_for=config.not_for or ModelCard.not_for,
         steps=int(state["done"]),
         data_licence=config.licence,
     )

@@ -21,7 +21,7 @@ from napari_srgan.options import choose_model
 
 from .channels import adapt_channels
 from .config import Config, Source, read_config
-from .data import degradation_of, left_out, read_all, reduce
+from .data import REAL, degradation_of, left_out, read_all, reduce
 from .fidelity import FidelityModule
 from .images import Shelf, find_images, to_image
 from .metrics import psnr
@@ -153,7 +153,7 @@ def real_pairs(lr: Path, hr: Path, scale: int, source: Source) -> Found:
     for each in aligned:
         groups.setdefault(each.name.split("[")[0], []).append(each.pair)
     note = report(aligned) if aligned else "no pair can be read"
-    return Found(groups, channels, "real LR images", with_broken(note, broken))
+    return Found(groups, channels, REAL, with_broken(note, broken))
 
 
 def made_pairs(folder: Path, scale: int, degradation: Any, seed: int) -> Found:
