@@ -113,12 +113,16 @@ def quality(hr: Array, sr: Array) -> tuple[float, float]:
 
 
 def busiest(image: Array, side: int) -> tuple[int, int]:
-    """Return the top left corner of the square with the most contrast."""
+    """Return the top left corner of the square with the most contrast.
+
+    Squares are compared at steps of a quarter of their side.
+    """
     grey = image.mean(-1) if image.ndim == 3 else image.astype(float)
+    step = max(1, side // 4)
     corners = [
         (y, x)
-        for y in range(0, grey.shape[0] - side + 1, side // 4)
-        for x in range(0, grey.shape[1] - side + 1, side // 4)
+        for y in range(0, grey.shape[0] - side + 1, step)
+        for x in range(0, grey.shape[1] - side + 1, step)
     ]
     return max(corners, key=lambda c: float(grey[c[0] : c[0] + side, c[1] : c[1] + side].std()))
 

@@ -182,7 +182,6 @@ def test_an_error_of_the_network_ends_the_job(
     opened = open_widget()
     opened.viewer.add_image(image(64, 64), name="a")
     opened.wait_for_outlook(timed=True)
-    relu = torch.nn.functional.leaky_relu
 
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("the processor is on fire")
@@ -192,7 +191,6 @@ def test_an_error_of_the_network_ends_the_job(
     monkeypatch.setattr("napari.utils.notifications.NotificationManager.receive_error", _received)
     opened.run()
     opened.wait_for_jobs()
-    assert relu is not fail
     assert "the processor is on fire" in opened.message
     assert opened.names == ["a"]
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_srgan.demo import busiest
 from napari_srgan.nn.resample import bicubic_down
 
 from .images import Array
@@ -89,20 +90,10 @@ class Strips:
 
 
 def most_contrast(hr: Array, scale: int) -> tuple[int, int, int]:
-    """Return top, left and side, in LR pixels, of the square with the highest standard deviation.
-
-    Squares are compared after reduction, and at steps of an eighth of their side.
-    """
+    """Return top, left and side in LR pixels of the square with the most contrast when reduced."""
     small = bicubic_down(torch.from_numpy(hr.mean(0)[None, None].copy()), scale)[0, 0].numpy()
     side = min(SIDE, *small.shape)
-    step = max(1, side // 8)
-    places = [
-        (y, x)
-        for y in range(0, small.shape[0] - side + 1, step)
-        for x in range(0, small.shape[1] - side + 1, step)
-    ]
-    top, left = max(places, key=lambda p: small[p[0] : p[0] + side, p[1] : p[1] + side].std())
-    return top, left, side
+    return *busiest(small, side), side
 
 
 def draw(panels: list[Panel]) -> Picture:
