@@ -265,7 +265,7 @@ def test_the_source_is_never_overwritten(
 def test_a_missing_input_is_named(tmp_path: Path, identity: str, given: str) -> None:
     (tmp_path / "empty").mkdir()
     said = refusal(upscale(tmp_path / given, tmp_path / "out.tif", "--model", identity))
-    assert f"{given}: no image there (.tif, .tiff, .png, .jpg, .jpeg)" in said
+    assert f"{given}: no image there (.tif, .tiff, .png, .jpg, .jpeg, .webp, .bmp)" in said
     assert names(tmp_path) == ["empty", "models"]
 
 
