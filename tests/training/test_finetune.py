@@ -93,7 +93,7 @@ def test_lr_on_the_grid_of_hr_is_taken_when_it_is_said(pairs: Path, tmp_path: Pa
 def test_settings_come_from_the_data(pairs: Path, make_identity: MakeModel) -> None:
     start, seen = make_identity(1), finetune.look_at(pairs, 4)
     config = finetune.choose_settings(seen, start, "a", origin="b", steps=None, batch=8)
-    assert (config.channels, config.patch, config.batch, config.steps) == (1, 24, 8, 600)
+    assert (config.channels, config.patch, config.batch, config.steps) == (1, 24, 8, 400)
     assert (config.start, config.name) == ("b", "a")
     for pair in seen.train:
         assert pair.hr.shape == (1, 96, 96)

@@ -105,6 +105,9 @@ class Config:
     batch: Count = 16
     patch: Count = 24
     """side of the LR patch in pixels"""
+    intensity: Share = 0.5
+    """share of the patches that are given another brightness and contrast within [0, 1], LR and HR
+    alike; without it a network fails on levels that its images hardly have"""
     optimiser: Literal["adam", "muon"] = "muon"
     """muon: Muon for the 3×3 convolutions, Adam for all else"""
     lr: Positive = 1e-3

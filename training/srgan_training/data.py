@@ -43,6 +43,7 @@ def make_sampler(config: Config, data: Path) -> PatchSampler:
         [source.weight for source in config.sources],
         scale=config.scale,
         patch=config.patch,
+        intensity=config.intensity,
         seed=config.seed,
     )
 

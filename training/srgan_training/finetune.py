@@ -209,7 +209,7 @@ def choose_settings(
         patch=min(preset.patch, smallest),
         batch=batch,
         # Small sets are soon known by heart.
-        steps=steps or (preset.steps * 2 // 5 if pixels < 500_000 else preset.steps),
+        steps=steps or (preset.steps * 4 // 15 if pixels < 500_000 else preset.steps),
     )
 
 
@@ -227,7 +227,12 @@ def measure(network: torch.nn.Module | None, pairs: Sequence[StoredPair], scale:
 def make_module(material: Material, config: Config) -> FidelityModule:
     """Return the training of a material, which follows the held-out images."""
     sampler = PatchSampler(
-        [material.train], [1], scale=config.scale, patch=config.patch, seed=config.seed
+        [material.train],
+        [1],
+        scale=config.scale,
+        patch=config.patch,
+        intensity=config.intensity,
+        seed=config.seed,
     )
     return FidelityModule(config, sampler, material.held_out)
 

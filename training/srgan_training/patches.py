@@ -15,6 +15,10 @@ from napari_srgan.nn.resample import bicubic_down
 from .images import Array, Image, Pixels, rounded
 
 
+KEPT_FLAT = 0.1
+"""share of the flat patches that are kept"""
+
+
 @dataclass(frozen=True)
 class Pair:
     """An image and its reduced version, both ``(C, H, W)`` float32."""
@@ -64,7 +68,10 @@ class PatchSampler:
     patch
         Side of the LR patch in pixels; images smaller than it are left out.
     flat
-        A patch whose HR standard deviation is below this is drawn again, up to four times.
+        A patch whose HR standard deviation is below this is drawn again, up to four times, but for
+        one in ten: a network must have seen flat areas too.
+    intensity
+        Share of the patches that are given another brightness and contrast, see `relit`.
     seed
         Patch number ``i`` depends on the seed and ``i`` alone, so that a run that is resumed, or
         spread over processes, sees the patches that it would have seen.
@@ -78,9 +85,11 @@ class PatchSampler:
         scale: int,
         patch: int = 24,
         flat: float = 0.02,
+        intensity: float = 0.0,
         seed: int = 0,
     ) -> None:
-        self.scale, self.patch, self.flat, self.seed = scale, patch, flat, seed
+        self.scale, self.patch, self.seed = scale, patch, seed
+        self.flat, self.intensity = flat, intensity
         self.sources = [[p for p in s if min(p.lr.shape[1:]) >= patch] for s in sources]
         if not all(self.sources):
             raise ValueError(f"a source has no image of at least {patch} × {patch} LR pixels")
@@ -97,8 +106,10 @@ class PatchSampler:
             y, x = (int(rng.integers(m - n + 1)) for m in pair.lr.shape[1:])
             lr = pair.lr[:, y : y + n, x : x + n]
             hr = pair.hr[:, s * y : s * (y + n), s * x : s * (x + n)]
-            if hr.std() >= self.flat:
+            if hr.std() >= self.flat or rng.random() < KEPT_FLAT:
                 break
+        if rng.random() < self.intensity:
+            lr, hr = relit(lr, hr, rng)
         flip_y, flip_x, transpose = rng.random(3) < 0.5
         if flip_y:
             lr, hr = lr[:, ::-1], hr[:, ::-1]
@@ -112,6 +123,20 @@ class PatchSampler:
         """Return ``size`` patches from number ``first`` on, stacked."""
         lr, hr = zip(*(self.draw(first + i) for i in range(size)), strict=True)
         return torch.from_numpy(np.stack(lr)), torch.from_numpy(np.stack(hr))
+
+
+def relit(lr: Array, hr: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return a patch with another brightness and contrast, which leaves it within [0, 1].
+
+    What reduces an image is linear but for noise, so that LR and HR may be mapped alike; and a
+    network that has seen a shape at many levels does not depend on the level. Contrast is
+    multiplied by 0.2 to 2, log-uniformly, and never so far that the patch leaves the range.
+    """
+    low, high = float(min(lr.min(), hr.min())), float(max(lr.max(), hr.max()))
+    spread = max(high - low, 1e-3)
+    gain = min(float(np.exp(rng.uniform(np.log(0.2), np.log(2)))), 1 / spread)
+    offset = float(rng.uniform(0, 1 - gain * spread)) - gain * low
+    return lr * np.float32(gain) + np.float32(offset), hr * np.float32(gain) + np.float32(offset)
 
 
 class Patches(Dataset[tuple[Tensor, Tensor]]):
