@@ -190,6 +190,35 @@ def test_flat_patches_are_drawn_again() -> None:
     assert float((patches.std((1, 2, 3)) < 0.02).float().mean()) < 0.1
 
 
+def test_some_flat_patches_are_kept() -> None:
+    pair = make_pair(Image(np.full((1, 80, 80), 0.7, np.float32), False), 4)
+    lively = make_pair(Image(rng.random((1, 80, 80)).astype(np.float32), False), 4)
+    sampler = PatchSampler([[pair], [lively]], [1, 1], scale=4, patch=4, seed=0)
+    _, patches = sampler.batch(400)
+    flat = float((patches.std((1, 2, 3)) < 0.02).float().mean())
+    assert 0.03 < flat < 0.2
+
+
+def test_patches_are_seen_at_other_levels_and_stay_in_range() -> None:
+    pair = make_pair(Image(rng.random((1, 80, 80)).astype(np.float32) * 0.2 + 0.1, False), 4)
+    plain, lit = (
+        PatchSampler([[pair]], [1], scale=4, patch=8, intensity=share).batch(300)
+        for share in (0.0, 1.0)
+    )
+    assert plain[1].mean((1, 2, 3)).max() < 0.25
+    means = lit[1].mean((1, 2, 3))
+    assert means.min() < 0.15
+    assert means.max() > 0.8
+    for patches in lit:
+        assert patches.min() > -1e-5
+        assert patches.max() < 1 + 1e-5
+    # LR and HR are mapped alike, so the one is still what the other is reduced to.
+    off = lit[1].reshape(300, 1, 8, 4, 8, 4).mean((3, 5)) - lit[0]
+    before = plain[1].reshape(300, 1, 8, 4, 8, 4).mean((3, 5)) - plain[0]
+    assert off.mean().abs() < 0.01
+    assert (off.std() / before.std()).item() < 3
+
+
 def test_a_source_of_too_small_images_is_named() -> None:
     pair = make_pair(Image(np.zeros((1, 40, 40), np.float32), False), 4)
     with pytest.raises(ValueError, match="no image of at least 24"):

@@ -14,7 +14,6 @@ from napari_srgan.nn.resample import bicubic_down
 
 from .images import Array, Image, Pixels, rounded
 
-
 KEPT_FLAT = 0.1
 """share of the flat patches that are kept"""
 
