@@ -60,6 +60,7 @@ def test_every_public_name_is_there() -> None:
     names = napari_srgan.__all__
     assert names == sorted(names)
     assert {"super_resolve", "super_resolve_layer", "load_model", "list_models"} <= set(names)
+    assert {"live_layer"} <= set(names)
     assert {"Model", "ModelCard", "ModelError", "__version__"} <= set(names)
     for name in names:
         assert getattr(napari_srgan, name) is not None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ._version import __version__
     from .models import Model, ModelCard, ModelError, list_models, load_model
     from .plugin.layers import super_resolve_layer
+    from .plugin.live import live_layer
     from .upscale import super_resolve
 
 _HOMES = {
@@ -21,6 +22,7 @@ _HOMES = {
     "ModelError": ".models",
     "__version__": "._version",
     "list_models": ".models",
+    "live_layer": ".plugin.live",
     "load_model": ".models",
     "super_resolve": ".upscale",
     "super_resolve_layer": ".plugin.layers",
@@ -32,6 +34,7 @@ __all__ = [
     "ModelError",
     "__version__",
     "list_models",
+    "live_layer",
     "load_model",
     "super_resolve",
     "super_resolve_layer",

@@ -238,6 +238,7 @@ def test_the_form_fits_into_a_narrow_dock(open_widget: Open) -> None:
 def test_every_control_says_what_it_does(open_widget: Open) -> None:
     widget = open_widget().widget
     controls = [widget.layer, widget.model, widget.region, widget.detail, widget.help, widget.card]
+    controls.append(widget.live_button)
     for control in (*controls, widget.run_button, widget.preview_button, *widget.advanced.controls):
         assert control.tooltip
         assert len(control.tooltip) > 15

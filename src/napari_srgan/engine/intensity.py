@@ -72,6 +72,11 @@ class IntensityMap:
         return values.astype(self.dtype)
 
     @property
+    def pairs(self) -> list[list[float]]:
+        """Low and high of each channel."""
+        return [list(pair) for pair in zip(self.low, self.high, strict=True)]
+
+    @property
     def exact(self) -> bool:
         """Whether float32 arithmetic gives every value of the dtype back: up to 16-bit integers."""
         return self.dtype.kind in "iu" and self.dtype.itemsize <= 2

@@ -26,9 +26,11 @@ def super_resolve_active(viewer: napari.Viewer) -> Job | None:
 
     from . import preferences
     from .jobs import Order, queue_of
+    from .layers import source_of
 
     layer = viewer.layers.selection.active
     if not isinstance(layer, Image):
         show_info("Select an image layer first; only image layers can be super-resolved.")
         return None
+    layer = source_of(layer)
     return queue_of(viewer).add(Order(layer, hide_source=preferences.get("hide_source")))

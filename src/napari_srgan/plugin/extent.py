@@ -15,6 +15,7 @@ import numpy as np
 from .layers import level_0
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from napari.components import ViewerModel
     from napari.layers import Image, Shapes
 
@@ -91,6 +92,24 @@ def around_centre(
 def camera_of(viewer: ViewerModel) -> Any:
     """Return a viewer's camera, which napari keeps in a scene since 0.9."""
     return getattr(viewer, "scene", viewer).camera
+
+
+def in_canvas(layer: Image, viewer: ViewerModel) -> npt.NDArray[np.float64] | None:
+    """Return where the canvas's corners lie in a layer's data; None where that is not known.
+
+    That is the case in the 3D view, and in napari before 0.9.
+    """
+    size = getattr(getattr(viewer, "canvas", None), "size", None)
+    if size is None or viewer.dims.ndisplay != 2:
+        return None
+    camera = camera_of(viewer)
+    half = np.asarray(size, float) / 2 / camera.zoom
+    corners = []
+    for signs in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+        point = np.array(viewer.dims.point, float)
+        point[list(viewer.dims.displayed)] = camera.center[-2:] + half * signs
+        corners.append(np.asarray(layer.world_to_data(point)))
+    return np.array(corners)
 
 
 def _whole(layer: Image) -> list[Span]:

@@ -36,6 +36,10 @@ class Form(QWidget):
         self.preview_button = PushButton(
             text="Preview", tooltip="Super-resolve what is in view, to see whether it is worth it"
         )
+        self.live_button = PushButton(
+            text="Live view",
+            tooltip="Sharpen what is in view, tile by tile, while you zoom and move about",
+        )
         self.run_button = PushButton(
             text="Super-resolve layer", tooltip="Add a finer layer on top of the chosen one"
         )
@@ -59,8 +63,8 @@ class Form(QWidget):
             if button:
                 grid.addWidget(button.native, row, 2)
         buttons = QHBoxLayout()
+        buttons.addWidget(self.live_button.native, 1)
         buttons.addWidget(self.preview_button.native, 1)
-        buttons.addWidget(self.run_button.native, 2)
         for button, name in ((self.help, "Documentation"), (self.card, "About the model")):
             button.native.setFixedWidth(28)
             button.native.setAccessibleName(name)
@@ -76,6 +80,7 @@ class Form(QWidget):
         self.column.addWidget(self.forecast)
         self.column.addWidget(self.more)
         self.column.addLayout(buttons)
+        self.column.addWidget(self.run_button.native)
         self.column.addWidget(self.message)
         self.column.addStretch(1)
         self.setMinimumWidth(WIDTH)

@@ -63,7 +63,7 @@ def super_resolve_layer(
     ----------
     layer
         An image layer of any number of dimensions up to T, C, Z, Y, X and samples. Of a
-        multiscale layer level 0, the finest, is taken.
+        multiscale layer level 0, the finest, is taken, and of a live layer its source.
     model, axes, detail, consistency, normalise, volume, device, precision, tile, nodata, progress
         As in `napari_srgan.super_resolve`. ``axes`` None takes the layer's ``axis_labels`` where
         they name the axes and its ``rgb``, else guesses from the shape.
@@ -89,6 +89,7 @@ def super_resolve_layer(
     from ..upscale import drive
 
     options = Options(axes, detail, consistency, normalise, volume, device, precision, tile, nodata)
+    layer = source_of(layer)
     data, options = layer_source(layer, options)
     out, plan = drive(steps(data, model, options), bar=progress)
     return Image(out, **layer_arguments(layer_state(layer), plan))
@@ -136,6 +137,13 @@ def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
         axes = complete_labels(layer.axis_labels, data.shape, rgb=layer.rgb)
         options = replace(options, axes=axes or guess_axes(data.shape, rgb=layer.rgb))
     return data, options
+
+
+def source_of(layer: Any) -> Any:
+    """Return the layer that a live layer shows finer; any other layer is its own source."""
+    if not getattr(layer, "multiscale", False):
+        return layer
+    return getattr(getattr(level_0(layer), "owner", None), "source", layer)
 
 
 def level_0(layer: Image) -> Any:
@@ -210,9 +218,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "axes": plan.layout.axes,
         "part": [list(span) for span in plan.spans],
         "consistency": plan.consistency,
-        "normalise": [
-            list(pair) for pair in zip(plan.intensity.low, plan.intensity.high, strict=True)
-        ],
+        "normalise": plan.intensity.pairs,
         "device": str(plan.compute.device),
         "precision": plan.compute.precision,
         "nodata": plan.nodata,

@@ -19,7 +19,8 @@ from .extent import Extent, around_centre, camera_of, spans_of
 from .form import Form
 from .job_rows import JobRows
 from .jobs import EXPECTED, Job, Order, queue_of, sentence
-from .layers import layer_source
+from .layers import layer_source, source_of
+from .live_switch import LiveSwitch
 from .lookout import Lookout
 from .outlook import Outlook, Survey, survey
 
@@ -68,6 +69,7 @@ class SuperResolveWidget(Form):
         self.add_jobs(self.rows)
         self.lookout = Lookout(self._question, self)
         self._guard = QTimer(self)
+        self.live = LiveSwitch(self)
         self._connect()
         self.reset_choices()
         self._follow_selection()
@@ -119,12 +121,14 @@ class SuperResolveWidget(Form):
         self.viewer.dims.events.disconnect(self._view_changed)
         camera_of(self.viewer).events.disconnect(self._view_changed)
         self._watch()
+        self.live.close()
         self.lookout.stop()
 
     # -- what there is to choose from -------------------------------------------------------------
 
     def _image_layers(self, _: Any = None) -> list[tuple[str, Image]]:
-        return [(each.name, each) for each in self.viewer.layers if isinstance(each, Image)]
+        images = [each for each in self.viewer.layers if isinstance(each, Image)]
+        return [(each.name, each) for each in images if source_of(each) is each]
 
     def _models(self, _: Any = None) -> list[tuple[str, Any]]:
         layer = self.layer.value
@@ -199,6 +203,7 @@ class SuperResolveWidget(Form):
             self.model.reset_choices()
         self._card_changed()
         self._jobs_changed()
+        self.live.refresh()
         self.lookout.soon()
 
     def _model_changed(self, *_: Any) -> None:

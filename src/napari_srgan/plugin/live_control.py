@@ -1,0 +1,314 @@
+"""Follows what a viewer shows of a live layer, and has it computed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import ceil
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+from psygnal import Signal
+from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
+
+from .extent import camera_of, in_canvas
+from .jobs import EXPECTED, sentence
+from .layers import finer_transform, layer_arguments, layer_state, level_0
+from .live_array import Cache
+from .live_picture import Picture, coarser_levels
+from .live_source import SourcePlanes
+from .live_view import Box, clip, grid_of_tiles
+from .live_work import LiveWork
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from .live import Prepared
+
+SHARE_OF_FREE = 0.1
+"""part of the free memory that a live layer's tiles may take"""
+MOST_BYTES = 1 << 30
+"""bytes that they may take at most"""
+LEAST_SECONDS = 0.05
+"""between two redraws"""
+CARRIED = ("rotate", "shear", "affine", "units")
+"""attributes that the live layer takes over when they change"""
+
+_lives: WeakKeyDictionary[Image, Live] = WeakKeyDictionary()
+
+
+class Bell(QObject):
+    """Rings in the thread of the window when something happened in another."""
+
+    arrived = QtSignal()
+    failed = QtSignal(object)
+    noted = QtSignal(str)
+
+
+class Live:
+    """A live layer and what belongs to it.
+
+    Parameters
+    ----------
+    source
+        The layer that is shown finer.
+    prepared
+        Its data, the options and the plan.
+
+    Attributes
+    ----------
+    failed
+        Emitted with a sentence when the live view has stopped because something went wrong.
+    """
+
+    failed = Signal(str)
+
+    def __init__(self, source: Image, prepared: Prepared) -> None:
+        self.source, self.prepared = source, prepared
+        self._viewer: Any = lambda: None
+        self._view: tuple[Any, ...] = ()
+        self._seconds = 0.0
+        self._drawn = -1.0
+        self.bell = Bell()
+        for signal, slot in (
+            (self.bell.arrived, self._arrived),
+            (self.bell.failed, self._fail),
+            (self.bell.noted, self._note),
+        ):
+            signal.connect(slot, Qt.ConnectionType.QueuedConnection)
+        self.timer = QTimer()
+        self.timer.setSingleShot(True)
+        self.timer.timeout.connect(self._draw)
+        self._layer: Any = lambda: None
+
+    def make_layer(self) -> Image:
+        """Make the layer, which then keeps all this alive."""
+        from napari.layers import Image
+
+        source = self.source
+        levels = self._build()
+        arguments = layer_arguments(layer_state(source), self.prepared.plan, " live")
+        layer = Image(levels, **{**arguments, "multiscale": True})
+        self._layer = ref(layer)
+        _lives[layer] = self
+        layer.events.set_data.connect(self.look)
+        layer.events.visible.connect(self.look)
+        source.events.data.connect(self._replaced)
+        for name in ("scale", "translate", *CARRIED):
+            getattr(source.events, name).connect(self._moved)
+        return layer
+
+    @property
+    def layer(self) -> Image | None:
+        """The live layer, as long as there is one."""
+        found: Image | None = self._layer()
+        return found
+
+    @property
+    def viewer(self) -> ViewerModel | None:
+        """The viewer that it is in, as long as that is known."""
+        found: ViewerModel | None = self._viewer()
+        return found
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything in view is sharp and nothing is under way."""
+        return not self.work.running and not self.timer.isActive()
+
+    def _build(self) -> list[Any]:
+        """Make the levels of the layer, with an empty store."""
+        from ..engine.device import free_ram
+
+        plan, source = self.prepared.plan, self.source
+        self.cache = Cache(min(MOST_BYTES, int(SHARE_OF_FREE * free_ram())))
+        fill = float(np.mean(source.contrast_limits))
+        given = list(source.data) if source.multiscale else [source.data]
+        sources = [SourcePlanes(data, plan.layout, self.cache, fill) for data in given]
+        self.picture = Picture(sources[0], plan.scale, grid_of_tiles(plan.tiles), self.cache)
+        self.work = LiveWork(
+            self.picture,
+            sources,
+            self.prepared.data,
+            plan,
+            self.prepared.options,
+            arrived=self.bell.arrived.emit,
+            failed=self.bell.failed.emit,
+            noted=self.bell.noted.emit,
+        )
+        levels = [*self.picture.levels(self), *(each.lazy(self) for each in sources)]
+        if len(sources) == 1 and sources[0].in_memory:
+            levels += coarser_levels(given[0], plan.layout, self)
+        return levels
+
+    # -- what is in view --------------------------------------------------------------------------
+
+    def look(self, *_: Any) -> None:
+        """See what is in view and have it computed, from its centre outwards."""
+        layer, shown = self.layer, self.picture.shown
+        if layer is None or self.work.stopped:
+            return
+        self._find_viewer()
+        step = None if self.viewer is None else self.viewer.dims.current_step
+        view = (layer.data_level, layer.corner_pixels.tobytes(), step, shown)
+        if view != self._view:
+            self._view = view
+            self.picture.refined.clear()
+            for source in self.work.sources:
+                source.fetched.clear()
+        shrinks = self.picture.shrinks
+        visible = layer.visible and layer.data_level < len(shrinks)
+        if not visible or shown is None or shown.shrink != shrinks[layer.data_level]:
+            self.picture.forget()
+            self.work.want((), ())
+            return
+        box, centre = self._in_view(layer, shown.box)
+        self.picture.forget(box)
+        cells = [] if box is None else self.picture.grid.nearest_first(box, centre)
+        self.work.want(shown.key, cells[: self.picture.most_tiles()])
+
+    def _in_view(self, layer: Image, box: Box) -> tuple[Box | None, tuple[float, float]]:
+        """Return the part of a box that the camera sees, and the point it is aimed at."""
+        viewer, layout = self.viewer, self.prepared.plan.layout
+        corners = None if viewer is None else in_canvas(layer, viewer)
+        if corners is None:
+            return box, (sum(box[0]) / 2, sum(box[1]) / 2)
+        at = (corners[:, [layout.y, layout.x]] + 0.5) / self.picture.scale
+        low, high = np.floor(at.min(0)).astype(int), np.ceil(at.max(0)).astype(int)
+        y, x = at.mean(0)
+        seen = clip(box, ((int(low[0]), int(high[0])), (int(low[1]), int(high[1]))))
+        return seen, (float(y), float(x))
+
+    def _find_viewer(self) -> None:
+        import napari
+
+        viewer = napari.current_viewer() if self.viewer is None else None
+        if viewer is not None and self.layer in viewer.layers:
+            self.attach(viewer)
+
+    def attach(self, viewer: ViewerModel) -> None:
+        """Follow the camera of a viewer, and end with the layers in it."""
+        self._viewer = ref(viewer)
+        camera = camera_of(viewer)
+        camera.events.center.connect(self.look)
+        camera.events.zoom.connect(self.look)
+        viewer.layers.events.removed.connect(self._removed)
+
+    # -- what came --------------------------------------------------------------------------------
+
+    def _arrived(self) -> None:
+        """Redraw now, or when the last redraw is long enough ago."""
+        if self.timer.isActive() or self.work.stopped:
+            return
+        # Where a redraw takes long, the window has most of the time for itself.
+        pause = max(LEAST_SECONDS, 3 * self._seconds) - (time.perf_counter() - self._drawn)
+        self.timer.start(max(0, ceil(1000 * pause)))
+
+    def _draw(self) -> None:
+        layer = self.layer
+        if layer is None or self.work.stopped:
+            return
+        since = time.perf_counter()
+        if self.work.plan is not None:
+            # Known since the whole layer was looked at.
+            layer.metadata["napari_srgan"]["normalise"] = self.work.plan.intensity.pairs
+        layer.refresh(thumbnail=False, highlight=False, extent=False)
+        self._drawn = time.perf_counter()
+        self._seconds = self._drawn - since
+
+    def _note(self, text: str) -> None:
+        from napari.utils.notifications import show_info
+
+        if not self.work.stopped:
+            show_info(f"Live view of “{self.source.name}”: {text}.")
+
+    def _fail(self, error: Exception) -> None:
+        from napari.utils.notifications import show_error
+
+        expected = isinstance(error, EXPECTED)
+        what = sentence(error) if expected else f"it stopped for a reason of its own: {error}"
+        self.stop()
+        text = f"Live view of “{self.source.name}”: {what}"
+        if len(self.failed):
+            self.failed.emit(text)
+        else:
+            show_error(text)
+
+    # -- changes ----------------------------------------------------------------------------------
+
+    def follow(self, prepared: Prepared) -> bool:
+        """Go on with another model or other options; False where a new layer is needed for it.
+
+        What was computed before stays in view until it is replaced.
+        """
+        old, new = self.prepared.plan, prepared.plan
+        if (old.layout, old.scale, old.tiles) != (new.layout, new.scale, new.tiles):
+            return False
+        if self.work.stopped or prepared.data is not self.prepared.data:
+            return False
+        self.prepared = prepared
+        self.work.restart(new, prepared.options, self.picture.stamp + 1)
+        self.look()
+        return True
+
+    def _replaced(self, *_: Any) -> None:
+        """Take the source's new data."""
+        from .live import prepare
+
+        layer, asked = self.layer, self.prepared
+        if layer is None or self.work.stopped or level_0(self.source) is asked.data:
+            return
+        self.work.stop()
+        try:
+            model = asked.plan.model
+            options = replace(asked.asked, detail=model.detail)
+            self.prepared = prepare(self.source, model, options)
+            if len(self.prepared.plan.layout.shape) != len(asked.plan.layout.shape):
+                raise ValueError("the new data have other axes; switch it on again")
+            layer.data = self._build()
+        except Exception as error:
+            self._fail(error)
+
+    def _moved(self, *_: Any) -> None:
+        """Lie where the source lies."""
+        layer = self.layer
+        if layer is None or self.work.stopped:
+            return
+        state = layer_state(self.source)
+        factors = self.prepared.plan.factors[: len(state["scale"])]
+        for name in CARRIED:
+            setattr(layer, name, state[name])
+        for name, value in finer_transform(state, factors, [0] * len(factors)).items():
+            setattr(layer, name, value)
+
+    def _removed(self, event: Any) -> None:
+        viewer, layer = self.viewer, self.layer
+        if event.value is layer:
+            self.stop()
+        elif event.value is self.source and viewer is not None and layer in viewer.layers:
+            viewer.layers.remove(layer)
+
+    def stop(self) -> None:
+        """Compute no more; the layer keeps what it has."""
+        self.work.stop()
+        self.timer.stop()
+
+    def __del__(self) -> None:
+        if hasattr(self, "work"):
+            self.work.stop()
+
+
+def live_of(layer: Image) -> Live | None:
+    """Return what belongs to a live layer; None where the layer is not one."""
+    return _lives.get(layer)
+
+
+def lives_of(layers: Sequence[Any], source: Image | None = None) -> Iterator[Live]:
+    """Yield the live views among some layers, of one source where that is given."""
+    for layer in list(layers):
+        live = live_of(layer)
+        if live is not None and (source is None or live.source is source):
+            yield live

@@ -1,0 +1,229 @@
+"""The thread of a live view: what is to be computed, in which order, and when to stop."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import numpy as np
+
+from ..options import Options
+from .background import a_core_left_over, load_torch
+from .live_array import Key, kept_axes
+from .live_picture import Picture
+from .live_source import SourcePlanes
+from .live_view import Cell
+
+if TYPE_CHECKING:
+    from ..engine.plan import Plan
+    from ..engine.runner import Runner
+
+NICENESS = 5
+"""by how much the window comes before this thread, where the system knows that"""
+
+
+class LiveWork:
+    """Computes the tiles that are wanted, one after the other, in a thread of its own.
+
+    The thread is there only while something is wanted. It may be another than those of Qt's pool,
+    of which a small machine has one, which runs need.
+
+    Parameters
+    ----------
+    picture
+        Takes the tiles.
+    sources
+        The levels of the source, of which lazy ones are read here.
+    data
+        The finest of them.
+    plan
+        How the source goes through the model, but for its intensities.
+    options
+        From which the intensities follow.
+    arrived, failed, noted
+        Called in the thread: after something came that is worth to be drawn, when the work cannot
+        go on, and with a sentence that a person should know.
+    """
+
+    def __init__(
+        self,
+        picture: Picture,
+        sources: Sequence[SourcePlanes],
+        data: Any,
+        plan: Plan,
+        options: Options,
+        *,
+        arrived: Callable[[], None],
+        failed: Callable[[Exception], None],
+        noted: Callable[[str], None],
+    ) -> None:
+        self.picture, self.sources, self.data = picture, sources, data
+        self.sketch, self.options = plan, options
+        self.plan: Plan | None = None
+        """with the intensities of the whole layer; None until they were looked at"""
+        self.stopped = False
+        self.computed = 0
+        """tiles so far"""
+        self._arrived, self._failed, self._noted = arrived, failed, noted
+        self._runner: Runner | None = None
+        self._wanted: dict[tuple[Key, Cell], None] = {}
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        _all.add(self)
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread is not None
+
+    def want(self, key: Key, cells: Sequence[Cell]) -> None:
+        """Compute these tiles, the first one first, and no others."""
+        with self._lock:
+            self._wanted = {(key, c): None for c in cells if not self.picture.has(key, c)}
+            self._start()
+
+    def _start(self) -> None:
+        """Start the thread if there is something to do; the lock is held."""
+        if not self.stopped and not self.running and (self._wanted or self._asked()):
+            self._thread = threading.Thread(target=self._run, name="napari-srgan live", daemon=True)
+            self._thread.start()
+
+    def restart(self, plan: Plan, options: Options, stamp: int) -> None:
+        """Go on with another model or other options."""
+        with self._lock:
+            self.sketch, self.options, self.plan, self._runner = plan, options, None, None
+            self.picture.stamp = stamp
+            self._wanted.clear()
+
+    def stop(self) -> None:
+        """Stop within a part of a tile, for good."""
+        self.stopped = True
+        with self._lock:
+            self._wanted.clear()
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait for the thread to end."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
+
+    # -- in the thread ----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        _come_last()
+        try:
+            self._prepare()
+            if self._wanted:
+                load_torch()
+                with a_core_left_over():
+                    while (task := self._next()) is not None:
+                        self._compute(*task)
+        except Exception as error:
+            if not self.stopped:
+                self.stop()
+                self._failed(error)
+        finally:
+            with self._lock:
+                self._thread = None
+                # What was asked for between the last look and now.
+                self._start()
+
+    def _next(self) -> tuple[Key, Cell, int] | None:
+        self._prepare()
+        with self._lock:
+            for key, cell in self._wanted:
+                return key, cell, self.picture.stamp
+        return None
+
+    def _prepare(self) -> None:
+        """Read and interpolate what the window did not wait for."""
+        done = False
+        while not self.stopped:
+            if not (any(s.fetch() for s in self.sources) or self.picture.refine()):
+                break
+            done = True
+        if done and not self.stopped:
+            self._arrived()
+
+    def _asked(self) -> bool:
+        return bool(self.picture.rough) or any(source.asked for source in self.sources)
+
+    def _current(self, key: Key, cell: Cell, stamp: int) -> bool:
+        return (key, cell) in self._wanted and stamp == self.picture.stamp and not self.stopped
+
+    def _compute(self, key: Key, cell: Cell, stamp: int) -> None:
+        from ..engine.run import Run
+        from ..upscale import plan_for
+
+        plan = self.plan
+        if plan is None:
+            sketch = self.sketch
+            plan = plan_for(self.data, sketch.model, self.options)
+            with self._lock:
+                if self.sketch is not sketch:
+                    return
+                self.plan = plan
+        run = Run(part_of(plan, key, self.picture, cell), self.data, self._runner)
+        out = np.empty(run.plan.shape, run.plan.dtype)
+        steps = run.into(out)
+        for step in steps:
+            if step.note:
+                self._noted(step.note)
+            self._prepare()
+            if not self._current(key, cell, stamp):
+                # It has left the view, or another model is to do it.
+                steps.close()
+                return
+        kept = kept_axes(plan.layout)
+        shape = [n for axis, n in enumerate(run.plan.shape) if axis in kept]
+        with self._lock:
+            if stamp != self.picture.stamp:
+                return
+            self.picture.put(key, cell, out.reshape(shape), stamp)
+            self._wanted.pop((key, cell), None)
+            # Less memory or another device is handed on.
+            self._runner = run.runner
+            self.plan = replace(plan, compute=run.plan.compute)
+        self.computed += 1
+        self._arrived()
+
+
+def part_of(plan: Plan, key: Key, picture: Picture, cell: Cell) -> Plan:
+    """Return the plan of one tile of one plane: the very tile of the plan for the whole."""
+    layout, kept = plan.layout, kept_axes(plan.layout)
+    tile = plan.tiles[cell[0] * len(picture.grid.columns) + cell[1]]
+    entries = iter(key)
+    spans = [
+        {layout.y: tile.core_y, layout.x: tile.core_x}.get(axis, (0, n))
+        if axis in kept
+        else ((at := next(entries)), at + 1)
+        for axis, n in enumerate(layout.shape)
+    ]
+    return replace(plan, spans=tuple(spans), tiles=(tile,), batch=1)
+
+
+_all: WeakSet[LiveWork] = WeakSet()
+
+
+@atexit.register
+def stop_all() -> None:
+    """Stop every live view, so that Python can end."""
+    running = list(_all)
+    for work in running:
+        work.stop()
+    for work in running:
+        work.join(10)
+
+
+def _come_last() -> None:
+    """Let this thread have what the window leaves of the processor, where that can be said."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
