@@ -61,6 +61,7 @@ def test_every_public_name_is_there() -> None:
     assert names == sorted(names)
     assert {"super_resolve", "super_resolve_layer", "load_model", "list_models"} <= set(names)
     assert {"live_layer"} <= set(names)
+    assert {"read", "write"} <= set(names)
     assert {"Model", "ModelCard", "ModelError", "__version__"} <= set(names)
     for name in names:
         assert getattr(napari_srgan, name) is not None
@@ -109,6 +110,18 @@ def test_models_know_networks_only() -> None:
 def test_the_engine_knows_neither_files_nor_the_plugin() -> None:
     loaded = loaded_by(*(m for m in HEADLESS if m.startswith("napari_srgan.engine")))
     assert rooms(loaded) <= {"engine", "models", "nn"}
+
+
+def test_files_are_read_as_layers_without_torch_and_napari(tmp_path: Path) -> None:
+    code = BLOCKER + (
+        "import sys, numpy\n"
+        "import napari_srgan as ns\n"
+        "from napari_srgan import io\n"
+        "image = io.ImageFile(numpy.ones((9, 9), 'uint8'), 'YX', {'Y': 2, 'X': 3})\n"
+        "((data, options, kind),) = ns.read(io.write(sys.argv[2] + 'a.tif', image))\n"
+        "assert (list(options['scale']), kind) == ([2, 3], 'image')\n"
+    )
+    run(code, ",".join(("torch", *GUI)), f"{tmp_path}/")
 
 
 def test_files_are_read_without_torch_and_napari(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .models import Model, ModelCard, ModelError, list_models, load_model
     from .plugin.layers import super_resolve_layer
     from .plugin.live import live_layer
+    from .plugin.reader import read
+    from .plugin.writer import write
     from .upscale import super_resolve
 
 _HOMES = {
@@ -24,8 +26,10 @@ _HOMES = {
     "list_models": ".models",
     "live_layer": ".plugin.live",
     "load_model": ".models",
+    "read": ".plugin.reader",
     "super_resolve": ".upscale",
     "super_resolve_layer": ".plugin.layers",
+    "write": ".plugin.writer",
 }
 
 __all__ = [
@@ -36,8 +40,10 @@ __all__ = [
     "list_models",
     "live_layer",
     "load_model",
+    "read",
     "super_resolve",
     "super_resolve_layer",
+    "write",
 ]
 
 

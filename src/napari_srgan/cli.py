@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
@@ -57,7 +58,9 @@ def demo(
 @app.command()
 def upscale(
     source: Annotated[str, typer.Argument(metavar="IN", help="An image, a folder or a pattern.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A file (.tif, .png) or a folder.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="A file (.tif, .nii.gz, .zarr, .png) or a folder.")
+    ],
     model: ModelOption = "auto",
     axes: Annotated[str | None, typer.Option(help="A letter per axis, e.g. TCYX.")] = None,
     detail: Annotated[float | None, typer.Option(help="0 faithful … 1 realistic.")] = None,
@@ -69,7 +72,10 @@ def upscale(
     nodata: Annotated[float | None, typer.Option(help="Value of pixels without one.")] = None,
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
 ) -> None:
-    """Super-resolve image files (TIFF, PNG, JPEG) into OME-TIFF or PNG with their pixel size."""
+    """Super-resolve image files into files that keep their pixel size and place.
+
+    IN may be TIFF (OME, ImageJ, GeoTIFF), PNG, JPEG, NIfTI, DICOM (a file or a folder) or OME-Zarr.
+    """
     from .options import Options
 
     with plain_errors():
@@ -84,7 +90,8 @@ def upscale(
             nodata=nodata,
         )
         for path, target in targets(source, out):
-            typer.echo(upscale_file(path, target, model, options, progress))
+            for line in upscale_file(path, target, model, options, progress):
+                typer.echo(line)
 
 
 def parse_normalise(text: str) -> Any:
@@ -121,17 +128,12 @@ def targets(source: str, out: Path) -> list[tuple[Path, Path]]:
     -----
     Nothing is created here, so that an error in an option leaves nothing behind.
     """
-    from .io.tiff import READABLE, WRITABLE
+    from .io import READABLE, WRITABLE
 
-    if Path(source).is_dir():
-        paths = sorted(p for p in Path(source).iterdir() if p.suffix.lower() in READABLE)
-    else:
-        paths = [Path(source)]
-        if not paths[0].is_file():
-            paths = sorted(p for p in map(Path, glob(source)) if p.suffix.lower() in READABLE)
+    paths = sources(source)
     if not paths:
         raise FileNotFoundError(f"{source}: no image there ({', '.join(READABLE)})")
-    if out.suffix.lower() in WRITABLE and not out.is_dir():
+    if out.name.lower().endswith(WRITABLE) and not (out.is_dir() and out.suffix != ".zarr"):
         if len(paths) > 1:
             raise ValueError(f"{source}: {len(paths)} images cannot go into the one file {out}")
         pairs = [(paths[0], out)]
@@ -140,11 +142,11 @@ def targets(source: str, out: Path) -> list[tuple[Path, Path]]:
     elif out.exists() and not out.is_dir():
         raise ValueError(f"{out}: is a file without a suffix, not a folder")
     else:
-        pairs = [(p, out / f"{p.stem}.tif") for p in paths]
+        pairs = [(p, out / result_name(p)) for p in paths]
         names = [t.name for _, t in pairs]
-        if twice := [p for p, t in pairs if names.count(t.name) > 1]:
+        if twice := [(p, t) for p, t in pairs if names.count(t.name) > 1]:
             raise ValueError(
-                f"{twice[0]} and {twice[1]} would go into the one file {out / twice[0].stem}.tif; "
+                f"{twice[0][0]} and {twice[1][0]} would go into the one file {twice[0][1]}; "
                 "give them different names"
             )
     if same := [p for p, t in pairs if t.exists() and t.samefile(p)]:
@@ -152,29 +154,83 @@ def targets(source: str, out: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def upscale_file(path: Path, target: Path, model: str, options: Any, progress: bool) -> str:
-    """Super-resolve one file into another and say what was done."""
+def sources(source: str) -> list[Path]:
+    """Return the images that a path or a pattern stands for, sorted."""
+    from .io import READABLE, kind
+
+    def readable(paths: Iterable[Path]) -> list[Path]:
+        named = sorted(p for p in paths if p.name.lower().endswith(READABLE))
+        # Of a pair of header and pixels, the header stands for both.
+        return [p for p in named if p.suffix != ".img" or p.with_suffix(".hdr") not in named]
+
+    path = Path(source)
+    if path.is_dir():
+        # A folder may be one image itself.
+        return [path] if kind(path) in ("OME-Zarr", "DICOM") else readable(path.iterdir())
+    return [path] if path.is_file() else readable(map(Path, glob(source)))
+
+
+def result_name(path: Path) -> str:
+    """Return the name of an image's result, whose format keeps what the image's says."""
+    from .io import kind, stem
+
+    end = {"NIfTI": ".nii.gz", "DICOM": ".nii.gz", "OME-Zarr": ".zarr"}.get(kind(path), ".tif")
+    return f"{stem(path)}{end}"
+
+
+def upscale_file(
+    path: Path, target: Path, model: str, options: Any, progress: bool
+) -> Iterator[str]:
+    """Super-resolve the images of a file and say what was done with each.
+
+    Several images go into files with their names, or else numbers, added.
+    """
+    from .io import WRITABLE, read
+
+    images = read(path)
+    if len(images) == 1:
+        yield upscale_image(path, images[0], target, model, options, progress)
+        return
+    end = max((e for e in WRITABLE if target.name.lower().endswith(e)), key=len)
+    names = [re.sub(r"[^\w.+-]+", "_", image.name).strip("._") for image in images]
+    for number, (image, name) in enumerate(zip(images, names, strict=True), 1):
+        own = name if name and names.count(name) == 1 else str(number)
+        place = target.with_name(f"{target.name[: -len(end)]}-{own}{end}")
+        yield upscale_image(path, image, place, model, options, progress)
+
+
+def upscale_image(
+    path: Path, image: Any, target: Path, model: str, options: Any, progress: bool
+) -> str:
+    """Super-resolve one image into a file and say what was done."""
     import time
     from dataclasses import replace
 
-    from .io.tiff import check_writable, read_image, write_image
-    from .upscale import compute_now, plan_for
+    from .engine.run import Run
+    from .io import check_writable, write
+    from .results import make_room
+    from .upscale import drive, plan_for
 
-    image = read_image(path)
+    if target.exists() and target.samefile(path):
+        raise ValueError(f"{path}: the result would overwrite the image; choose another folder")
     if options.axes is None:
         options = replace(options, axes=image.axes)
+    if options.nodata is None:
+        options = replace(options, nodata=image.nodata)
     since = time.perf_counter()
     plan = plan_for(image.data, model, options)
     axes = plan.layout.axes
-    check_writable(target, plan.dtype, axes)
+    check_writable(target, plan.shape, plan.dtype, axes)
     target.parent.mkdir(parents=True, exist_ok=True)
-    out = compute_now(plan, image.data, bar=progress)
+    out = make_room(plan)
+    drive(Run(plan, image.data).into(out), bar=progress)
     seconds = time.perf_counter() - since
     note = f"super-resolved ×{plan.scale} by napari-srgan, model {plan.model.card.name}"
     result = image.finer(out, axes, plan.scale)
-    write_image(target, result, note)
+    write(target, result, note)
     guessed = "" if options.axes else " (guessed)"
-    size = ", ".join(f"{a} {result.pixel_size[a]:.6g} µm" for a in "ZYX" if a in result.pixel_size)
+    known = {a: result.pixel_size[a] for a in "ZYX" if a in result.pixel_size}
+    size = ", ".join(f"{a} {length:.6g} {result.unit}" for a, length in known.items())
     return (
         f"{path} → {target}: {plan.model.card.name}, axes {axes}{guessed}, {out.shape} "
         f"{out.dtype}, pixel size {size or 'unknown'}, {seconds:.1f} s on {plan.compute.device} "

@@ -254,10 +254,12 @@ def test_the_store_is_bounded_and_nothing_goes_round_in_circles(
     viewer, _, live = show(image(200, 200), make_model(), zoom=3)
     largest = 0
     for place in range(40, 180, 40):
+        before = live.work.computed
         viewer.scene.camera.center = (0, place, place)
         viewer.screenshot(flash=False)
         wait(qtbot, lambda: not live.work.running and not live.timer.isActive())
-        largest = max(largest, live.cache.nbytes)
+        largest = max(largest, live.cache.nbytes + live.tiles.nbytes)
+        assert live.work.computed - before <= live.picture.most_tiles()
     assert live.work.computed > 10
     assert most / 4 < largest <= most
     assert live.complete

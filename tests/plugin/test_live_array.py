@@ -48,7 +48,7 @@ def picture_of(data: Any, axes: str = "YX", scale: int = 4, cell: int = 8, most:
     layout = make_layout(axes, data.shape, 3 if axes[-1] == "S" else 1)
     cache = Cache(most)
     grid = even_grid(layout.plane, (cell, cell))
-    return Picture(SourcePlanes(data, layout, cache, 7), scale, grid, cache)
+    return Picture(SourcePlanes(data, layout, cache, 7), scale, grid, cache, Cache(most))
 
 
 def one_index(n: int) -> st.SearchStrategy[Any]:
@@ -93,6 +93,11 @@ def test_the_store_keeps_to_its_limit_and_drops_the_oldest() -> None:
         assert cache.nbytes <= 1000
     assert cache.get(0) is not None
     assert [i for i in range(20) if cache.get(i) is not None] == [0, *range(11, 20)]
+    cache.held = frozenset([11, 12])
+    for i in (30, 31):
+        cache.put(i, np.zeros(100, "uint8"))
+    assert [i for i in range(40) if cache.get(i) is not None] == [11, 12, *range(14, 20), 30, 31]
+    cache.held = frozenset()
     cache.put(19, np.zeros(50, "uint8"))
     assert cache.nbytes == 950
     cache.clear()

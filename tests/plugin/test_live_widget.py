@@ -150,7 +150,7 @@ def test_one_look_takes_little_of_the_windows_time(shape: tuple[int, ...]) -> No
     layout = make_layout("YXS"[: len(shape)], shape, shape[-1] if len(shape) == 3 else 1)
     cache = Cache(1 << 30)
     picture = Picture(
-        SourcePlanes(data, layout, cache, 0), 4, even_grid(layout.plane, (96, 96)), cache
+        SourcePlanes(data, layout, cache, 0), 4, even_grid(layout.plane, (96, 96)), cache, cache
     )
     took = []
     for place in (0, 100, 200):

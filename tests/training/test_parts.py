@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_srgan.io.tiff import ImageFile
+from napari_srgan.io import ImageFile, write
 from napari_srgan.nn.generator import GeneratorConfig
 from srgan_training.channels import adapt_channels
 from srgan_training.config import Source
@@ -18,6 +18,7 @@ from srgan_training.images import (
     find_images,
     load_images,
     planes_of,
+    read_planes,
     to_image,
 )
 from srgan_training.metrics import luma, psnr, ssim
@@ -126,6 +127,21 @@ def test_stacks_give_an_image_per_plane_and_alpha_is_left(
 ) -> None:
     image = ImageFile(np.zeros(shape, "uint8"), axes)
     assert [plane.shape for plane in planes_of(image)] == planes
+
+
+def test_volumes_are_read_slice_by_slice_and_a_folder_of_one_scene_is_one_image(
+    tmp_path: Path,
+) -> None:
+    volume = rng.integers(0, 1000, (4, 20, 30)).astype("int16")
+    write(tmp_path / "head.nii.gz", ImageFile(volume, "ZYX"))
+    write(tmp_path / "scene.zarr", ImageFile(volume.astype("uint16"), "CYX"))
+    found = find_images(tmp_path)
+    assert [path.name for path in found] == ["head.nii.gz", "scene.zarr"]
+    for path in found:
+        planes = read_planes(path)
+        assert [plane.shape for plane in planes] == [(1, 20, 30)] * 4
+        image = to_image(planes[2])
+        assert np.corrcoef(image.pixels[:].ravel(), volume[2].ravel())[0, 1] > 0.99
 
 
 def test_what_does_not_fit_into_memory_is_mapped_from_disk() -> None:

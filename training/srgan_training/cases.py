@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from napari_srgan.io.tiff import read_image
+from napari_srgan.io import read
 
 from .images import UNREADABLE, Array, Image, Stored, find_images, of_levels, planes_of, rounded
 from .metrics import SSIM_WINDOW
@@ -70,12 +70,16 @@ def read_bands(path: Path) -> list[Stored]:
     file without other axes, as of a multispectral scene. All other axes are those of a stack.
     """
     try:
-        image = read_image(path)
+        images = read(path)
     except UNREADABLE as error:
         raise ValueError(f"{path}: cannot be read ({error})") from error
-    if image.axes is not None and sorted(image.axes) == ["C", "X", "Y"]:
-        return [np.moveaxis(image.data, image.axes.index("C"), 0)]
-    return planes_of(image)
+    found: list[Stored] = []
+    for image in images:
+        if image.axes is not None and sorted(image.axes) == ["C", "X", "Y"]:
+            found.append(np.moveaxis(np.asarray(image.data), image.axes.index("C"), 0))
+        else:
+            found += [np.asarray(plane) for plane in planes_of(image)]
+    return found
 
 
 def to_case(

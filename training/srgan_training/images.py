@@ -12,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from napari_srgan.io.tiff import READABLE, ImageFile, read_image
+from napari_srgan.io import READABLE, ImageFile, kind, read
 
 Array = npt.NDArray[np.float32]
 Stored = npt.NDArray[Any]
 
 UNREADABLE = (OSError, ValueError)
 """what is raised over a file that is not what its suffix says"""
+FILES = tuple(end for end in READABLE if end not in (".img", ".zarr"))
+"""ends of names of files that are images; an .img belongs to its .hdr, a .zarr is a folder"""
 LUMA = np.array([65.481, 128.553, 24.966], np.float32) / np.float32(255)
 """weights of R, G and B in Y of BT.601 studio range, which begins at 16/255"""
 
@@ -107,29 +109,39 @@ def rounded(pixels: Array) -> Array:
 def find_images(folder: Path | str) -> list[Path]:
     """List the images below ``folder``, sorted by path.
 
+    A folder of DICOM series or of OME-Zarr is one image: its slices are of one patient or scene.
+
     Raises
     ------
     FileNotFoundError
         If there is no such folder or no image in it.
     """
-    found = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in READABLE)
+    found: list[Path] = []
+    whole: set[Path] = set()
+    for path in sorted([Path(folder), *Path(folder).rglob("*")]):
+        if whole.isdisjoint(path.parents):
+            if path.is_dir() and kind(path) in ("DICOM", "OME-Zarr"):
+                whole.add(path)
+                found.append(path)
+            elif path.is_file() and path.name.lower().endswith(FILES):
+                found.append(path)
     if not found:
-        raise FileNotFoundError(f"no image ({', '.join(READABLE)}) below {str(folder)!r}")
+        raise FileNotFoundError(f"no image ({', '.join(FILES)}) below {str(folder)!r}")
     return found
 
 
 def read_planes(path: Path) -> list[Stored]:
     """Read one file as the planes ``(C, H, W)`` that it holds, values as stored.
 
-    RGB makes three channels, alpha is left out. Along all other axes planes are images of their
-    own.
+    Those of a large file are lazy, and read when they are put on [0, 1]. RGB makes three channels,
+    alpha is left out. Along all other axes planes are images of their own.
 
     Raises
     ------
     ValueError, OSError
         If it cannot be read.
     """
-    return planes_of(read_image(path))
+    return [plane for image in read(path) for plane in planes_of(image)]
 
 
 def planes_of(image: ImageFile) -> list[Stored]:
@@ -141,8 +153,8 @@ def planes_of(image: ImageFile) -> list[Stored]:
     last = [axes.index(a) for a in "YXS" if a in axes]
     data = data.transpose([i for i in range(data.ndim) if i not in last] + last)
     if "S" in axes:
-        return [np.moveaxis(p, -1, 0)[:3] for p in data.reshape(-1, *data.shape[-3:])]
-    return [p[None] for p in data.reshape(-1, *data.shape[-2:])]
+        return [data[at].transpose(2, 0, 1)[:3] for at in np.ndindex(data.shape[:-3])]
+    return [data[at][None] for at in np.ndindex(data.shape[:-2])]
 
 
 def to_image(plane: Stored, like: Image | None = None) -> Image:
@@ -152,6 +164,7 @@ def to_image(plane: Stored, like: Image | None = None) -> Image:
     since CT, MR and microscopy fill only a part of their container, or by the map of ``like``;
     what lies outside is kept, not clipped.
     """
+    plane = np.asarray(plane)
     if plane.dtype == np.uint8:
         return Image(of_levels(plane), True)
     if like is not None and isinstance(like.pixels, Scaled):

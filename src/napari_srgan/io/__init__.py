@@ -1,1 +1,20 @@
 """Reads and writes image files with their pixel size; knows neither torch nor napari."""
+
+from .files import LAZY_OVER, WRITABLE, check_writable, default_limit, read, write
+from .kinds import READABLE, kind, stem
+from .record import Channel, GeoReference, ImageFile
+
+__all__ = [
+    "LAZY_OVER",
+    "READABLE",
+    "WRITABLE",
+    "Channel",
+    "GeoReference",
+    "ImageFile",
+    "check_writable",
+    "default_limit",
+    "kind",
+    "read",
+    "stem",
+    "write",
+]

@@ -13,6 +13,7 @@ import numpy as np
 from ..engine.axes import complete_labels, guess_axes
 from ..engine.intensity import Normalise
 from ..options import Options
+from .file_layers import FILE, MADE, Origin
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -117,7 +118,7 @@ def steps(
 
 
 def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
-    """Return a layer's data at its finest level, and the options with the axes filled in.
+    """Return a layer's data at its finest level, and the options with axes and nodata filled in.
 
     Raises
     ------
@@ -136,6 +137,9 @@ def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
     if options.axes is None:
         axes = complete_labels(layer.axis_labels, data.shape, rgb=layer.rgb)
         options = replace(options, axes=axes or guess_axes(data.shape, rgb=layer.rgb))
+    origin = layer.metadata.get(FILE)
+    if options.nodata is None and isinstance(origin, Origin):
+        options = replace(options, nodata=origin.record.nodata)
     return data, options
 
 
@@ -178,7 +182,7 @@ def layer_arguments(state: dict[str, Any], plan: Plan, title: str = "") -> dict[
         **finer_transform(state, [plan.factors[i] for i in axes], [plan.spans[i][0] for i in axes]),
         "name": f"{state['name']} ×{plan.scale}{title}",
         "multiscale": False,
-        "metadata": {**state["metadata"], "napari_srgan": provenance(plan)},
+        "metadata": {**state["metadata"], MADE: provenance(plan)},
     }
 
 

@@ -26,10 +26,17 @@ while one moves about"""
 
 
 class Cache:
-    """Arrays by name; beyond a limit of bytes those that were used longest ago are dropped."""
+    """Arrays by name; beyond a limit of bytes those that were used longest ago are dropped.
+
+    Attributes
+    ----------
+    held
+        Names of what is dropped last of all.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.held: frozenset[Hashable] = frozenset()
         self.nbytes = 0
         self._entries: OrderedDict[Hashable, tuple[Array, int]] = OrderedDict()
         self._lock = threading.RLock()
@@ -55,7 +62,8 @@ class Cache:
             self._entries[name] = (array, stamp)
             self.nbytes += array.nbytes
             while self.nbytes > self.limit and len(self._entries) > 1:
-                _, (old, _) = self._entries.popitem(last=False)
+                first = next((n for n in self._entries if n not in self.held), None)
+                old, _ = self._entries.pop(next(iter(self._entries)) if first is None else first)
                 self.nbytes -= old.nbytes
 
     def drop(self, name: Hashable) -> None:

@@ -124,11 +124,14 @@ class Live:
         from ..engine.device import free_ram
 
         plan, source = self.prepared.plan, self.source
-        self.cache = Cache(min(MOST_BYTES, int(SHARE_OF_FREE * free_ram())))
+        half = min(MOST_BYTES, int(SHARE_OF_FREE * free_ram())) // 2
+        self.tiles, self.cache = Cache(half), Cache(half)
         fill = float(np.mean(source.contrast_limits))
         given = list(source.data) if source.multiscale else [source.data]
         sources = [SourcePlanes(data, plan.layout, self.cache, fill) for data in given]
-        self.picture = Picture(sources[0], plan.scale, grid_of_tiles(plan.tiles), self.cache)
+        self.picture = Picture(
+            sources[0], plan.scale, grid_of_tiles(plan.tiles), self.cache, self.tiles
+        )
         self.work = LiveWork(
             self.picture,
             sources,

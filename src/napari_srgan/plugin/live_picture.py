@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -43,7 +44,10 @@ class Picture:
     grid
         The tiles, in pixels of the source.
     cache
-        Holds tiles and interpolated squares.
+        Holds interpolated squares.
+    tiles
+        Holds what was computed. It is a store of its own, so that what can be had in a moment
+        never drives out what took long.
 
     Notes
     -----
@@ -54,8 +58,11 @@ class Picture:
     ``shrink × shrink`` pixels of the result covers them, too.
     """
 
-    def __init__(self, source: SourcePlanes, scale: int, grid: Grid, cache: Cache) -> None:
-        self.source, self.scale, self.grid, self.cache = source, scale, grid, cache
+    def __init__(
+        self, source: SourcePlanes, scale: int, grid: Grid, cache: Cache, tiles: Cache
+    ) -> None:
+        self.source, self.scale, self.grid = source, scale, grid
+        self.cache, self.tiles = cache, tiles
         self.layout: Layout = source.layout
         self.shrinks = shrinks_of(scale)
         self.shown: Shown | None = None
@@ -90,7 +97,7 @@ class Picture:
         out = empty_plane(self.layout, shape, rows, columns, self.source.dtype)
         until = self._patience()
         for cell in self.grid.cells(box):
-            block = self.cache.get(("sharp", key, cell, shrink))
+            block = self.tiles.get((key, cell, shrink))
             if block is None:
                 block = self.cache.get(("smooth", key, cell, shrink))
             if block is None:
@@ -142,7 +149,7 @@ class Picture:
         except KeyError:
             return False
         self.refined.add((key, cell, shrink))
-        if self.cache.get(("sharp", key, cell, shrink)) is None:
+        if self.tiles.get((key, cell, shrink)) is None:
             self.smooth(key, cell, shrink)
         return True
 
@@ -150,7 +157,7 @@ class Picture:
         """Keep a tile that was computed."""
         for shrink in self.shrinks:
             smaller = block if shrink == 1 else reduce(block, shrink, self._yx)
-            self.cache.put(("sharp", key, cell, shrink), smaller, stamp)
+            self.tiles.put((key, cell, shrink), smaller, stamp)
             self.cache.drop(("smooth", key, cell, shrink))
 
     def forget(self, box: Box | None = None) -> None:
@@ -163,20 +170,19 @@ class Picture:
 
     def has(self, key: Key, cell: Cell) -> bool:
         """Whether a tile is there, of the model and options that count."""
-        return all(
-            self.cache.stamp(("sharp", key, cell, shrink)) == self.stamp for shrink in self.shrinks
-        )
+        return all(self.tiles.stamp((key, cell, shrink)) == self.stamp for shrink in self.shrinks)
+
+    def hold(self, key: Key, cells: Sequence[Cell]) -> None:
+        """Keep these tiles as long as others can make room."""
+        self.tiles.held = frozenset((key, c, shrink) for c in cells for shrink in self.shrinks)
 
     def most_tiles(self) -> int:
-        """Return how many tiles may be wanted at once, so that they do not drive each other out.
-
-        Half of the store is for them, the other half for what they replace.
-        """
+        """Return how many tiles may be wanted at once, so that they do not drive each other out."""
         axes = set(kept_axes(self.layout)) - {self.layout.y, self.layout.x}
         channels = int(np.prod([self.source.shape[axis] for axis in axes], dtype=np.int64))
         values = self.grid.most_pixels * self.scale**2 * channels
         tile = values * self.source.dtype.itemsize * sum(1 / s**2 for s in self.shrinks)
-        return max(1, int(self.cache.limit / 2 / tile))
+        return max(1, int(self.tiles.limit / tile))
 
     @property
     def _yx(self) -> tuple[int, int]:

@@ -86,6 +86,7 @@ class LiveWork:
     def want(self, key: Key, cells: Sequence[Cell]) -> None:
         """Compute these tiles, the first one first, and no others."""
         with self._lock:
+            self.picture.hold(key, cells)
             self._wanted = {(key, c): None for c in cells if not self.picture.has(key, c)}
             self._start()
 

@@ -15,32 +15,37 @@ _session: dict[str, Any] = {
     "precision": "auto",
     "tile": 0,
     "hide_source": False,
+    "lazy_over": 1024,
 }
 """names and defaults, as in the manifest; holds the values where napari keeps none"""
 
 
+_PAGES = {"lazy_over": "files"}
+"""names → their page of the settings, where it is not that of the widget"""
+
+
 def get(name: str) -> Any:
     """Return what was set, or the default."""
-    kept = _kept()
+    kept = _kept(name)
     return _session[name] if kept is None else getattr(kept, name)
 
 
 def put(name: str, value: Any) -> None:
     """Remember what was set."""
-    kept = _kept()
+    kept = _kept(name)
     if kept is None:
         _session[name] = value
     elif getattr(kept, name) != value:
         setattr(kept, name, value)
 
 
-def _kept() -> Any:
+def _kept(name: str) -> Any:
     """Return the settings of this plugin; None in napari before 0.9."""
     try:
         from napari.settings import get_plugin_settings
     except ImportError:
         return None
     try:
-        return get_plugin_settings(PLUGIN).widget
+        return getattr(get_plugin_settings(PLUGIN), _PAGES.get(name, "widget"))
     except KeyError:
         return None

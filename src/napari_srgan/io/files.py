@@ -1,0 +1,277 @@
+"""``read`` and ``write`` for every format, chosen by what is in a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import tiff
+from .kinds import READABLE, images_in, kind, stem
+from .record import ImageFile
+
+__all__ = ["LAZY_OVER", "WRITABLE", "check_writable", "default_limit", "read", "write"]
+
+WRITABLE = (".tif", ".tiff", ".png", ".nii", ".nii.gz", ".zarr")
+"""ends of names of what can be written"""
+LAZY_OVER = 1 << 30
+"""bytes of pixels above which they stay on disk, unless told otherwise"""
+SHARE_OF_FREE = 0.3
+"""part of the free memory that pixels may take"""
+
+PathLike = str | os.PathLike[str]
+
+
+def read(path: PathLike | Sequence[PathLike], limit: int | None = None) -> list[ImageFile]:
+    """Read the images of a file, of a folder or of a list of files.
+
+    Parameters
+    ----------
+    path
+        A TIFF of any kind (OME, ImageJ, GeoTIFF), PNG, JPEG, WebP, BMP, NIfTI or DICOM file, known
+        by its first bytes; a folder of OME-Zarr, of DICOM series or of images; or a list of files.
+        Images of a folder or list that have one shape and dtype are stacked, in natural order of
+        their names (``z2`` before ``z10``) for a folder and in its own for a list, along a new
+        first axis. It is T, since nothing says what it is, or Z where there is a T already. Others
+        are images each on its own. A list of DICOM files is one or more series, in the order of
+        their positions.
+    limit
+        Bytes of pixels above which they are not read but given as dask arrays. None is
+        `default_limit`.
+
+    Returns
+    -------
+    list of ImageFile
+        At least one.
+
+    Raises
+    ------
+    ValueError
+        If a file is of no known kind or damaged, or nibabel or pydicom is absent and needed.
+    OSError
+        If there is no such file, or the system does not give it out.
+    MemoryError
+        If the pixels do not fit into memory.
+    """
+    limit = default_limit() if limit is None else limit
+    if not isinstance(path, (str, os.PathLike)):
+        return _read_list([Path(p) for p in path], limit)
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file or folder")
+    if kind(path) == "images" and path.is_dir():
+        return _stacked(images_in(path), limit)
+    return _read_one(path, limit)
+
+
+def default_limit(at_most: int = LAZY_OVER) -> int:
+    """Return the bytes of pixels that are read at once: a share of the free memory at most."""
+    import psutil
+
+    return min(at_most, int(SHARE_OF_FREE * psutil.virtual_memory().available))
+
+
+def _read_one(path: Path, limit: int) -> list[ImageFile]:
+    found = kind(path)
+    if found == "OME-Zarr":
+        from .ome_zarr import read_ome_zarr
+
+        return read_ome_zarr(path)
+    if found == "DICOM":
+        from .dicom import read_dicom
+
+        return read_dicom(path, limit)
+    if found == "NIfTI" or path.name.lower().endswith((".nii", ".nii.gz")):
+        from .nifti import read_nifti
+
+        return read_nifti(path, limit)
+    if path.is_dir():
+        raise ValueError(
+            f"{path}: cannot be read (there is no OME-Zarr, DICOM series or image in the folder)"
+        )
+    if not found and path.suffix.lower() not in tiff.READABLE:
+        raise ValueError(f"{path}: cannot be read; allowed are {', '.join(READABLE)}")
+    return tiff.read_images(path, limit)
+
+
+# --- stacks --------------------------------------------------------------------------------------
+
+
+def _read_list(paths: list[Path], limit: int) -> list[ImageFile]:
+    if not paths:
+        raise ValueError("there is no file in the list")
+    if len(paths) == 1:
+        return read(paths[0], limit)
+    if absent := [p for p in paths if not p.exists()]:
+        raise FileNotFoundError(f"{absent[0]}: there is no such file or folder")
+    if all(kind(p) == "DICOM" for p in paths):
+        from .dicom import read_dicom
+
+        return read_dicom(paths, limit)
+    return _stacked(paths, limit)
+
+
+def _stacked(paths: list[Path], limit: int) -> list[ImageFile]:
+    """Return images as one stack where they agree, else one after the other."""
+    images: list[ImageFile] = []
+    for path in paths:
+        found = _named(_read_one(path, limit), path)
+        if sum(i.data.nbytes for i in found) * len(paths) > limit:
+            found = [_on_demand(path, n, image, limit) for n, image in enumerate(found)]
+        images += found
+    if len(images) == 1:
+        return [replace(images[0], name="")]
+    first = images[0]
+    letter = next((a for a in "TZ" if a not in (first.axes or "")), None)
+    facts = {(i.data.shape, i.data.dtype, i.axes, i.unit) for i in images}
+    if len(images) != len(paths) or len(facts) > 1:
+        return images
+    arrays = [image.data for image in images]
+    if all(isinstance(a, np.ndarray) for a in arrays):
+        data: Any = np.stack(arrays)
+    else:
+        import dask.array as da
+
+        data = da.stack(arrays)
+    return [
+        replace(
+            first,
+            data=data,
+            axes=letter + first.axes if letter and first.axes else None,
+            name="",
+            levels=(),
+            pixel_size=first.pixel_size if _same(images, "pixel_size") else {},
+            affine=first.affine if _same(images, "affine") else None,
+            geo=first.geo if _same_place(images) else None,
+            nodata=first.nodata if _same(images, "nodata") else None,
+        )
+    ]
+
+
+def _on_demand(path: Path, number: int, image: ImageFile, limit: int) -> ImageFile:
+    """Return an image whose file is closed, and read as a whole whenever it is asked for."""
+    if image.data.nbytes > limit:
+        return image  # a lazy one already
+    import dask.array as da
+    from dask.delayed import delayed
+
+    shape, dtype = image.data.shape, image.data.dtype
+
+    def load() -> Any:
+        data = np.asarray(_read_one(path, limit)[number].data)
+        if data.shape != shape or data.dtype != dtype:
+            raise ValueError(f"{path}: was changed while it was open")
+        return data
+
+    return replace(image, data=da.from_delayed(delayed(load)(), shape, dtype))
+
+
+def _named(images: list[ImageFile], path: Path) -> list[ImageFile]:
+    return [
+        replace(i, name=stem(path) if len(images) == 1 else f"{stem(path)} {i.name or n}")
+        for n, i in enumerate(images, 1)
+    ]
+
+
+def _same(images: list[ImageFile], fact: str) -> bool:
+    values = [getattr(image, fact) for image in images]
+    if any(isinstance(v, np.ndarray) for v in values):
+        return all(np.array_equal(v, values[0]) for v in values)
+    return all(v == values[0] for v in values)
+
+
+def _same_place(images: list[ImageFile]) -> bool:
+    first = images[0].geo
+    return first is not None and all(
+        image.geo is not None
+        and image.geo.crs == first.crs
+        and np.array_equal(image.geo.transform, first.transform)  # type: ignore[arg-type]
+        for image in images
+    )
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def write(path: PathLike, image: ImageFile, description: str = "") -> Path:
+    """Write an image in the format that the name ends with.
+
+    ``.tif`` and ``.tiff`` are OME-TIFF, or GeoTIFF where the image has ``geo``; ``.nii`` and
+    ``.nii.gz`` NIfTI; ``.zarr`` OME-Zarr; ``.png`` holds one plane. Arrays may be numpy, or dask or
+    zarr, which are written part by part. What was there is replaced when all is written.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    ValueError
+        If the name ends otherwise, or the format does not hold such an image.
+    OSError
+        If the folder cannot be written to or the disk is full.
+    """
+    path = Path(path)
+    image = _fitting(path, image)
+    check_writable(path, image.data.shape, image.data.dtype, image.axes or "")
+    end = _end(path)
+    if end == ".zarr":
+        from .ome_zarr import write_ome_zarr
+
+        return write_ome_zarr(path, image, description)
+    if end in (".nii", ".nii.gz"):
+        from .nifti import write_nifti
+
+        return write_nifti(path, image, description)
+    return tiff.write_image(path, image, description)
+
+
+def check_writable(path: PathLike, shape: Sequence[int], dtype: np.dtype[Any], axes: str) -> None:
+    """Refuse what `write` cannot write, before it has been computed.
+
+    Raises
+    ------
+    ValueError
+        If the name or the format does not allow it, or nibabel is absent and needed.
+    """
+    path = Path(path)
+    end = _end(path)
+    if not end:
+        raise ValueError(f"{path}: cannot be written; allowed are {', '.join(WRITABLE)}")
+    blank = ImageFile(np.broadcast_to(np.zeros((), dtype), tuple(shape)), axes)
+    if end == ".zarr":
+        from .ome_zarr_write import check_image
+
+        check_image(path, blank)
+    elif end in (".nii", ".nii.gz"):
+        from .nifti import check_image as check_nifti
+
+        check_nifti(path, blank)
+    else:
+        blank = _fitting(path, blank)
+        tiff.check_writable(path, dtype, blank.axes or "YX")
+
+
+def _end(path: Path) -> str:
+    """Return the one of ``WRITABLE`` that a name ends with, or nothing."""
+    name = path.name.lower()
+    return max((end for end in WRITABLE if name.endswith(end)), key=len, default="")
+
+
+def _fitting(path: Path, image: ImageFile) -> ImageFile:
+    """Return an image with dask for zarr, and for a PNG without axes of length 1."""
+    data, axes = image.data, image.axes or "TCZYX"[-image.data.ndim :]
+    if not isinstance(data, np.ndarray) and not hasattr(data, "dask"):
+        import dask.array as da
+
+        data = da.from_array(data, chunks=data.chunks or "auto", name=False)
+    if _end(path) == ".png" and len(axes) == data.ndim:
+        kept = [i for i, a in enumerate(axes) if a in "YXS" or data.shape[i] > 1]
+        data = data[tuple(slice(None) if i in kept else 0 for i in range(data.ndim))]
+        axes = "".join(axes[i] for i in kept)
+    return replace(image, data=data, axes=axes)

@@ -1,0 +1,265 @@
+"""Where a GeoTIFF lies on the Earth, in OGC GeoTIFF 1.1's tags and GDAL's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+import numpy as np
+import numpy.typing as npt
+
+from .record import GEO_KEYS, TIEPOINTS, Channel, GeoReference, points_are_centres
+
+PIXEL_SCALE, TRANSFORMATION, GEO_NUMBERS, GEO_TEXTS = 33550, 34264, 34736, 34737
+GDAL_METADATA, GDAL_NODATA = 42112, 42113
+MODEL_TYPE, GEOGRAPHIC, ANGULAR_UNIT, PROJECTED, LINEAR_UNIT = 1024, 2048, 2054, 3072, 3076
+CITATIONS = (1026, 3073, 2049)
+METRES = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937, 9036: 1000.0}
+"""length of the units of projected systems, by EPSG code"""
+DEGREES = {9102: 1.0, 9101: 180 / np.pi, 9105: 0.9, 9122: 1.0}
+"""angle of the units of geographic systems"""
+TYPES = {"H": 3, "d": 12, "s": 2}
+COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
+
+Tag = tuple[int, int, int, Any, bool]
+"""code, type, count, value and whether it is for the first page only, as tifffile writes it"""
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def georeference(page: Any) -> GeoReference | None:
+    """Return where a page lies, or None if it does not say.
+
+    Several tiepoints without a pixel scale are ground control points: they stay in the tags.
+    """
+    tags: dict[int, tuple[Any, ...]] = {
+        code: values for code in (GEO_KEYS, GEO_NUMBERS) if (values := _numbers(page, code))
+    }
+    if isinstance(text := page.tags.valueof(GEO_TEXTS), str) and text:
+        tags[GEO_TEXTS] = (text,)
+    scale, points, matrix = (
+        _numbers(page, code) for code in (PIXEL_SCALE, TIEPOINTS, TRANSFORMATION)
+    )
+    transform = None
+    if len(scale) >= 2 and len(points) >= 6 and scale[0] and scale[1]:
+        column, row, _, x, y, _ = points[:6]
+        # Rows run south, whatever the sign is: so GDAL has it.
+        across, down = scale[0], -abs(scale[1])
+        transform = np.array(
+            [[across, 0, x - column * across], [0, down, y - row * down], [0, 0, 1]]
+        )
+    elif len(matrix) == 16:
+        rows = np.reshape(matrix, (4, 4))
+        transform = np.array([rows[0, [0, 1, 3]], rows[1, [0, 1, 3]], [0, 0, 1]])
+    elif points:
+        tags[TIEPOINTS] = points
+    if transform is not None:
+        transform = transform.astype(np.float64)
+        if points_are_centres(tags):
+            transform = transform @ _moved(-0.5)
+        if not np.isfinite(transform).all() or not np.linalg.det(transform):
+            transform = None
+    if transform is None and not tags:
+        return None
+    return GeoReference(transform, tags, _crs(geo_keys(tags)))
+
+
+def _numbers(page: Any, code: int) -> tuple[Any, ...]:
+    values = page.tags.valueof(code)
+    if values is None or isinstance(values, str | bytes):
+        return ()
+    return tuple(np.ravel(values).tolist())
+
+
+def _moved(by: float) -> npt.NDArray[np.float64]:
+    return np.array([[1, 0, by], [0, 1, by], [0, 0, 1]])
+
+
+def geo_keys(tags: Mapping[int, tuple[Any, ...]]) -> dict[int, Any]:
+    """Return the keys of a reference system by their number."""
+    directory, keys = tags.get(GEO_KEYS, ()), {}
+    for i in range(4, len(directory) - 3, 4):
+        key, where, count, value = directory[i : i + 4]
+        if where == 0:
+            keys[key] = value
+        elif where == GEO_TEXTS and GEO_TEXTS in tags:
+            keys[key] = tags[GEO_TEXTS][0][value : value + count].rstrip("|\0 ")
+        elif where in tags and value < len(tags[where]):
+            keys[key] = tags[where][value]
+    return keys
+
+
+def _crs(keys: Mapping[int, Any]) -> str:
+    for key in (PROJECTED, GEOGRAPHIC):
+        # 32767 is one of the user's own.
+        if 0 < int(keys.get(key, 0)) < 32767:
+            return f"EPSG:{keys[key]}"
+        if key in keys and key == PROJECTED:
+            break
+    return next((str(keys[k]) for k in CITATIONS if keys.get(k)), "")
+
+
+def ground_size(geo: GeoReference) -> tuple[dict[str, float], str]:
+    """Return the size of a pixel and its unit: m, or degree; nothing where neither is known."""
+    if geo.transform is None:
+        return {}, "m"
+    keys = geo_keys(geo.tags)
+    model = keys.get(MODEL_TYPE) or (1 if PROJECTED in keys else 2 if GEOGRAPHIC in keys else 0)
+    if model == 1:
+        stated = keys.get(LINEAR_UNIT)
+        unit, factor = "m", METRES.get(stated) if stated else _metres(int(keys.get(PROJECTED, 0)))
+    elif model == 2:
+        unit, factor = "degree", DEGREES.get(keys.get(ANGULAR_UNIT, 9102))
+    else:
+        unit, factor = "m", None
+    if factor is None:
+        return {}, unit
+    column, row = np.hypot(*geo.transform[:2, :2]) * factor
+    return {"Y": float(row), "X": float(column)}, unit
+
+
+def _metres(code: int) -> float:
+    """Return the unit of a projected system by its EPSG code alone."""
+    # UTM on WGS 84, ETRS89 and NAD83, the web's Mercator, and systems of the user's own
+    metric = (range(32601, 32761), range(25828, 25839), range(26901, 26924), (3857, 0, 32767))
+    if not any(code in codes for codes in metric):
+        try:
+            return float(_system(code).linear_units_factor[1])
+        except (ImportError, ValueError):
+            pass
+    return 1.0
+
+
+def nodata_of(page: Any) -> float | None:
+    """Return the value of pixels without one, or None."""
+    text = page.tags.valueof(GDAL_NODATA)
+    try:
+        return float(text.strip(" \0")) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def gdal_facts(page: Any, bands: int) -> tuple[tuple[Channel, ...], dict[str, Any]]:
+    """Return the bands and what else GDAL says: texts by name; scale and offset of each band."""
+    text = page.tags.valueof(GDAL_METADATA)
+    if not isinstance(text, str):
+        return (), {}
+    try:
+        items = list(ElementTree.fromstring(text.strip("\0")).iter("Item"))
+    except ElementTree.ParseError:
+        return (), {}
+    names, colours = [""] * bands, [""] * bands
+    numbers = {"scale": [1.0] * bands, "offset": [0.0] * bands}
+    rest: dict[str, str] = {}
+    said = set()
+    for item in items:
+        sample, role, value = item.get("sample", ""), item.get("role", ""), item.text or ""
+        if sample.isdecimal() and int(sample[:9]) < bands:
+            place = int(sample)
+            if role == "description":
+                names[place] = value
+            elif role == "colorinterp":
+                colours[place] = value
+            elif role in numbers:
+                try:
+                    numbers[role][place] = float(value)
+                    said.add(role)
+                except ValueError:
+                    pass
+        elif not sample and not item.get("domain"):
+            rest[item.get("name", "")] = value
+    channels = tuple(
+        # What a single band is shown as is no name of it.
+        Channel(name or colour, COLOURS.get(colour.lower())) if bands > 1 else Channel(name)
+        for name, colour in zip(names, colours, strict=True)
+    )
+    metadata: dict[str, Any] = {"gdal": rest} if rest else {}
+    metadata |= {role: tuple(numbers[role]) for role in sorted(said)}
+    return channels if any(c != Channel() for c in channels) else (), metadata
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def with_keys(geo: GeoReference) -> GeoReference:
+    """Return a reference whose tags hold its EPSG code, if they hold nothing yet."""
+    code = geo.crs.upper().removeprefix("EPSG:")
+    if GEO_KEYS in geo.tags or not code.isdecimal() or not 1024 <= int(code) < 32767:
+        return geo
+    geographic = _is_geographic(int(code))
+    keys: tuple[int, ...] = (MODEL_TYPE, 0, 1, 2 if geographic else 1, 1025, 0, 1, 1)
+    keys += (GEOGRAPHIC if geographic else PROJECTED, 0, 1, int(code))
+    return replace(geo, tags={**geo.tags, GEO_KEYS: (1, 1, 0, 3, *keys)})
+
+
+def _is_geographic(code: int) -> bool:
+    try:
+        return bool(_system(code).is_geographic)
+    except (ImportError, ValueError):
+        return 4000 <= code < 5000  # as most are
+
+
+def _system(code: int) -> Any:
+    import rasterio
+
+    with rasterio.Env():  # or GDAL prints what it finds wrong
+        return rasterio.crs.CRS.from_epsg(code)
+
+
+def georeference_tags(geo: GeoReference) -> list[Tag]:
+    """Return the tags that put an image where ``geo`` says."""
+    geo = with_keys(geo)
+    found: list[tuple[int, str, Sequence[Any] | str]] = []
+    for code, kind in ((GEO_KEYS, "H"), (GEO_NUMBERS, "d"), (TIEPOINTS, "d")):
+        # With a transform, tiepoints are no more than another word for it.
+        if code in geo.tags and not (code == TIEPOINTS and geo.transform is not None):
+            found.append((code, kind, geo.tags[code]))
+    if GEO_TEXTS in geo.tags:
+        found.append((GEO_TEXTS, "s", geo.tags[GEO_TEXTS][0]))
+    if geo.transform is not None:
+        t = geo.transform @ _moved(0.5) if points_are_centres(geo.tags) else geo.transform
+        (a, b, x), (d, e, y) = t[:2].tolist()
+        if b == d == 0 and a > 0 > e:
+            found.append((PIXEL_SCALE, "d", (a, -e, 0.0)))
+            found.append((TIEPOINTS, "d", (0.0, 0.0, 0.0, x, y, 0.0)))
+        else:
+            rows = (a, b, 0.0, x, d, e, 0.0, y, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+            found.append((TRANSFORMATION, "d", rows))
+    return [
+        (code, TYPES[kind], 0 if kind == "s" else len(values), values, True)
+        for code, kind, values in found
+    ]
+
+
+def gdal_tags(
+    channels: Sequence[Channel], metadata: Mapping[str, Any], nodata: float | None
+) -> list[Tag]:
+    """Return GDAL's tags for the names of bands, their scale and offset, and nodata."""
+    items = [
+        f'<Item name="DESCRIPTION" sample="{i}" role="description">{_plain(channel.name)}</Item>'
+        for i, channel in enumerate(channels)
+        if channel.name
+    ]
+    for role in ("offset", "scale"):
+        for i, value in enumerate(metadata.get(role, ())):
+            item = f'<Item name="{role.upper()}" sample="{i}" role="{role}">{value!r}</Item>'
+            items.append(item)
+    tags: list[Tag] = []
+    if items:
+        text = f"<GDALMetadata>{''.join(items)}</GDALMetadata>"
+        # Tags of text are ASCII; XML has its own way to say the rest.
+        ascii_text = text.encode("ascii", "xmlcharrefreplace").decode()
+        tags.append((GDAL_METADATA, TYPES["s"], 0, ascii_text, True))
+    if nodata is not None:
+        whole = float(nodata).is_integer() and abs(nodata) < 2**53
+        text = str(int(nodata)) if whole else repr(float(nodata))
+        tags.append((GDAL_NODATA, TYPES["s"], 0, text, True))
+    return tags
+
+
+def _plain(text: str) -> str:
+    return escape("".join(c for c in text if c.isprintable()))

@@ -1,0 +1,92 @@
+"""What every reader and writer does against broken files, and against leaving one."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .plausible import expands_too_far
+
+__all__ = ["WholeFile", "check_claim", "reading", "replacing"]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever a broken file makes its library raise into a ValueError that names the file.
+
+    What the system says of a whole file (an errno), and a lack of memory, are passed on. Warnings
+    of the library itself are not: broken files can give thousands.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Exception as error:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None):
+            raise
+        if isinstance(error, ValueError) and ": cannot be read (" in str(error):
+            raise  # one of its files has been named already
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ValueError(f"{path}: cannot be read ({reason})") from error
+
+
+def check_claim(path: Path, claimed: int, compressed: bool, offset: int = 0) -> None:
+    """Refuse a header that claims more bytes of pixels than its file can hold.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    size = path.stat().st_size
+    if compressed and expands_too_far(claimed, size):
+        raise ValueError(f"{claimed} bytes of pixels in its header, {size} in the file")
+    if not compressed and claimed > size - offset:
+        raise ValueError(
+            f"the file ends early: {claimed} bytes of pixels in its header, "
+            f"{max(size - offset, 0)} in the file"
+        )
+
+
+def replacing(path: Path, write: Callable[[Path], None]) -> Path:
+    """Write a file or folder beside its place and rename it, so that no half one is ever there."""
+    beside = path.with_name(f".{path.name}.partial")
+    _remove(beside)
+    try:
+        write(beside)
+        if beside.is_dir() and path.is_dir():
+            old = path.with_name(f".{path.name}.old")
+            _remove(old)
+            os.replace(path, old)
+            os.replace(beside, path)
+            _remove(old)
+        else:
+            os.replace(beside, path)
+    finally:
+        _remove(beside)
+    return path
+
+
+class WholeFile(io.BufferedReader):
+    """A file of which no more is asked than it has, whatever lengths are claimed in it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read so many bytes, or what there is."""
+        if size is not None and size > 2**20:
+            size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
+        return super().read(size)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,129 @@
+"""Whether a file can hold what its header promises, judged before memory is given to it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+HARMLESS = 64 << 20
+"""bytes that any file may expand to"""
+MOST_EXPANDED = 2000
+"""times that a compressed file may expand; deflate reaches 1032, LZW about 1400"""
+MOST_PLANES = 2_000_000
+"""of one image of an OME header; tifffile makes a list of them before it looks for them"""
+
+
+def expands_too_far(claimed: int, stored: int) -> bool:
+    """Whether ``claimed`` bytes are more than ``stored`` ones may expand to."""
+    return claimed > MOST_EXPANDED * stored + HARMLESS
+
+
+def check_expansion(claimed: int, stored: int) -> None:
+    """Refuse a decompression bomb.
+
+    Raises
+    ------
+    ValueError
+        If ``claimed`` bytes are more than ``stored`` ones may expand to.
+    """
+    if expands_too_far(claimed, stored):
+        raise ValueError(f"its header promises {claimed} bytes of pixels out of {stored}")
+
+
+def check_page(page: Any, size: int) -> None:
+    """Refuse a page of a TIFF whose pixels are not all in its file of ``size`` bytes.
+
+    A strip or tile at offset 0, or of no bytes, is a hole: it is not stored, and reads as zeros or
+    nodata.
+
+    Raises
+    ------
+    ValueError
+        If a strip or tile is absent, ends behind the file, or promises more than it can hold.
+    """
+    # tifffile keeps what all pages of a series share in the first of them.
+    form = page.keyframe
+    offsets = np.asarray(page.dataoffsets, np.uint64)
+    counts = np.asarray(page.databytecounts, np.uint64)
+    if form.is_contiguous and len(offsets) == 1:
+        counts = np.asarray([form.nbytes], np.uint64) if offsets[0] else counts[:1]
+    elif not len(offsets) == len(counts) >= (expected := int(np.prod(form.chunked, dtype=object))):
+        raise ValueError(f"{expected} strips or tiles in its header, {len(offsets)} in the file")
+    stored = (offsets > 0) & (counts > 0)
+    # Subtracted, not added, so that nothing runs over.
+    if stored.any() and (
+        offsets[stored].max() > size or (counts[stored] > size - offsets[stored]).any()
+    ):
+        raise ValueError("the file ends before its pixels")
+    segment = int(np.prod(form.chunks, dtype=object)) * form.dtype.itemsize
+    if not stored.all():
+        check_expansion(segment, 0)
+    if stored.any():
+        check_expansion(segment, int(counts[stored].max()))
+
+
+def check_series(series: Any, size: int) -> None:
+    """Refuse a series whose pixels are not all in the file of ``size`` bytes.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+    for level in series.levels:
+        if level.is_multifile:
+            continue
+        first, last = level[0], level[len(level) - 1]
+        if level.is_truncated or len(level) == 1 != level.size // level.keyframe.size:
+            # One page stands for all planes, which follow each other.
+            if level.dataoffset is None or level.dataoffset + level.nbytes > size:
+                raise ValueError("the file ends before its pixels")
+            continue
+        for page in (first, last) if last is not first else (first,):
+            if page is not None:
+                check_page(page, size)
+
+
+def check_ome(xml: str) -> None:
+    """Refuse an OME header that would make tifffile run out of memory, or out of its folder.
+
+    Raises
+    ------
+    ValueError
+        If it is not XML, or says what cannot be.
+    """
+    for element in ElementTree.fromstring(xml).iter():
+        kind = element.tag.rpartition("}")[2]
+        numbers = {
+            name: int(value)
+            for name, value in element.attrib.items()
+            if re.fullmatch(r"\s*[-+]?\d{1,40}\s*", value)
+        }
+        if kind == "Pixels":
+            planes = int(np.prod([numbers.get(f"Size{a}", 1) for a in "CZT"], dtype=object))
+        elif kind == "TiffData":
+            planes = max(numbers.get("PlaneCount", 0), numbers.get("NumPlanes", 0))
+        elif kind.startswith("ModuloAlong"):
+            planes = _steps(element.attrib)
+        else:
+            planes = 0
+        if planes > MOST_PLANES:
+            raise ValueError(f"its OME header promises {planes} planes")
+        file = element.get("FileName", "")
+        if kind == "UUID" and (PurePath(file).is_absolute() or ".." in PurePath(file).parts):
+            raise ValueError(f"its planes are in {file}, outside of its folder")
+
+
+def _steps(along: dict[str, str]) -> int:
+    try:
+        start, end, step = (
+            float(along.get(k, d))
+            for k, d in zip(("Start", "End", "Step"), ("0", "0", "1"), strict=True)
+        )
+        return abs(int((end - start) / step))
+    except (ValueError, ArithmeticError):
+        return 0

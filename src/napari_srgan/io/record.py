@@ -1,0 +1,115 @@
+"""One record that every format is read into and every writer writes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+TIEPOINTS = 33922
+"""TIFF tag: column, row, level, x, y, z of points whose place is known"""
+GEO_KEYS = 34735
+"""TIFF tag: the directory of the keys of a reference system"""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What a file says of one channel or band."""
+
+    name: str = ""
+    colour: tuple[int, int, int] | None = None
+    """red, green and blue, 0 to 255"""
+    window: tuple[float, float] | None = None
+    """intensities that the file asks to be shown as black and white"""
+
+
+def points_are_centres(tags: Mapping[int, tuple[Any, ...]]) -> bool:
+    """Whether coordinates in a GeoTIFF's tags are those of pixel centres (PixelIsPoint)."""
+    keys = tags.get(GEO_KEYS, ())
+    return any(keys[i] == 1025 and keys[i + 3] == 2 for i in range(4, len(keys) - 3, 4))
+
+
+@dataclass(frozen=True)
+class GeoReference:
+    """Where a raster lies on the Earth.
+
+    ``transform`` maps ``(column, row, 1)`` of pixel *corners*, so ``(0, 0)`` is the outer corner of
+    the first pixel, to the coordinates of the reference system: a 3 × 3 matrix as GDAL has it.
+    """
+
+    transform: npt.NDArray[np.float64] | None
+    tags: Mapping[int, tuple[Any, ...]] = field(default_factory=dict)
+    """the keys of the reference system (GeoKeyDirectory and its numbers and texts) by TIFF tag"""
+    crs: str = ""
+    """the reference system in words, such as EPSG:32633, where it is known"""
+
+    def part(self, first_row: float, first_column: float, factor: float) -> GeoReference:
+        """Return the reference of a grid ``factor`` times finer that begins at a pixel's corner.
+
+        Ground control points (tag 33922), which a file without a transform may have, move along.
+        """
+        if self.transform is None:
+            return replace(self, tags=self._points(first_row, first_column, factor))
+        move = np.array([[1 / factor, 0, first_column], [0, 1 / factor, first_row], [0, 0, 1]])
+        return replace(self, transform=self.transform @ move)
+
+    def _points(self, row: float, column: float, factor: float) -> dict[int, tuple[Any, ...]]:
+        tags = dict(self.tags)
+        if points := tags.get(TIEPOINTS):
+            # Where values stand for points, whole numbers are the centres of pixels.
+            half = 0.5 if points_are_centres(tags) else 0.0
+            moved = list(points)
+            for i in range(0, len(points) - 1, 6):
+                moved[i] = (points[i] + half - column) * factor - half
+                moved[i + 1] = (points[i + 1] + half - row) * factor - half
+            tags[TIEPOINTS] = tuple(moved)
+        return tags
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image as it came from a file, or as it is to be written.
+
+    Coordinates are those of pixel *centres*, the first of which is 0, everywhere but in ``geo``.
+    """
+
+    data: Any
+    """a NumPy array, or a lazy one (dask) where the file is large"""
+    axes: str | None = None
+    """one letter per dimension of T C Z Y X S; None where the file does not say"""
+    pixel_size: Mapping[str, float] = field(default_factory=dict)
+    """axis letter (Y, X, Z) → size of a pixel in ``unit``, where the file says so; T in seconds"""
+    unit: str = "µm"
+    """of the pixel size and of the world: µm, mm, m, or degree"""
+    name: str = ""
+    """of this image, where the file holds several"""
+    channels: tuple[Channel, ...] = ()
+    """one for each entry of the axis C, where the file says so; one for an image without C"""
+    levels: tuple[Any, ...] = ()
+    """coarser levels of a pyramid, finest first, without ``data`` itself"""
+    affine: npt.NDArray[np.float64] | None = None
+    """4 × 4 matrix from pixel indices ``(z, y, x, 1)`` to the world in ``unit``, where the file has
+    one (NIfTI, DICOM); the world is ``(z, y, x)`` = superior, posterior, left (LPS reversed)"""
+    geo: GeoReference | None = None
+    nodata: float | None = None
+    """value of pixels without one"""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """what else the file says, as its own library gives it"""
+
+    def finer(self, data: Any, axes: str, scale: int) -> ImageFile:
+        """Return a result that is ``scale`` times finer along Y and X in this image's place."""
+        size = {a: s / scale if a in "YX" else s for a, s in self.pixel_size.items()}
+        affine = self.affine
+        if affine is not None:
+            # The outer edge of the first pixel stays, half a pixel before its centre.
+            shift = (1 - scale) / (2 * scale)
+            grid = np.diag([1.0, 1 / scale, 1 / scale, 1])
+            grid[1:3, 3] = shift
+            affine = affine @ grid
+        geo = None if self.geo is None else self.geo.part(0, 0, scale)
+        return replace(
+            self, data=data, axes=axes, pixel_size=size, affine=affine, geo=geo, levels=()
+        )

@@ -1,0 +1,112 @@
+"""Pixels of a TIFF that stay on disk until they are asked for."""
+
+from __future__ import annotations
+
+import weakref
+from math import prod
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+
+BLOCK = 16 << 20
+"""bytes that a block of a lazy array has at most, where the file's own tiles are not larger"""
+
+
+class OpenTiff:
+    """A TIFF that is open as long as something refers to it."""
+
+    def __init__(self, path: Path) -> None:
+        import tifffile
+
+        self.path = path.absolute()
+        self.tiff = tifffile.TiffFile(path)
+        self.close = weakref.finalize(self, self.tiff.close)
+
+
+class StoredPixels:
+    """The pixels of one level of one series, sliced as an array is.
+
+    It may be pickled: the copy, perhaps in another process, opens the file anew.
+    """
+
+    def __init__(self, file: OpenTiff, series: int, level: int) -> None:
+        self._file, self._series, self._level = file, series, level
+        stored = file.tiff.series[series].levels[level]
+        self.shape: tuple[int, ...] = tuple(stored.shape)
+        self.dtype: np.dtype[Any] = np.dtype(stored.dtype)
+        self.ndim = len(self.shape)
+        offset = None if stored.transform or stored.is_multifile else stored.dataoffset
+        if offset:
+            kind = np.dtype(file.tiff.byteorder + self.dtype.char)
+            self._pixels: Any = np.memmap(file.path, kind, "r", offset, self.shape)
+            smallest = tuple(
+                min(n, 256) if i >= self.ndim - 3 else 1 for i, n in enumerate(self.shape)
+            )
+        else:
+            import zarr
+
+            store = stored.aszarr(level=0)
+            self._pixels = zarr.open_array(store, mode="r", zarr_format=2)
+            smallest = self._pixels.chunks
+        plane = self.ndim - min(len(stored.keyframe.shape), self.ndim)
+        self.blocks = _grown(smallest, self.shape, plane, self.dtype.itemsize)
+
+    def __getitem__(self, index: Any) -> npt.NDArray[Any]:
+        """Read a part.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged there.
+        OSError
+            If the system does not give it out.
+        """
+        try:
+            return np.array(self._pixels[index], self.dtype)
+        except Exception as error:
+            if isinstance(error, MemoryError) or getattr(error, "errno", None):
+                raise
+            raise ValueError(f"{self._file.path}: a part cannot be read ({error})") from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (self._file.path, self._series, self._level)
+
+
+def _reopened(path: Path, series: int, level: int) -> StoredPixels:
+    return StoredPixels(OpenTiff(path), series, level)
+
+
+def _grown(
+    tile: tuple[int, ...], shape: tuple[int, ...], plane: int, itemsize: int
+) -> tuple[int, ...]:
+    """Return blocks of whole tiles, so large that a graph of them stays small.
+
+    They grow along the axes from ``plane`` on only: planes may be far apart in the file.
+    """
+    blocks = [min(t, n) for t, n in zip(tile, shape, strict=True)]
+    growing = set(range(plane, len(shape)))
+    while growing:
+        axis = min(growing, key=lambda i: blocks[i])
+        larger = min(2 * blocks[axis], shape[axis])
+        if larger == blocks[axis] or prod(blocks) // blocks[axis] * larger * itemsize > BLOCK:
+            growing.remove(axis)
+        else:
+            blocks[axis] = larger
+    return tuple(blocks)
+
+
+def lazy_array(file: OpenTiff, series: int, level: int) -> Any:
+    """Return a dask array of a level of a series, which holds the file open."""
+    import dask.array
+
+    pixels = StoredPixels(file, series, level)
+    return dask.array.from_array(
+        pixels,
+        chunks=pixels.blocks,
+        name=f"tiff-{uuid4().hex}",  # a hash of the content would read it
+        meta=np.empty((0,) * pixels.ndim, pixels.dtype),
+        fancy=False,
+    )

@@ -1,0 +1,189 @@
+"""What a TIFF says of its pixels in OME's, ImageJ's and its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from numbers import Real
+from typing import Any, TypeGuard
+from xml.etree import ElementTree
+
+import numpy as np
+import numpy.typing as npt
+
+from .record import Channel
+
+UNITS = {
+    "pm": 1e-6,
+    "Å": 1e-4,
+    "nm": 1e-3,
+    "µm": 1.0,
+    "um": 1.0,
+    "micron": 1.0,
+    "microns": 1.0,
+    "mm": 1e3,
+    "cm": 1e4,
+    "inch": 25400.0,
+    "in": 25400.0,
+    "m": 1e6,
+}
+"""length of a unit in µm"""
+SECONDS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+RAMP_ERROR = 2
+"""levels of 255 by which a look-up table may differ from a plain ramp of one colour"""
+
+
+def is_length(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite number above 0."""
+    return isinstance(value, Real) and 0 < float(value) < float("inf")
+
+
+def plain_unit(unit: object) -> str:
+    """Return the name of a unit with one of the several signs for micro."""
+    return str(unit).strip().replace("\\u00B5", "µ").replace("μ", "µ")
+
+
+def number(text: object) -> float | None:
+    """Return a text as a finite number, or None."""
+    try:
+        value = float(str(text))
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
+
+
+def ramp_colour(table: npt.NDArray[Any]) -> tuple[int, int, int] | None:
+    """Return the colour of a look-up table (3 × levels, 0 to 255) that is a ramp of one colour."""
+    top = table[:, -1].astype(float)
+    if not top.any():
+        return None
+    ramp = top[:, None] * np.linspace(0, 1, table.shape[1])
+    if np.abs(table - ramp).max() > RAMP_ERROR:
+        return None
+    red, green, blue = (round(float(v)) for v in top)
+    return red, green, blue
+
+
+# --- OME -----------------------------------------------------------------------------------------
+
+
+def ome_facts(xml: str, series: Any, index: int, count: int, axes: str) -> dict[str, Any]:
+    """Return what an OME header says of one of a file's ``count`` series, as `ImageFile` fields."""
+    root = ElementTree.fromstring(xml)
+    images = [e for e in root if _kind(e) == "Image"]
+    if len(images) != count:
+        # tifffile leaves out images without pixels in this file.
+        images = [e for e in images if e.get("Name", "") == series.name] or images
+        index = 0
+    if index >= len(images):  # a header may stand in another file (BinaryOnly)
+        return {}
+    image = images[index]
+    pixels = next((e for e in image if _kind(e) == "Pixels"), None)
+    if pixels is None:
+        return {}
+    size = {}
+    for axis in "XYZ":
+        value = number(pixels.get(f"PhysicalSize{axis}"))
+        unit = UNITS.get(plain_unit(pixels.get(f"PhysicalSize{axis}Unit", "µm")))
+        if unit and is_length(value):
+            size[axis] = value * unit
+    interval = number(pixels.get("TimeIncrement"))
+    seconds = SECONDS.get(plain_unit(pixels.get("TimeIncrementUnit", "s")))
+    if "T" in axes and seconds and is_length(interval):
+        size["T"] = interval * seconds
+    described = [_ome_channel(e) for e in pixels if _kind(e) == "Channel"]
+    description = next((e.text for e in image if _kind(e) == "Description"), None)
+    return {
+        "pixel_size": size,
+        "channels": fitting(described, series, axes),
+        "name": image.get("Name", ""),
+        "metadata": {"ome": xml} | ({"description": description} if description else {}),
+    }
+
+
+def _kind(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _ome_channel(element: ElementTree.Element) -> Channel:
+    packed = number(element.get("Color"))
+    colour = None
+    if packed is not None:
+        red, green, blue, _ = (int(packed) & 0xFFFFFFFF).to_bytes(4, "big")
+        colour = (red, green, blue)
+    return Channel(element.get("Name", ""), colour)
+
+
+def fitting(channels: list[Channel], series: Any, axes: str) -> tuple[Channel, ...]:
+    """Return channels if there is one for each of an image, and something is said of them."""
+    shape = dict(zip(series.axes.upper(), series.shape, strict=True))
+    # Samples that are no colours become channels.
+    expected = shape.get("C", 1) * (shape.get("S", 1) if "S" not in axes else 1)
+    said = any(c != Channel() for c in channels)
+    return tuple(channels) if said and len(channels) == expected else ()
+
+
+# --- ImageJ --------------------------------------------------------------------------------------
+
+
+def imagej_facts(said: Mapping[str, Any], page: Any, series: Any, axes: str) -> dict[str, Any]:
+    """Return what ImageJ says of an image, as `ImageFile` fields."""
+    size = tag_size(page, *(said.get(k, said.get("unit")) for k in ("unit", "yunit")))
+    spacing, unit = said.get("spacing"), UNITS.get(plain_unit(said.get("zunit", said.get("unit"))))
+    if unit and is_length(spacing):
+        size["Z"] = float(spacing) * unit
+    interval = said.get("finterval")
+    seconds = SECONDS.get(plain_unit(said.get("tunit", "s")).removesuffix("ec"))
+    if "T" in axes and seconds and is_length(interval):
+        size["T"] = float(interval) * seconds
+    return {
+        "pixel_size": size,
+        "channels": () if "S" in axes else _imagej_channels(said, page, series, axes),
+        "metadata": {"imagej": dict(said)},
+    }
+
+
+def _imagej_channels(
+    said: Mapping[str, Any], page: Any, series: Any, axes: str
+) -> tuple[Channel, ...]:
+    shape = dict(zip(series.axes.upper(), series.shape, strict=True))
+    count = shape.get("C", 1)
+    tables = [np.asarray(t) for t in said.get("LUTs", ())]
+    if not tables and page.photometric == 3 and page.colormap is not None:
+        tables = [page.colormap >> 8]
+    ranges = list(said.get("Ranges", ()))
+    if not ranges and count == 1 and {"min", "max"} <= said.keys():
+        ranges = [said["min"], said["max"]]
+    # Labels are of planes: they name the channels where nothing else is stacked.
+    labels = list(said.get("Labels", ())) if set(axes) == set("CYX") else []
+    channels = []
+    for i in range(count):
+        low, high = (number(v) for v in (*ranges[2 * i : 2 * i + 2], None, None)[:2])
+        window = (low, high) if low is not None and high is not None and low < high else None
+        table = tables[i] if i < len(tables) else None
+        colour = None
+        if table is not None and table.ndim == 2 and len(table) == 3:
+            colour = ramp_colour(table)
+        name = str(labels[i]) if len(labels) == count else ""
+        channels.append(Channel(name, colour, window))
+    return fitting(channels, series, axes)
+
+
+# --- plain tags ----------------------------------------------------------------------------------
+
+
+def tag_size(page: Any, unit_x: object = None, unit_y: object = None) -> dict[str, float]:
+    """Return the pixel size in µm from the resolution tags, where they have a unit of length."""
+    tags = page.tags
+    if "XResolution" not in tags or "YResolution" not in tags:
+        return {}
+    size = {}
+    for axis, name in zip("XY", (unit_x, unit_y), strict=True):
+        unit = UNITS.get(plain_unit(name))
+        if unit is None:
+            code = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 1
+            unit = {2: 25400.0, 3: 10000.0}.get(code)
+        above, below = tags[f"{axis}Resolution"].value
+        if unit and above and below:
+            size[axis] = unit * below / above
+    return size
