@@ -16,8 +16,11 @@ from napari_srgan import ModelCard, list_models, load_model
 from napari_srgan.models import save_model
 from srgan_training import finetune
 from srgan_training.cli import app
+from srgan_training.patches import StoredPair
 from tests.conftest import MakeModel
 from tests.training.conftest import save, waves
+
+rng = np.random.default_rng(0)
 
 
 @pytest.fixture
@@ -88,6 +91,30 @@ def test_lr_on_the_grid_of_hr_is_taken_when_it_is_said(pairs: Path, tmp_path: Pa
     done = CliRunner().invoke(app, [*command, "--interpolated"])
     assert done.exit_code == 0, done.output
     assert "patches of 24 × 24" in done.output
+
+
+class Holes(torch.nn.Module):
+    """Repeats pixels, and makes a hole of every bright place that is flat."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean = torch.nn.functional.avg_pool2d(x, 17, 1, 8)
+        flat = (x - mean).abs() < 0.02
+        holed = torch.where(flat & (mean > 0.6), torch.zeros_like(x), x)
+        return holed.repeat_interleave(4, -1).repeat_interleave(4, -2)
+
+
+def test_a_model_with_holes_is_not_called_better() -> None:
+    hr = np.clip(np.indices((160, 160)).sum(0)[None] / 200, 0.1, 0.9).astype(np.float32)
+    hr += rng.normal(size=hr.shape).astype(np.float32) * 0.05
+    hr[:, 60:110, 60:110] = 0.8
+    pair = StoredPair(hr.reshape(1, 40, 4, 40, 4).mean((2, 4)), hr)
+    strayed = finetune.stray(Holes(), [pair], 4)
+    assert strayed > 0.5
+    assert not finetune.Outcome(30, 31, 33, strayed).better
+    plain = torch.nn.Upsample(scale_factor=4)
+    assert finetune.stray(plain, [pair], 4) < 1e-5
+    assert finetune.Outcome(30, 31, 33, 0.01).better
+    assert not finetune.Outcome(30, 31, 31.02, 0.01).better
 
 
 def test_settings_come_from_the_data(pairs: Path, make_identity: MakeModel) -> None:

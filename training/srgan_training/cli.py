@@ -132,6 +132,12 @@ def finetune(
             f"held out: bicubic {outcome.bicubic:.2f} dB, {model.card.name} {outcome.before:.2f} "
             f"dB, {name} {outcome.after:.2f} dB"
         )
+        if not outcome.sound:
+            typer.echo(
+                f"{name} changes the brightness of some place by {outcome.strayed:.0%} of the "
+                "range: it fails where an image is unlike those it was trained on; train on "
+                "more images, or for fewer steps"
+            )
         if outcome.better or keep:
             typer.echo(f"installed: {tuning.install(module, model, config, material, outcome)}")
         else:
