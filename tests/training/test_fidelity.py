@@ -123,6 +123,22 @@ def test_the_card_says_how_lr_came_about() -> None:
     assert real == "real LR images"
 
 
+@pytest.mark.parametrize("statistics", ["batch", "kept"])
+def test_statistics_of_the_start_may_be_kept(data: Path, tmp_path: Path, statistics: str) -> None:
+    trained(CONFIG, data, tmp_path / "first")
+    start = export(CONFIG, tmp_path / "first", tmp_path / "models")
+    config = replace(CONFIG, start=str(start), statistics=statistics)  # type: ignore[arg-type]
+    module = trained(config, data, tmp_path / "second")
+    before = load_model(start).state_dict()
+    moved = [
+        name
+        for name, value in module.network.state_dict().items()
+        if "running" in name and not torch.allclose(value, before[name].float(), rtol=2e-3)
+    ]
+    assert bool(moved) == (statistics == "batch")
+    assert not torch.equal(module.network.head.weight, before["head.weight"].float())
+
+
 def test_an_export_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
         export(CONFIG, tmp_path, tmp_path)

@@ -119,6 +119,9 @@ class Config:
     """last part of the run over which the rates fall"""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """decay of the exponential moving average of the weights, which is what is shipped"""
+    statistics: Literal["batch", "kept"] = "batch"
+    """of batch normalisation: of each batch, or those of ``start``, so that the network is trained
+    just as it will be used; with the first it may fail on smooth areas after few images"""
     seed: int = 0
     workers: Annotated[int, Field(ge=0)] = 0
     """processes that draw patches beside the one that trains"""

@@ -102,6 +102,10 @@ class GeneratorModule(L.LightningModule):
         """Remember the statistics of batch normalisation, which the forward pass moves."""
         self.before = [(buffer, buffer.clone()) for buffer in self.buffers()]
         self.skipped = False
+        if self.config.statistics == "kept":
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
 
     def take_step(
         self, loss: Tensor, optimisers: Sequence[Any], network: nn.Module, clip: float = 0
