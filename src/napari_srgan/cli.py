@@ -185,13 +185,13 @@ def upscale_file(
 
     Several images go into files with their names, or else numbers, added.
     """
-    from .io import WRITABLE, read
+    from .io import ending, read
 
     images = read(path)
     if len(images) == 1:
         yield upscale_image(path, images[0], target, model, options, progress)
         return
-    end = max((e for e in WRITABLE if target.name.lower().endswith(e)), key=len)
+    end = ending(target)
     names = [re.sub(r"[^\w.+-]+", "_", image.name).strip("._") for image in images]
     for number, (image, name) in enumerate(zip(images, names, strict=True), 1):
         own = name if name and names.count(name) == 1 else str(number)

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from napari_srgan.io.guard import replacing
+
 
 class WholeCheckpoints(TorchCheckpointIO):
     """Writes a checkpoint beside its place and renames it, so that the last good one survives."""
@@ -26,18 +28,19 @@ class WholeCheckpoints(TorchCheckpointIO):
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.partial")
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        try:
+
+        def write(beside: Path) -> None:
             with beside.open("wb") as file:
                 file.write(buffer.getbuffer())
                 file.flush()
                 # The name must not be given to what is not on the disk yet.
                 os.fsync(file.fileno())
-            os.replace(beside, path)
+
+        try:
+            replacing(path, write)
         except OSError as error:
-            beside.unlink(missing_ok=True)
             before = f"; the one before, {path}, is whole" if path.exists() else ""
             raise OSError(
                 error.errno, f"a checkpoint could not be written ({error.strerror}){before}"

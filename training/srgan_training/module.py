@@ -100,7 +100,11 @@ class GeneratorModule(L.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Remember the statistics of batch normalisation, which the forward pass moves."""
-        self.before = [(buffer, buffer.clone()) for buffer in self.buffers()]
+        self.before = [
+            (buffer, buffer.clone())
+            for name, buffer in self.named_buffers()
+            if not name.startswith("average.")
+        ]
         self.skipped = False
         if self.config.statistics == "kept":
             for module in self.network.modules():

@@ -1,6 +1,6 @@
 """Reads and writes image files with their pixel size; knows neither torch nor napari."""
 
-from .files import LAZY_OVER, WRITABLE, check_writable, default_limit, read, write
+from .files import LAZY_OVER, WRITABLE, check_writable, default_limit, ending, read, write
 from .kinds import READABLE, kind, stem
 from .record import Channel, GeoReference, ImageFile
 
@@ -13,6 +13,7 @@ __all__ = [
     "ImageFile",
     "check_writable",
     "default_limit",
+    "ending",
     "kind",
     "read",
     "stem",

@@ -12,9 +12,11 @@ import numpy as np
 
 from . import tiff
 from .kinds import READABLE, images_in, kind, stem
+from .lazy import numpy_or_dask
 from .record import ImageFile
+from .signatures import SUFFIXES
 
-__all__ = ["LAZY_OVER", "WRITABLE", "check_writable", "default_limit", "read", "write"]
+__all__ = ["LAZY_OVER", "WRITABLE", "check_writable", "default_limit", "ending", "read", "write"]
 
 WRITABLE = (".tif", ".tiff", ".png", ".nii", ".nii.gz", ".zarr")
 """ends of names of what can be written"""
@@ -93,7 +95,7 @@ def _read_one(path: Path, limit: int) -> list[ImageFile]:
         raise ValueError(
             f"{path}: cannot be read (there is no OME-Zarr, DICOM series or image in the folder)"
         )
-    if not found and path.suffix.lower() not in tiff.READABLE:
+    if not found and path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{path}: cannot be read; allowed are {', '.join(READABLE)}")
     return tiff.read_images(path, limit)
 
@@ -219,7 +221,7 @@ def write(path: PathLike, image: ImageFile, description: str = "") -> Path:
     path = Path(path)
     image = _fitting(path, image)
     check_writable(path, image.data.shape, image.data.dtype, image.axes or "")
-    end = _end(path)
+    end = ending(path)
     if end == ".zarr":
         from .ome_zarr import write_ome_zarr
 
@@ -240,7 +242,7 @@ def check_writable(path: PathLike, shape: Sequence[int], dtype: np.dtype[Any], a
         If the name or the format does not allow it, or nibabel is absent and needed.
     """
     path = Path(path)
-    end = _end(path)
+    end = ending(path)
     if not end:
         raise ValueError(f"{path}: cannot be written; allowed are {', '.join(WRITABLE)}")
     blank = ImageFile(np.broadcast_to(np.zeros((), dtype), tuple(shape)), axes)
@@ -257,7 +259,7 @@ def check_writable(path: PathLike, shape: Sequence[int], dtype: np.dtype[Any], a
         tiff.check_writable(path, dtype, blank.axes or "YX")
 
 
-def _end(path: Path) -> str:
+def ending(path: Path) -> str:
     """Return the one of ``WRITABLE`` that a name ends with, or nothing."""
     name = path.name.lower()
     return max((end for end in WRITABLE if name.endswith(end)), key=len, default="")
@@ -265,12 +267,8 @@ def _end(path: Path) -> str:
 
 def _fitting(path: Path, image: ImageFile) -> ImageFile:
     """Return an image with dask for zarr, and for a PNG without axes of length 1."""
-    data, axes = image.data, image.axes or "TCZYX"[-image.data.ndim :]
-    if not isinstance(data, np.ndarray) and not hasattr(data, "dask"):
-        import dask.array as da
-
-        data = da.from_array(data, chunks=data.chunks or "auto", name=False)
-    if _end(path) == ".png" and len(axes) == data.ndim:
+    data, axes = numpy_or_dask(image.data), image.axes or "TCZYX"[-image.data.ndim :]
+    if ending(path) == ".png" and len(axes) == data.ndim:
         kept = [i for i, a in enumerate(axes) if a in "YXS" or data.shape[i] > 1]
         data = data[tuple(slice(None) if i in kept else 0 for i in range(data.ndim))]
         axes = "".join(axes[i] for i in kept)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from .dicom_frames import looks_like_dicom
 from .ngff import attributes_of
-from .signatures import signature
+from .signatures import SUFFIXES, signature
 
 __all__ = ["READABLE", "images_in", "kind", "natural", "stem"]
 
 READABLE = (
-    *(".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp", ".bmp"),
+    *SUFFIXES,
     *(".nii", ".nii.gz", ".hdr", ".img", ".dcm", ".zarr"),
 )
 """ends of names of what is usually readable"""

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .guard import replacing
-from .record import Channel, ImageFile
+from .orientation import voxel_size
+from .record import LONG_NAMES, Channel, ImageFile
 
 __all__ = ["OWN", "check_image", "write_ome_zarr"]
 
@@ -20,7 +21,6 @@ CHUNK = 512
 """pixels along Y and X that are written as one chunk"""
 SMALLEST = 256
 """pixels along Y and X below which an image needs no coarser level"""
-UNITS = {"µm": "micrometer", "mm": "millimeter", "m": "meter"}
 COLOURS = ((255, 255, 255), (0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0))
 SAMPLES = ("red", "green", "blue", "alpha")
 
@@ -115,7 +115,7 @@ def _write(
     shift = dict.fromkeys("ZYX", 0.0)
     attributes: dict[str, Any] = {}
     if affine is not None:
-        size |= dict(zip("ZYX", np.linalg.norm(affine[:3, :3], axis=0).tolist(), strict=True))
+        size |= voxel_size(affine)
         if np.allclose(affine[:3, :3], np.diag([size[a] for a in "ZYX"]), rtol=1e-9, atol=1e-12):
             shift = dict(zip("ZYX", affine[:3, 3].tolist(), strict=True))
         else:
@@ -149,8 +149,8 @@ def _axis(axis: str, image: ImageFile, size: dict[str, float]) -> dict[str, str]
     found = {"name": axis.lower(), "type": kind}
     if axis in size and kind == "time":
         found["unit"] = "second"
-    elif axis in size and image.unit in UNITS:
-        found["unit"] = UNITS[image.unit]
+    elif axis in size and image.unit in LONG_NAMES:
+        found["unit"] = LONG_NAMES[image.unit]
     return found
 
 

@@ -14,6 +14,9 @@ TIEPOINTS = 33922
 GEO_KEYS = 34735
 """TIFF tag: the directory of the keys of a reference system"""
 
+LONG_NAMES = {"µm": "micrometer", "mm": "millimeter", "m": "meter"}
+"""units of length → their names in full, as OME-NGFF and pint have them"""
+
 
 @dataclass(frozen=True)
 class Channel:

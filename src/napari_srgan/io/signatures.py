@@ -15,6 +15,9 @@ SIGNATURES = {
 BITMAP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 """lengths of the header of a BMP"""
 
+SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp", ".bmp")
+"""ends of the names of such files"""
+
 
 def signature(path: Path) -> str:
     """Return ``TIFF``, ``PNG``, ``JPEG``, ``WebP`` or ``BMP``, or nothing for another file.

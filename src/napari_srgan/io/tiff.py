@@ -14,7 +14,7 @@ from .guard import reading
 from .photographs import read_photograph
 from .plausible import check_ome, check_series, expands_too_far
 from .record import Channel, ImageFile
-from .signatures import signature
+from .signatures import SUFFIXES, signature
 from .tiff_lazy import OpenTiff, lazy_array
 from .tiff_metadata import imagej_facts, ome_facts, ramp_colour, tag_size
 from .tiff_writer import WRITABLE, check_writable, write_image
@@ -29,7 +29,7 @@ __all__ = [
     "write_image",
 ]
 
-READABLE = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp", ".bmp")
+READABLE = SUFFIXES
 COLOURED = (2, 6)
 """photometric interpretations whose three samples are red, green and blue"""
 MOST_OF_FREE = 0.8

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from . import geotiff
 from .guard import replacing
+from .lazy import numpy_or_dask
 from .photographs import write_png
 from .record import Channel, ImageFile
 from .tiff_metadata import UNITS, is_length
@@ -123,12 +124,8 @@ def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> No
 
 def _ordered(data: Any, axes: str, last: str) -> tuple[Any, str]:
     """Return an array with the axes of ``last`` behind all others, in that order."""
-    if not isinstance(data, np.ndarray) and not hasattr(data, "dask"):
-        import dask.array
-
-        data = dask.array.from_array(data, chunks=data.chunks or "auto", name=False)
     order = sorted(range(len(axes)), key=lambda i: last.find(axes[i]))
-    return data.transpose(order), "".join(axes[i] for i in order)
+    return numpy_or_dask(data).transpose(order), "".join(axes[i] for i in order)
 
 
 # --- pixels --------------------------------------------------------------------------------------

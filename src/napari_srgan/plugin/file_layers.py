@@ -32,7 +32,6 @@ NAMED = {
     (255, 0, 255): "magenta",
     (255, 255, 0): "yellow",
 }
-UNITS = {"T": "s", "C": "pixel"}
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def _layer(levels: list[Any], origin: Origin, channel: Channel, name: str) -> La
         options["axis_labels"] = tuple(plain.lower())
         sized = set(record.pixel_size) | (set("ZYX") if record.affine is not None else set())
         options["units"] = tuple(
-            UNITS.get(a, record.unit) if a in sized else "pixel" for a in plain
+            ("s" if a == "T" else record.unit) if a in sized else "pixel" for a in plain
         )
     if rgb:
         options["contrast_limits"] = _colour_limits(levels)

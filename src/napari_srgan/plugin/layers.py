@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +13,7 @@ from ..engine.axes import complete_labels, guess_axes
 from ..engine.intensity import Normalise
 from ..options import Options
 from .file_layers import FILE, MADE, Origin
+from .provenance import provenance
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -205,27 +205,4 @@ def finer_transform(
     return {
         "scale": np.asarray(state["scale"]) / r,
         "translate": np.asarray(state["translate"]) + linear @ (first + (1 - r) / (2 * r)),
-    }
-
-
-def provenance(plan: Plan) -> dict[str, Any]:
-    """Say how a result was made, in plain values."""
-    import torch
-
-    from .. import __version__
-
-    return {
-        "model": plan.model.card.name,
-        "sha256": list(plan.model.sha256),
-        "detail": plan.model.detail,
-        "scale": plan.scale,
-        "axes": plan.layout.axes,
-        "part": [list(span) for span in plan.spans],
-        "consistency": plan.consistency,
-        "normalise": plan.intensity.pairs,
-        "device": str(plan.compute.device),
-        "precision": plan.compute.precision,
-        "nodata": plan.nodata,
-        "versions": {"napari-srgan": __version__, "torch": torch.__version__},
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -15,6 +15,7 @@ from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 
 from .extent import camera_of, in_canvas
+from .file_layers import MADE
 from .jobs import EXPECTED, sentence
 from .layers import finer_transform, layer_arguments, layer_state, level_0
 from .live_array import Cache
@@ -217,7 +218,7 @@ class Live:
         since = time.perf_counter()
         if self.work.plan is not None:
             # Known since the whole layer was looked at.
-            layer.metadata["napari_srgan"]["normalise"] = self.work.plan.intensity.pairs
+            layer.metadata[MADE]["normalise"] = self.work.plan.intensity.pairs
         layer.refresh(thumbnail=False, highlight=False, extent=False)
         self._drawn = time.perf_counter()
         self._seconds = self._drawn - since

@@ -1,13 +1,40 @@
-"""How a result was made, as the description of a file."""
+"""How a result was made: in a layer's metadata and in the description of a file."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..engine.plan import Plan
 
 BEGIN = "super-resolved by napari-srgan: "
 SHORT = 80
 """characters that a NIfTI file holds"""
+
+
+def provenance(plan: Plan) -> dict[str, Any]:
+    """Say how a result was made, in plain values."""
+    import torch
+
+    from .. import __version__
+
+    return {
+        "model": plan.model.card.name,
+        "sha256": list(plan.model.sha256),
+        "detail": plan.model.detail,
+        "scale": plan.scale,
+        "axes": plan.layout.axes,
+        "part": [list(span) for span in plan.spans],
+        "consistency": plan.consistency,
+        "normalise": plan.intensity.pairs,
+        "device": str(plan.compute.device),
+        "precision": plan.compute.precision,
+        "nodata": plan.nodata,
+        "versions": {"napari-srgan": __version__, "torch": torch.__version__},
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def described(made: dict[str, Any] | None, before: str) -> str:

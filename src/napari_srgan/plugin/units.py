@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..io.record import LONG_NAMES
 from .placement import Matrix
 
-LENGTHS = {"µm": "micrometer", "mm": "millimeter", "m": "meter"}
 OWN = {"millimeter": "mm", "centimeter": "mm", "meter": "m", "kilometer": "m", "degree": "degree"}
 """units of layers → the unit that is written; other lengths are written in µm"""
 
@@ -82,7 +82,7 @@ def _own(unit: Any) -> str | None:
 
 
 def _fits(unit: Any, wanted: str) -> bool:
-    name = LENGTHS.get(wanted, wanted)
+    name = LONG_NAMES.get(wanted, wanted)
     if "pixel" in str(unit):
         return False
     return bool((1 * unit).check((1 * type(unit)(name)).dimensionality))
@@ -99,6 +99,6 @@ def _factors(found: list[Any], axes: str, unit: str | None) -> list[float]:
         if target is None or not _fits(own, target):
             factors.append(1.0)
         else:
-            name = LENGTHS.get(target, target)
+            name = LONG_NAMES.get(target, target)
             factors.append(float((1.0 * own).to(name).magnitude))
     return factors

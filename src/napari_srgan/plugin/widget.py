@@ -16,6 +16,7 @@ from .background import make_worker
 from .controls import PRECISION_TIP, show_card
 from .descriptions import axes_of, outlook_text, source_text
 from .extent import Extent, around_centre, camera_of, spans_of
+from .file_layers import MADE
 from .form import Form
 from .job_rows import JobRows
 from .jobs import EXPECTED, Job, Order, queue_of, sentence
@@ -171,7 +172,7 @@ class SuperResolveWidget(Form):
     def _follow_selection(self, *_: Any) -> None:
         """Take the image layer that is selected, unless it is a result of this widget."""
         active = self.viewer.layers.selection.active
-        if isinstance(active, Image) and "napari_srgan" not in active.metadata:
+        if isinstance(active, Image) and MADE not in active.metadata:
             with self.layer.changed.blocked():
                 self.layer.reset_choices()
                 self.layer.value = active
