@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -9,11 +11,14 @@ from napari_srgan.nn.halo import halo_of
 from napari_srgan.nn.inference import InferenceGenerator
 from tests.conftest import random_network
 
+UPSAMPLING = pytest.mark.parametrize("upsampling", ["staged", "direct"])
+
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
 @pytest.mark.parametrize("channels", [1, 3, 5])
-def test_output_is_scale_times_finer(scale: int, channels: int) -> None:
-    network = random_network(GeneratorConfig(channels, scale, 8, 1))
+@UPSAMPLING
+def test_output_is_scale_times_finer(scale: int, channels: int, upsampling: Any) -> None:
+    network = random_network(GeneratorConfig(channels, scale, 8, 1, upsampling=upsampling))
     assert network(torch.rand(2, channels, 7, 9)).shape == (2, channels, 7 * scale, 9 * scale)
 
 
@@ -29,7 +34,14 @@ def test_published_network_has_its_published_size() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("scale", 3), ("channels", 0), ("features", 1.5), ("blocks", -1), ("activation", "relu")],
+    [
+        ("scale", 3),
+        ("channels", 0),
+        ("features", 1.5),
+        ("blocks", -1),
+        ("activation", "relu"),
+        ("upsampling", "bilinear"),
+    ],
 )
 def test_config_names_what_is_wrong(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=field):
@@ -52,8 +64,10 @@ def test_icnr_starts_without_checkerboard() -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
-def test_interpolation_repeats_pixels_bit_for_bit(scale: int) -> None:
-    network = interpolate_(Generator(GeneratorConfig(3, scale, 8, 2))).eval()
+@UPSAMPLING
+def test_interpolation_repeats_pixels_bit_for_bit(scale: int, upsampling: Any) -> None:
+    config = GeneratorConfig(3, scale, 8, 2, upsampling=upsampling)
+    network = interpolate_(Generator(config)).eval()
     x = torch.randn(1, 3, 6, 5)
     expected = x.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     assert torch.equal(network(x), expected)
@@ -61,10 +75,14 @@ def test_interpolation_repeats_pixels_bit_for_bit(scale: int) -> None:
 
 
 @pytest.mark.parametrize(("scale", "blocks"), [(2, 0), (2, 3), (4, 1), (4, 3), (8, 2)])
-def test_halo_is_exactly_how_far_the_network_looks(scale: int, blocks: int) -> None:
-    network = random_network(GeneratorConfig(1, scale, 4, blocks)).double()
+@UPSAMPLING
+def test_halo_is_exactly_how_far_the_network_looks(
+    scale: int, blocks: int, upsampling: Any
+) -> None:
+    config = GeneratorConfig(1, scale, 4, blocks, upsampling=upsampling)
+    network = random_network(config).double()
     halo = halo_of(network)
-    assert halo == 2 * blocks + 8
+    assert halo == 2 * blocks + (8 if upsampling == "staged" else 6)
     side = 2 * halo + 5
     centre = side // 2
     x = torch.rand(1, 1, side, side, dtype=torch.float64)
@@ -88,8 +106,11 @@ def test_published_halo_is_40() -> None:
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
 @pytest.mark.parametrize("strip", [None, 100, 400])
-def test_inference_network_equals_its_source(scale: int, strip: int | None) -> None:
-    network = random_network(GeneratorConfig(3, scale, 8, 3))
+@UPSAMPLING
+def test_inference_network_equals_its_source(
+    scale: int, strip: int | None, upsampling: Any
+) -> None:
+    network = random_network(GeneratorConfig(3, scale, 8, 3, upsampling=upsampling))
     x = torch.rand(2, 3, 37, 29)
     expected = network(x)
     result = InferenceGenerator(network, strip)(x)

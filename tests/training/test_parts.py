@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,9 +52,10 @@ def test_muon_finds_a_minimum() -> None:
     assert float((weight.detach() - goal).norm()) < first / 5
 
 
-def test_grey_images_come_out_the_same_in_one_channel_as_in_three() -> None:
-    colour = random_network(GeneratorConfig(3, 2, 8, 1))
-    grey = random_network(GeneratorConfig(1, 2, 8, 1))
+@pytest.mark.parametrize("upsampling", ["staged", "direct"])
+def test_grey_images_come_out_the_same_in_one_channel_as_in_three(upsampling: Any) -> None:
+    colour = random_network(GeneratorConfig(3, 2, 8, 1, upsampling=upsampling))
+    grey = random_network(GeneratorConfig(1, 2, 8, 1, upsampling=upsampling))
     grey.load_state_dict(adapt_channels(dict(colour.state_dict()), 1))
     x = torch.rand(1, 1, 9, 9)
     expected = colour(x.repeat(1, 3, 1, 1)).mean(1, keepdim=True)

@@ -22,11 +22,17 @@ def adapt_channels(state: dict[str, Tensor], channels: int) -> dict[str, Tensor]
     if have == channels:
         return dict(state)
     head, tail, bias = state["head.weight"], state["tail.weight"], state["tail.bias"]
+    # Channels first, behind them the sub-pixels of direct upsampling.
+    tail, bias = tail.unflatten(0, (have, -1)), bias.unflatten(0, (have, -1))
     if channels == 1:
         head, tail, bias = head.sum(1, True), tail.mean(0, True), bias.mean(0, True)
     elif have == 1:
         head = head.repeat(1, channels, 1, 1) / channels
-        tail, bias = tail.repeat(channels, 1, 1, 1), bias.repeat(channels)
+        tail, bias = (t.expand(channels, *t.shape[1:]) for t in (tail, bias))
     else:
         raise ValueError(f"cannot carry weights from {have} to {channels} channels")
-    return state | {"head.weight": head, "tail.weight": tail, "tail.bias": bias}
+    return state | {
+        "head.weight": head,
+        "tail.weight": tail.flatten(0, 1),
+        "tail.bias": bias.flatten(),
+    }

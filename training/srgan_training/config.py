@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from napari_srgan.nn.generator import GeneratorConfig
+
 PRESETS = Path(__file__).parent / "presets"
 """recipes that go with the package, by name"""
 
@@ -94,6 +96,12 @@ class Config:
     scale: Annotated[int, Field(ge=2, multiple_of=2)] = 4
     features: Count = 64
     blocks: Count = 16
+    upsampling: Literal["staged", "direct"] = "staged"
+    """direct: one convolution and pixel shuffle, for a network that is fast"""
+    teacher: str | None = None
+    """model whose results are learnt from beside the HR images (distillation)"""
+    teacher_share: Share = 0.5
+    """of the loss that is measured against the teacher, the rest against HR"""
     start: str | None = None
     """model to start from (name or path); None starts at interpolation"""
     mix: Share = 1.0
@@ -144,6 +152,13 @@ class Config:
     """data and machine, for the card"""
     licence: str = ""
     """licence of the data, for the card"""
+
+    @property
+    def architecture(self) -> GeneratorConfig:
+        """Of the generator."""
+        return GeneratorConfig(
+            self.channels, self.scale, self.features, self.blocks, upsampling=self.upsampling
+        )
 
     @property
     def end(self) -> Literal["fidelity", "adversarial"]:

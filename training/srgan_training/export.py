@@ -9,7 +9,6 @@ import torch
 from napari_srgan import ModelCard
 from napari_srgan.models import save_model
 from napari_srgan.models.blend import between
-from napari_srgan.nn.generator import GeneratorConfig
 
 from .config import Config
 from .data import describe_lr
@@ -46,7 +45,7 @@ def export(config: Config, run: Path, folder: Path) -> Path:
     card = ModelCard(
         name=config.name,
         end=config.end,
-        config=GeneratorConfig(config.channels, config.scale, config.features, config.blocks),
+        config=config.architecture,
         description=config.description,
         domains=config.domains,
         trained_on=config.trained_on,

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_srgan.models import load_model
+from napari_srgan.nn.inference import InferenceGenerator
+
+from .config import Config
 from .module import GeneratorModule
+from .patches import PatchSampler, StoredPair
 
 LOSSES = {"l1": F.l1_loss, "mse": F.mse_loss}
 
 
 class FidelityModule(GeneratorModule):
-    """A generator trained on the mean absolute or squared difference of pixels."""
+    """A generator trained on the mean absolute or squared difference of pixels.
+
+    With a ``teacher`` in the configuration a share of the loss is measured against what that model
+    makes of the same LR patch.
+    """
+
+    def __init__(
+        self, config: Config, sampler: PatchSampler, validation: Sequence[StoredPair] = ()
+    ) -> None:
+        super().__init__(config, sampler, validation)
+        # In a list, so that its weights, which never change, are not in every checkpoint.
+        self.teacher: list[InferenceGenerator] = []
+        if config.teacher is not None:
+            self.teacher.append(load_teacher(config))
 
     def training_step(self, batch: tuple[Tensor, Tensor], number: int) -> None:
         """Take one step with every optimiser."""
@@ -19,7 +40,30 @@ class FidelityModule(GeneratorModule):
         optimisers = self.optimizers()
         optimisers = optimisers if isinstance(optimisers, list) else [optimisers]
         factor = self.set_rates(optimisers)
-        loss = LOSSES[self.config.loss](self.network(lr).float(), hr)
+        distance = LOSSES[self.config.loss]
+        sr = self.network(lr).float()
+        loss = distance(sr, hr)
+        for teacher in self.teacher:
+            taught = teacher.to(lr.device)(lr)
+            loss = torch.lerp(loss, distance(sr, taught.clone()), self.config.teacher_share)
         self.take_step(loss, optimisers, self.network)
         self.finish_step()
         self.log_dict({"loss": loss.detach(), "rate": factor}, prog_bar=True)
+
+
+def load_teacher(config: Config) -> InferenceGenerator:
+    """Return the network of a configuration's teacher.
+
+    Raises
+    ------
+    ValueError
+        If its scale or its channels are others than those of what is trained.
+    """
+    assert config.teacher is not None
+    model = load_model(config.teacher)
+    if (model.scale, model.channels) != (config.scale, config.channels):
+        raise ValueError(
+            f"the teacher {config.teacher} is ×{model.scale} with {model.channels} channels; "
+            f"{config.name} is ×{config.scale} with {config.channels}"
+        )
+    return InferenceGenerator(model.network)

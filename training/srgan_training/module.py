@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from napari_srgan.nn.generator import Generator, GeneratorConfig, channels_last_, interpolate_
+from napari_srgan.nn.generator import Generator, channels_last_, interpolate_
 
 from .config import Config
 from .losses import NaNGuard
@@ -167,9 +167,7 @@ class _Whole(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 
 def start(config: Config) -> Generator:
     """Return the network that a run begins with."""
-    network = Generator(
-        GeneratorConfig(config.channels, config.scale, config.features, config.blocks)
-    )
+    network = Generator(config.architecture)
     if config.start is None:
         return interpolate_(network, noise=0.3)
     from napari_srgan.models import load_model

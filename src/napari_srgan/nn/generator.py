@@ -32,6 +32,9 @@ class GeneratorConfig:
     """residual blocks in the trunk"""
     activation: Literal["tanh"] | None = None
     """output activation; ``tanh`` is mapped from [−1, 1] to [0, 1]"""
+    upsampling: Literal["staged", "direct"] = "staged"
+    """``staged``: ×2 by ×2 and a 9×9 convolution at full size, the published network; ``direct``:
+    one 3×3 convolution and one pixel shuffle (ESPCN, Shi et al. 2016), a fraction of the work"""
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES or not isinstance(self.scale, int):
@@ -42,11 +45,20 @@ class GeneratorConfig:
                 raise ValueError(f"{name} is {value!r}; it must be an integer of at least {least}")
         if self.activation not in (None, "tanh"):
             raise ValueError(f"activation is {self.activation!r}; allowed are None and 'tanh'")
+        if self.upsampling not in ("staged", "direct"):
+            raise ValueError(
+                f"upsampling is {self.upsampling!r}; allowed are 'staged' and 'direct'"
+            )
 
     @property
     def stages(self) -> int:
-        """Number of ×2 upsampling stages."""
-        return self.scale.bit_length() - 1
+        """Number of ×2 upsampling stages before the last convolution."""
+        return self.scale.bit_length() - 1 if self.upsampling == "staged" else 0
+
+    @property
+    def last_shuffle(self) -> int:
+        """Factor of the pixel shuffle behind the last convolution; 1 is none."""
+        return 1 if self.upsampling == "staged" else self.scale
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values."""
@@ -87,7 +99,8 @@ class Generator(nn.Module):
 
     k9n64 and PReLU in; residual blocks of two 3×3 convolutions with BatchNorm; a 3×3 convolution
     with BatchNorm under the long skip; log2(scale) stages of 3×3 convolution, pixel shuffle and
-    PReLU; k9 out. Every PReLU has one slope; convolutions before a BatchNorm have no bias.
+    PReLU; k9 out. Every PReLU has one slope; convolutions before a BatchNorm have no bias. With
+    ``upsampling="direct"`` a 3×3 convolution and one pixel shuffle stand behind the long skip.
 
     Parameters
     ----------
@@ -101,8 +114,10 @@ class Generator(nn.Module):
     ``activation=None``).
 
     Source: Ledig et al., *Photo-Realistic Single Image Super-Resolution Using a Generative
-    Adversarial Network*, CVPR 2017, section 2.1 and figure 4. Initialisation of the upsampling
-    convolutions: ICNR, Aitken et al. 2017, arXiv:1707.02937.
+    Adversarial Network*, CVPR 2017, section 2.1 and figure 4. Direct upsampling: Shi et al.,
+    *Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional
+    Neural Network*, CVPR 2016, section 3. Initialisation of the upsampling convolutions: ICNR,
+    Aitken et al. 2017, arXiv:1707.02937.
     """
 
     def __init__(self, config: GeneratorConfig | None = None) -> None:
@@ -115,15 +130,25 @@ class Generator(nn.Module):
         self.body_conv = nn.Conv2d(n, n, 3, padding=1, bias=False)
         self.body_bn = nn.BatchNorm2d(n)
         self.upsample = nn.Sequential(*(UpsampleStage(n) for _ in range(config.stages)))
-        self.tail = nn.Conv2d(n, config.channels, 9, padding=4)
+        self.tail = make_tail(config)
         for stage in self.upsample:
             assert isinstance(stage, UpsampleStage)
             icnr_(stage.conv)
+        if config.last_shuffle > 1:
+            icnr_(self.tail, config.last_shuffle)
 
     def forward(self, x: Tensor) -> Tensor:
         skip = self.head_act(self.head(x))
         y = self.upsample(skip + self.body_bn(self.body_conv(self.body(skip))))
-        return squash(self.tail(y), self.config.activation)
+        y = F.pixel_shuffle(self.tail(y), self.config.last_shuffle)
+        return squash(y, self.config.activation)
+
+
+def make_tail(config: GeneratorConfig) -> nn.Conv2d:
+    """Return the last convolution: k9 at full size, or k3 before the one pixel shuffle."""
+    if config.upsampling == "staged":
+        return nn.Conv2d(config.features, config.channels, 9, padding=4)
+    return nn.Conv2d(config.features, config.channels * config.scale**2, 3, padding=1)
 
 
 def squash(y: Tensor, activation: str | None) -> Tensor:
@@ -203,10 +228,13 @@ def interpolate_(generator: Generator, *, noise: float = 0.0) -> Generator:
         assert isinstance(stage, UpsampleStage)
         stage.act.weight.fill_(1 if not noise else 0.25)
         unit(stage.conv, torch.arange(4 * channels), noise)
+    shuffled = generator.config.last_shuffle**2
     if not noise:
         generator.tail.weight.zero_()
     generator.tail.weight.mul_(noise)
-    generator.tail.weight[own, own, 4, 4] += 1
+    centre = generator.tail.kernel_size[0] // 2
+    every = torch.arange(channels * shuffled)
+    generator.tail.weight[every, own.repeat_interleave(shuffled), centre, centre] += 1
     assert generator.tail.bias is not None
     generator.tail.bias.zero_()
     return generator

@@ -10,9 +10,10 @@ def halo_of(network: Generator) -> int:
 
     The span of input pixels behind the ``scale`` output pixels of LR pixel 0 is followed from the
     tail to the head: a k×k convolution widens it by (k − 1)/2 on both sides, a ×2 pixel shuffle
-    halves it (rounding outwards). 2·blocks + 8 for the published kernel sizes: 40 for 16 blocks.
+    halves it (rounding outwards). 2·blocks + 8 for the published kernel sizes: 40 for 16 blocks;
+    2·blocks + 6 with direct upsampling.
     """
-    low, high = 0, network.config.scale - 1
+    low, high = 0, network.config.scale // network.config.last_shuffle - 1
 
     def widen(kernel: tuple[int, ...]) -> None:
         nonlocal low, high

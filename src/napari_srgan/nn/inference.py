@@ -63,21 +63,21 @@ def subpixel_kernel(weight: Tensor) -> Tensor:
     return kernel.reshape(4 * out_channels, 4 * in_channels, side, side)
 
 
-def shuffle_rows(x: Tensor) -> Tensor:
-    """Pixel shuffle ×2 of channels in the order (i, j, C).
+def shuffle_rows(x: Tensor, factor: int = 2) -> Tensor:
+    """Pixel shuffle of channels in the order (i, j, C).
 
-    In channels_last memory the values of an output row are then runs of 2·C neighbours, so that
-    the shuffle copies whole rows instead of single values.
+    In channels_last memory the values of an output row are then runs of factor·C neighbours, so
+    that the shuffle copies whole rows instead of single values.
     """
     n, channels, height, width = x.shape
-    c = channels // 4
-    rows = x.permute(0, 2, 3, 1).reshape(n, height, width, 2, 2 * c).transpose(2, 3)
-    return rows.reshape(n, 2 * height, 2 * width, c).permute(0, 3, 1, 2)
+    c = channels // factor**2
+    rows = x.permute(0, 2, 3, 1).reshape(n, height, width, factor, factor * c).transpose(2, 3)
+    return rows.reshape(n, factor * height, factor * width, c).permute(0, 3, 1, 2)
 
 
-def rows_first(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+def rows_first(weight: Tensor, bias: Tensor, factor: int = 2) -> tuple[Tensor, Tensor]:
     """Reorder a convolution's outputs from torch's (C, i, j) to the (i, j, C) of `shuffle_rows`."""
-    order = torch.arange(len(bias)).reshape(-1, 4).T.reshape(-1)
+    order = torch.arange(len(bias)).reshape(-1, factor**2).T.reshape(-1)
     return weight[order], bias[order]
 
 
@@ -122,7 +122,12 @@ class InferenceGenerator(nn.Module):
             self.up_slopes.append(stage.act.weight.item())
         self.upsample = nn.ModuleList(ups)
         weight, bias = _parameters(source.tail)
-        self.tail = conv_of(subpixel_kernel(weight), bias.repeat(4))
+        if ups:
+            self.last_shuffle = 2
+            self.tail = conv_of(subpixel_kernel(weight), bias.repeat(4))
+        else:
+            self.last_shuffle = source.config.last_shuffle
+            self.tail = conv_of(*rows_first(weight, bias, self.last_shuffle))
         self.reach = _tail_reach(self)
         self.eval().requires_grad_(False)
         channels_last_(self)
@@ -218,7 +223,7 @@ class InferenceGenerator(nn.Module):
             if i:
                 y = shuffle_rows(y)
             y = F.leaky_relu(conv(y), slope, inplace=True)
-        y = shuffle_rows(self.tail(y.to(self.tail.weight.dtype)))
+        y = shuffle_rows(self.tail(y.to(self.tail.weight.dtype)), self.last_shuffle)
         return squash(y.float(), self.config.activation)
 
     def set_dtype(self, dtype: torch.dtype, tail_dtype: torch.dtype) -> InferenceGenerator:
