@@ -11,8 +11,10 @@ from napari_srgan.nn.generator import Generator
 from srgan_training.discriminator import Discriminator
 from srgan_training.losses import (
     NaNGuard,
+    coarse_loss,
     discriminator_loss,
     generator_loss,
+    grid_loss,
     ramp,
 )
 
@@ -38,6 +40,24 @@ def largest_singular_value(matrix: torch.Tensor) -> float:
         vector = matrix.T @ (matrix @ vector)
         vector /= vector.norm()
     return float((matrix @ vector).norm())
+
+
+def test_coarse_loss_sees_only_what_lr_knows() -> None:
+    hr = torch.rand(2, 3, 8, 8)
+    checkered = hr + 0.1 * (torch.arange(8) % 2 * 2 - 1)
+    assert coarse_loss(checkered, hr, 4) == pytest.approx(0, abs=1e-6)
+    assert coarse_loss(hr + 0.1, hr, 4) == pytest.approx(0.1, abs=1e-6)
+
+
+def test_grid_loss_sees_sub_pixels_that_differ_everywhere() -> None:
+    hr = torch.zeros(1, 1, 16, 16)
+    grid = hr.clone()
+    grid[..., 1::4, 2::4] = 0.16
+    assert grid_loss(grid, hr, 4) == pytest.approx(0.01)
+    noise = hr.clone()
+    noise[..., ::8, 1::4] = 0.1
+    noise[..., 4::8, 1::4] = -0.1
+    assert grid_loss(noise, hr, 4) == pytest.approx(0, abs=1e-7)
 
 
 def test_discriminator_has_the_layers_of_the_paper() -> None:

@@ -16,7 +16,7 @@ from napari_srgan.models import save_model
 from srgan_training.config import Config, Source
 from srgan_training.data import describe_lr, make_sampler
 from srgan_training.export import export
-from srgan_training.module import GeneratorModule, rate
+from srgan_training.module import GeneratorModule, rate, start
 from srgan_training.patches import Patches
 from srgan_training.trainer import train
 from tests.conftest import MakeModel
@@ -129,10 +129,10 @@ def test_the_card_says_how_lr_came_about() -> None:
 @pytest.mark.parametrize("statistics", ["batch", "kept"])
 def test_statistics_of_the_start_may_be_kept(data: Path, tmp_path: Path, statistics: str) -> None:
     trained(CONFIG, data, tmp_path / "first")
-    start = export(CONFIG, tmp_path / "first", tmp_path / "models")
-    config = replace(CONFIG, start=str(start), statistics=statistics)  # type: ignore[arg-type]
+    first = export(CONFIG, tmp_path / "first", tmp_path / "models")
+    config = replace(CONFIG, start=str(first), statistics=statistics)  # type: ignore[arg-type]
     module = trained(config, data, tmp_path / "second")
-    before = load_model(start).state_dict()
+    before = load_model(first).state_dict()
     moved = [
         name
         for name, value in module.network.state_dict().items()
@@ -193,6 +193,15 @@ def test_a_run_starts_from_a_model_of_other_channels(data: Path, tmp_path: Path)
     config = replace(CONFIG, name="grey", channels=1, start=str(path), steps=4)
     training = trained(config, data, tmp_path / "runs" / "grey")
     assert training.network.config.channels == 1
+
+
+def test_a_run_starts_from_a_model_of_another_scale(data: Path, make_model: MakeModel) -> None:
+    finer = make_model(3, 4, features=8, blocks=1)
+    path = save_model(data / "finer", finer.state_dict(), finer.card)
+    begun = start(replace(CONFIG, start=str(path))).state_dict()
+    same = [k for k, v in load_model(path).state_dict().items() if k in begun and begun[k].equal(v)]
+    assert {"head.weight", "body.0.conv1.weight", "upsample.0.conv.weight"} <= set(same)
+    assert "tail.weight" not in same
 
 
 def test_an_export_keeps_a_share_of_its_start(data: Path, tmp_path: Path) -> None:

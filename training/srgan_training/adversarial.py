@@ -13,7 +13,6 @@ from napari_srgan.nn.generator import channels_last_
 from .config import Adversarial, Config
 from .content import FeatureMatching, VGGContent
 from .discriminator import Discriminator
-from .fidelity import LOSSES
 from .losses import discriminator_loss, generator_loss, ramp
 from .module import GeneratorModule
 from .patches import PatchSampler, StoredPair
@@ -90,7 +89,7 @@ class AdversarialModule(GeneratorModule):
         fake, fake_features = self.discriminator.judge(sr)
         with torch.no_grad():
             real, real_features = self.discriminator.judge(hr)
-        pixel = LOSSES[self.config.loss](sr, hr)
+        pixel = self.pixel_loss(sr, hr)
         against = generator_loss(real, fake, kind=phase.loss)
         content = sr.new_zeros(())
         if self.vgg:

@@ -63,7 +63,7 @@ class Adversarial:
     ramp: Annotated[int, Field(ge=0)] = 0
     """steps over which that weight rises from 0"""
     pixel_weight: NotNegative = 0.01
-    """of the pixel loss, a small anchor"""
+    """of the pixel loss with ``coarse`` and ``grid``, a small anchor"""
     label: Share = 0.9
     """what the discriminator is told of real patches (one-sided label smoothing)"""
     lr: Positive = 1e-4
@@ -109,6 +109,11 @@ class Config:
     keeps what it could on images unlike the new ones (Wortsman et al. 2022, WiSE-FT)"""
     loss: Literal["l1", "mse"] = "l1"
     """mse is the paper's"""
+    coarse: NotNegative = 0.0
+    """weight, beside the pixel loss, of the difference between means over scale × scale pixels"""
+    grid: NotNegative = 0.0
+    """weight, beside the pixel loss, of the difference between the means of each sub-pixel, which
+    keeps the grid of a pixel shuffle out of short trainings"""
     steps: Count = 30_000
     batch: Count = 16
     patch: Count = 24

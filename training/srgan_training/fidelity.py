@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from napari_srgan.models import load_model
 from napari_srgan.nn.inference import InferenceGenerator
@@ -14,8 +13,6 @@ from napari_srgan.nn.inference import InferenceGenerator
 from .config import Config
 from .module import GeneratorModule
 from .patches import PatchSampler, StoredPair
-
-LOSSES = {"l1": F.l1_loss, "mse": F.mse_loss}
 
 
 class FidelityModule(GeneratorModule):
@@ -40,12 +37,11 @@ class FidelityModule(GeneratorModule):
         optimisers = self.optimizers()
         optimisers = optimisers if isinstance(optimisers, list) else [optimisers]
         factor = self.set_rates(optimisers)
-        distance = LOSSES[self.config.loss]
         sr = self.network(lr).float()
-        loss = distance(sr, hr)
+        loss = self.pixel_loss(sr, hr)
         for teacher in self.teacher:
             taught = teacher.to(lr.device)(lr)
-            loss = torch.lerp(loss, distance(sr, taught.clone()), self.config.teacher_share)
+            loss = torch.lerp(loss, self.pixel_loss(sr, taught.clone()), self.config.teacher_share)
         self.take_step(loss, optimisers, self.network)
         self.finish_step()
         self.log_dict({"loss": loss.detach(), "rate": factor}, prog_bar=True)

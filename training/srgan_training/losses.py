@@ -1,4 +1,4 @@
-"""Adversarial losses on logits, the ramp of their weight, and a guard against NaN.
+"""Losses on pixels and on logits, the ramp of the adversarial one, and a guard against NaN.
 
 Logits are what the discriminator returns before any sigmoid: ``(N, 1)`` or any shape, of any
 float type. Losses are computed in float32 and averaged over the logits.
@@ -12,7 +12,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+PIXEL = {"l1": F.l1_loss, "mse": F.mse_loss}
 KINDS = ("vanilla", "relativistic")
+
+
+def coarse_loss(sr: Tensor, hr: Tensor, scale: int) -> Tensor:
+    """Return the mean absolute difference of the means over blocks of ``scale`` × ``scale`` pixels.
+
+    What the LR image knows already: held to it, a generator may invent fine detail and still keeps
+    brightness and colour.
+    """
+    return F.l1_loss(F.avg_pool2d(sr, scale), F.avg_pool2d(hr, scale))
+
+
+def grid_loss(sr: Tensor, hr: Tensor, scale: int) -> Tensor:
+    """Return the mean absolute difference of the means over each of the scale² sub-pixels.
+
+    The means are those of every patch and channel. A generator that treats the sub-pixels behind
+    its pixel shuffle differently has a grid in them, faint in each pixel and plain in the whole.
+    """
+    n, channels, height, width = sr.shape
+    apart = (sr - hr).reshape(n, channels, height // scale, scale, width // scale, scale)
+    return apart.mean((2, 4)).abs().mean()
 
 
 def cross_entropy(logits: Tensor, label: float) -> Tensor:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from napari_srgan.nn.generator import Generator, channels_last_, interpolate_
 
 from .config import Config
-from .losses import NaNGuard
+from .losses import PIXEL, NaNGuard, coarse_loss, grid_loss
 from .metrics import luma, psnr
 from .muon import Muon
 from .patches import Patches, PatchSampler, Steps, StoredPair
@@ -111,6 +111,16 @@ class GeneratorModule(L.LightningModule):
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
 
+    def pixel_loss(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Return the configuration's loss between pixels, on both sides ``(N, C, H, W)``."""
+        config = self.config
+        loss: Tensor = PIXEL[config.loss](sr, hr)
+        if config.coarse:
+            loss = loss + config.coarse * coarse_loss(sr, hr, config.scale)
+        if config.grid:
+            loss = loss + config.grid * grid_loss(sr, hr, config.scale)
+        return loss
+
     def take_step(
         self, loss: Tensor, optimisers: Sequence[Any], network: nn.Module, clip: float = 0
     ) -> None:
@@ -166,7 +176,11 @@ class _Whole(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 
 
 def start(config: Config) -> Generator:
-    """Return the network that a run begins with."""
+    """Return the network that a run begins with.
+
+    Of a model of another scale everything but the last convolution is taken over, as far as both
+    networks have it: what lies there works on features of another size.
+    """
     network = Generator(config.architecture)
     if config.start is None:
         return interpolate_(network, noise=0.3)
@@ -174,8 +188,12 @@ def start(config: Config) -> Generator:
 
     from .channels import adapt_channels
 
-    state = load_model(config.start).state_dict()
-    network.load_state_dict(adapt_channels(state, config.channels))
+    model = load_model(config.start)
+    state = adapt_channels(model.state_dict(), config.channels)
+    if model.scale != config.scale:
+        own = network.state_dict()
+        state = own | {k: v for k, v in state.items() if k in own and not k.startswith("tail.")}
+    network.load_state_dict(state)
     return network
 
 
