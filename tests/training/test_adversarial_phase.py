@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from napari_srgan import list_models, load_model
-from srgan_training.adversarial import AdversarialModule
+from srgan_training.adversarial import AdversarialModule, offset, shifted
 from srgan_training.config import Adversarial
 from srgan_training.export import export
 from srgan_training.trainer import train
@@ -44,6 +44,18 @@ def test_both_networks_learn(data: Path, tmp_path: Path, adversarial: Adversaria
         if name == "logit.bias" and adversarial.loss == "relativistic":
             continue  # only differences of logits count
         assert not torch.equal(value, dict(fresh.discriminator.named_parameters())[name]), name
+
+
+def test_the_discriminator_s_strides_fall_on_other_pixels_at_every_step() -> None:
+    config = replace(PHASE, scale=4)
+    offsets = [offset(config, step) for step in range(300)]
+    assert set(offsets) == {(y, x) for y in range(4) for x in range(4)}
+    assert offsets == [offset(config, step) for step in range(300)]
+    patch = torch.arange(32.0 * 32).reshape(1, 1, 32, 32)
+    for begin in ((0, 0), (3, 1), (2, 3)):
+        part = shifted(patch, begin, 4)
+        assert part.shape == (1, 1, 29, 29)
+        assert part[0, 0, 0, 0] == patch[0, 0, begin[0], begin[1]]
 
 
 @pytest.mark.slow

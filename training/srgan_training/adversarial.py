@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,14 +67,16 @@ class AdversarialModule(GeneratorModule):
         *generators, critic = optimisers
         factor = self.set_rates([*generators, critic])
         sr = self.network(lr).float()
-        values: dict[str, Any] = {"rate": factor} | self._judge(hr, sr.detach(), critic)
-        values |= self._improve(hr, sr, generators)
+        begin = offset(self.config, int(self.done))
+        seen = shifted(hr, begin, self.config.scale), shifted(sr, begin, self.config.scale)
+        values: dict[str, Any] = {"rate": factor} | self._judge(*seen, critic)
+        values |= self._improve(hr, sr, seen, generators)
         self.finish_step()
         self.log_dict(values, prog_bar=True)
 
     def _judge(self, hr: Tensor, sr: Tensor, critic: Any) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(True)
-        real, fake = self.discriminator(hr), self.discriminator(sr)
+        real, fake = self.discriminator(hr), self.discriminator(sr.detach())
         loss = discriminator_loss(real, fake, kind=self.phase.loss, label=self.phase.label)
         self.take_step(loss, [critic], self.discriminator, self.phase.clip)
         return {
@@ -82,13 +85,15 @@ class AdversarialModule(GeneratorModule):
             "d_fake": torch.sigmoid(fake.detach()).mean(),
         }
 
-    def _improve(self, hr: Tensor, sr: Tensor, optimisers: Sequence[Any]) -> dict[str, Tensor]:
+    def _improve(
+        self, hr: Tensor, sr: Tensor, seen: tuple[Tensor, Tensor], optimisers: Sequence[Any]
+    ) -> dict[str, Tensor]:
         phase = self.phase
         # Its gradients are not wanted, those that go through it are.
         self.discriminator.requires_grad_(False)
-        fake, fake_features = self.discriminator.judge(sr)
+        fake, fake_features = self.discriminator.judge(seen[1])
         with torch.no_grad():
-            real, real_features = self.discriminator.judge(hr)
+            real, real_features = self.discriminator.judge(seen[0])
         pixel = self.pixel_loss(sr, hr)
         against = generator_loss(real, fake, kind=phase.loss)
         content = sr.new_zeros(())
@@ -105,3 +110,19 @@ class AdversarialModule(GeneratorModule):
             "content": content.detach(),
             "adversarial": against.detach(),
         }
+
+
+def offset(config: Config, step: int) -> tuple[int, int]:
+    """Return by how many rows and columns the patches of a step are shifted, below the scale.
+
+    The discriminator's strides leave a grid in its gradients. Always in the same place, it would
+    become a grid of the generator's sub-pixels.
+    """
+    top, left = np.random.default_rng((config.seed, step)).integers(0, config.scale, 2)
+    return int(top), int(left)
+
+
+def shifted(patches: Tensor, begin: tuple[int, int], scale: int) -> Tensor:
+    """Return ``(N, C, H, W)`` from an offset on, ``scale − 1`` rows and columns smaller."""
+    (top, left), (height, width) = begin, (n - scale + 1 for n in patches.shape[2:])
+    return patches[:, :, top : top + height, left : left + width]
