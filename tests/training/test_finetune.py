@@ -13,7 +13,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_srgan import ModelCard, list_models, load_model
-from napari_srgan.models import save_model
+from napari_srgan.models import Model, save_model
+from napari_srgan.nn.generator import Generator
 from srgan_training import finetune
 from srgan_training.cli import app
 from srgan_training.patches import StoredPair
@@ -126,6 +127,10 @@ def test_settings_come_from_the_data(pairs: Path, make_identity: MakeModel) -> N
         assert pair.hr.shape == (1, 96, 96)
     small = replace(seen, train=[replace(p, lr=p.lr[:, :12]) for p in seen.train])
     assert finetune.choose_settings(small, start, "a", origin="b", steps=7, batch=8).patch == 12
+    fast = replace(start.card, config=replace(start.card.config, upsampling="direct", blocks=3))
+    start = Model(Generator(fast.config), fast)
+    config = finetune.choose_settings(seen, start, "a", origin="b", steps=7, batch=8)
+    assert config.architecture == fast.config
 
 
 def test_a_start_of_other_channels_is_carried_over(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,27 +74,48 @@ def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> lis
             for path in find_images(data / folder)
             if not any((data / e) in path.parents for e in source.exclude)
         ]
-        found, broken = [], []
         degrade, _ = source_degradation(source, config)
-        for path in paths:
-            planes, failed = read_all(path)
-            broken += failed
-            found += [
-                reduce(
-                    to_image(plane),
-                    config.channels,
-                    config.scale,
-                    degrade,
-                    np.random.default_rng([config.seed, len(found) + number]),
-                    shelf,
-                )
-                for number, plane in enumerate(planes)
-            ]
+        groups, broken = made_pairs(
+            paths, config.channels, config.scale, degrade, config.seed, shelf
+        )
+        found = [pair for group in groups.values() for pair in group]
     if broken:
         warnings.warn(left_out(broken), stacklevel=2)
     if not found:
         raise ValueError(f"no image in {', '.join(source.folders)} below {data} can be read")
     return found
+
+
+def made_pairs(
+    paths: Sequence[Path],
+    channels: int,
+    scale: int,
+    degrade: Chain | None,
+    seed: int,
+    shelf: Shelf,
+) -> tuple[dict[Path, list[StoredPair]], list[tuple[Path, str]]]:
+    """Read HR images and make the LR of each of their planes.
+
+    Returns
+    -------
+    dict
+        File → its pairs, a pair for each plane.
+    list of (Path, str)
+        The files that cannot be read, and why.
+    """
+    groups: dict[Path, list[StoredPair]] = {}
+    broken, done = [], 0
+    for path in paths:
+        planes, failed = read_all(path)
+        broken += failed
+        if planes:
+            rngs = [np.random.default_rng([seed, done + i]) for i in range(len(planes))]
+            groups[path] = [
+                reduce(to_image(plane), channels, scale, degrade, rng, shelf)
+                for plane, rng in zip(planes, rngs, strict=True)
+            ]
+            done += len(planes)
+    return groups, broken
 
 
 def read_all(path: Path) -> tuple[list[Stored], list[tuple[Path, str]]]:

@@ -22,9 +22,9 @@ from napari_srgan.options import choose_model
 
 from .channels import adapt_channels
 from .config import Config, Source, read_config
-from .data import REAL, degradation_of, left_out, read_all, reduce
+from .data import REAL, degradation_of, left_out, made_pairs, read_all
 from .fidelity import FidelityModule
-from .images import Shelf, find_images, to_image
+from .images import Shelf, find_images
 from .metrics import psnr
 from .pairs import load_pairs, report
 from .patches import PatchSampler, StoredPair
@@ -120,7 +120,7 @@ def look_at(
         )
         found = real_pairs(*pairs, scale, source)
     else:
-        found = made_pairs(folder, scale, degradation, seed)
+        found = reduced_images(folder, scale, degradation, seed)
     groups = found.groups
     if len(groups) < 2:
         raise ValueError(
@@ -168,22 +168,14 @@ def real_pairs(lr: Path, hr: Path, scale: int, source: Source) -> Found:
     return Found(groups, channels, REAL, with_broken(note, broken))
 
 
-def made_pairs(folder: Path, scale: int, degradation: Any, seed: int) -> Found:
+def reduced_images(folder: Path, scale: int, degradation: Any, seed: int) -> Found:
     """Read HR images and make their LR."""
-    paths, shelf = find_images(folder), Shelf()
+    paths = find_images(folder)
     channels = channels_of(paths)
     degrade, made = degradation_of(degradation)
-    groups, broken = {}, []
-    for number, path in enumerate(paths):
-        planes, failed = read_all(path)
-        broken += failed
-        if planes:
-            rngs = [np.random.default_rng([seed, number, i]) for i in range(len(planes))]
-            groups[str(path)] = [
-                reduce(to_image(plane), channels, scale, degrade, rng, shelf)
-                for plane, rng in zip(planes, rngs, strict=True)
-            ]
-    return Found(groups, channels, made, with_broken(f"{len(paths)} files", broken))
+    groups, broken = made_pairs(paths, channels, scale, degrade, seed, Shelf())
+    note = with_broken(f"{len(paths)} files", broken)
+    return Found({str(path): group for path, group in groups.items()}, channels, made, note)
 
 
 def with_broken(note: str, broken: list[tuple[Path, str]]) -> str:
@@ -217,6 +209,7 @@ def choose_settings(
         scale=start.scale,
         features=config.features,
         blocks=config.blocks,
+        upsampling=config.upsampling,
         start=origin,
         patch=min(preset.patch, smallest),
         batch=batch,
