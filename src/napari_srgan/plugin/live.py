@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.intensity import Normalise, check_normalise
 from ..options import Options
+from .background import load_torch
 from .layers import layer_source, source_of
 
 if TYPE_CHECKING:
@@ -103,3 +104,9 @@ def prepare(layer: Layer, model: str | Path | Model, options: Options) -> Prepar
         filled = replace(filled, tile=TILES[choose_device(options.device).type])
     plan = plan_for(data, model, replace(filled, normalise="none"))
     return Prepared(source, data, model, options, filled, plan)
+
+
+def ready(layer: Image, model: Any, options: Options) -> Prepared:
+    """Prepare a live view, in a thread beside that of the window."""
+    load_torch()
+    return prepare(layer, model, options)

@@ -17,12 +17,14 @@ from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from .extent import camera_of, in_canvas
 from .file_layers import MADE
 from .jobs import EXPECTED, sentence
-from .layers import finer_transform, layer_arguments, layer_state, level_0
+from .layers import layer_arguments, layer_state, level_0
 from .live_array import Cache
+from .live_pair import Pair
 from .live_picture import Picture, coarser_levels
 from .live_source import SourcePlanes
 from .live_view import Box, clip, grid_of_tiles
 from .live_work import LiveWork
+from .windows import open_viewers, when_closed
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -36,9 +38,6 @@ MOST_BYTES = 1 << 30
 """bytes that they may take at most"""
 LEAST_SECONDS = 0.05
 """between two redraws"""
-CARRIED = ("rotate", "shear", "affine", "units")
-"""attributes that the live layer takes over when they change"""
-
 _lives: WeakKeyDictionary[Image, Live] = WeakKeyDictionary()
 
 
@@ -74,6 +73,7 @@ class Live:
         self._view: tuple[Any, ...] = ()
         self._seconds = 0.0
         self._drawn = -1.0
+        self._drawn_news = 0
         self.bell = Bell()
         for signal, slot in (
             (self.bell.arrived, self._arrived),
@@ -99,8 +99,8 @@ class Live:
         layer.events.set_data.connect(self.look)
         layer.events.visible.connect(self.look)
         source.events.data.connect(self._replaced)
-        for name in ("scale", "translate", *CARRIED):
-            getattr(source.events, name).connect(self._moved)
+        factors = self.prepared.plan.factors[: len(arguments["scale"])]
+        self.pair = Pair(source, layer, factors)
         return layer
 
     @property
@@ -117,8 +117,10 @@ class Live:
 
     @property
     def complete(self) -> bool:
-        """Whether everything in view is sharp and nothing is under way."""
-        return not self.work.running and not self.timer.isActive()
+        """Whether everything in view is sharp and drawn, and nothing is under way."""
+        if self.work.running:
+            return False
+        return self.work.stopped or self._drawn_news == self.work.news
 
     def _build(self) -> list[Any]:
         """Make the levels of the layer, with an empty store."""
@@ -187,15 +189,17 @@ class Live:
         return seen, (float(y), float(x))
 
     def _find_viewer(self) -> None:
-        import napari
-
-        viewer = napari.current_viewer() if self.viewer is None else None
-        if viewer is not None and self.layer in viewer.layers:
-            self.attach(viewer)
+        for viewer in open_viewers() if self.viewer is None else ():
+            if self.layer in viewer.layers:
+                self.attach(viewer)
 
     def attach(self, viewer: ViewerModel) -> None:
-        """Follow the camera of a viewer, and end with the layers in it."""
+        """Follow the camera of a viewer, and end with its window or the layers in it."""
+        if self.viewer is viewer:
+            return
         self._viewer = ref(viewer)
+        self.pair.cover()
+        when_closed(viewer, self.stop)
         camera = camera_of(viewer)
         camera.events.center.connect(self.look)
         camera.events.zoom.connect(self.look)
@@ -216,6 +220,7 @@ class Live:
         if layer is None or self.work.stopped:
             return
         since = time.perf_counter()
+        self._drawn_news = self.work.news
         if self.work.plan is not None:
             # Known since the whole layer was looked at.
             layer.metadata[MADE]["normalise"] = self.work.plan.intensity.pairs
@@ -276,22 +281,11 @@ class Live:
         except Exception as error:
             self._fail(error)
 
-    def _moved(self, *_: Any) -> None:
-        """Lie where the source lies."""
-        layer = self.layer
-        if layer is None or self.work.stopped:
-            return
-        state = layer_state(self.source)
-        factors = self.prepared.plan.factors[: len(state["scale"])]
-        for name in CARRIED:
-            setattr(layer, name, state[name])
-        for name, value in finer_transform(state, factors, [0] * len(factors)).items():
-            setattr(layer, name, value)
-
     def _removed(self, event: Any) -> None:
         viewer, layer = self.viewer, self.layer
         if event.value is layer:
             self.stop()
+            self.pair.part()
         elif event.value is self.source and viewer is not None and layer in viewer.layers:
             viewer.layers.remove(layer)
 
@@ -303,6 +297,15 @@ class Live:
     def __del__(self) -> None:
         if hasattr(self, "work"):
             self.work.stop()
+
+
+def add_live(viewer: ViewerModel, prepared: Prepared) -> Live:
+    """Add the live layer that was prepared to a viewer, right above its source."""
+    live = Live(prepared.layer, prepared)
+    layers = viewer.layers
+    layers.insert(layers.index(prepared.layer) + 1, live.make_layer())
+    live.attach(viewer)
+    return live
 
 
 def live_of(layer: Image) -> Live | None:

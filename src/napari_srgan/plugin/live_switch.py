@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
-from .background import load_torch, make_worker
+from .background import make_worker
 from .jobs import EXPECTED, sentence
 from .layers import level_0
-from .live import Prepared, prepare
+from .live import Prepared, ready
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -120,7 +120,7 @@ class LiveSwitch:
         self.worker.start()
 
     def _show(self, prepared: Prepared) -> None:
-        from .live_control import Live, lives_of
+        from .live_control import add_live, lives_of
 
         layer, layers = prepared.layer, self.widget.viewer.layers
         old = next(lives_of(layers, layer), None)
@@ -134,10 +134,7 @@ class LiveSwitch:
             if old.follow(prepared):
                 return
             self._remove(old)
-        live = Live(layer, prepared)
-        live.failed.connect(self._failed)
-        layers.insert(layers.index(layer) + 1, live.make_layer())
-        live.attach(self.widget.viewer)
+        add_live(self.widget.viewer, prepared).failed.connect(self._failed)
         self.refresh()
 
     def _end(self) -> None:
@@ -163,9 +160,3 @@ class LiveSwitch:
         layers = self.widget.viewer.layers
         if live is not None and live.layer in layers:
             layers.remove(live.layer)
-
-
-def ready(layer: Image, model: Any, options: Options) -> Prepared:
-    """Prepare a live view, in a thread beside that of the window."""
-    load_torch()
-    return prepare(layer, model, options)

@@ -71,6 +71,8 @@ class LiveWork:
         self.stopped = False
         self.computed = 0
         """tiles so far"""
+        self.news = 0
+        """how many times something came that is worth to be drawn"""
         self._arrived, self._failed, self._noted = arrived, failed, noted
         self._runner: Runner | None = None
         self._wanted: dict[tuple[Key, Cell], None] = {}
@@ -151,7 +153,7 @@ class LiveWork:
                 break
             done = True
         if done and not self.stopped:
-            self._arrived()
+            self._tell()
 
     def _asked(self) -> bool:
         return bool(self.picture.rough) or any(source.asked for source in self.sources)
@@ -193,6 +195,10 @@ class LiveWork:
             self._runner = run.runner
             self.plan = replace(plan, compute=run.plan.compute)
         self.computed += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        self.news += 1
         self._arrived()
 
 

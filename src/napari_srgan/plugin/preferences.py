@@ -16,11 +16,12 @@ _session: dict[str, Any] = {
     "tile": 0,
     "hide_source": False,
     "lazy_over": 1024,
+    "live_on_opening": True,
 }
 """names and defaults, as in the manifest; holds the values where napari keeps none"""
 
 
-_PAGES = {"lazy_over": "files"}
+_PAGES = {"lazy_over": "files", "live_on_opening": "files"}
 """names → their page of the settings, where it is not that of the widget"""
 
 

@@ -20,7 +20,14 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
     from ..io import kind
 
     paths = [path] if isinstance(path, str) else list(path)
-    return read if paths and all(map(kind, paths)) else None
+    return read_for_window if paths and all(map(kind, paths)) else None
+
+
+def read_for_window(path: Path | Sequence[Path]) -> list[LayerData]:
+    """Read as `read` does; in a window of napari, live views come on top of the layers."""
+    from .opening import for_windows
+
+    return for_windows(read(path))
 
 
 def read(path: Path | Sequence[Path]) -> list[LayerData]:

@@ -1,0 +1,35 @@
+"""The windows of napari that are open, and when one is closed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.components import ViewerModel
+
+
+def open_viewers() -> list[Viewer]:
+    """Return the viewers that have a window: all where napari says which, else the current one."""
+    module: Any = sys.modules.get("napari.viewer")
+    if module is None:
+        return []
+    current = module.current_viewer()
+    return list(getattr(module.Viewer, "_instances", () if current is None else (current,)))
+
+
+def when_closed(viewer: ViewerModel, call: Callable[[], None]) -> None:
+    """Call a method when a viewer's window is closed, if its object is still there by then."""
+    window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+    method = WeakMethod(call)
+
+    def closed() -> None:
+        found = method()
+        if found is not None:
+            found()
+
+    if window is not None:
+        window.destroyed.connect(closed)
