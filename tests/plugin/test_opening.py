@@ -251,6 +251,7 @@ def test_a_live_view_ends_with_its_window(tmp_path: Path) -> None:
     code = """
 import sys, time
 import napari
+from napari_srgan.plugin.extent import camera_of
 from napari_srgan.plugin.live_control import lives_of
 from qtpy.QtWidgets import QApplication
 
