@@ -257,7 +257,7 @@ def test_the_store_is_bounded_and_nothing_goes_round_in_circles(
         before = live.work.computed
         viewer.scene.camera.center = (0, place, place)
         viewer.screenshot(flash=False)
-        wait(qtbot, lambda: not live.work.running and not live.timer.isActive())
+        wait(qtbot, lambda: not live.work.running and not live.redraw.timer.isActive())
         largest = max(largest, live.cache.nbytes + live.tiles.nbytes)
         assert live.work.computed - before <= live.picture.most_tiles()
     assert live.work.computed > 10
@@ -272,7 +272,7 @@ def test_it_ends_with_its_layer(show: Show, make_model: MakeModel, qtbot: QtBot)
     viewer.layers.remove(live.layer)
     assert live.work.stopped
     wait(qtbot, lambda: not live.work.running, 5)
-    assert not live.timer.isActive()
+    assert not live.redraw.timer.isActive()
 
 
 def test_it_goes_with_its_source(show: Show, make_model: MakeModel, qtbot: QtBot) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,20 @@ class OpenTiff:
         self.close = weakref.finalize(self, self.tiff.close)
 
 
+@dataclass(frozen=True)
+class _Mapped:
+    """Pixels in one piece, mapped anew for each part, as what was read of a map stays resident."""
+
+    path: Path
+    dtype: np.dtype[Any]
+    offset: int
+    shape: tuple[int, ...]
+
+    def __getitem__(self, index: Any) -> npt.NDArray[Any]:
+        pixels = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+        return np.array(pixels[index])
+
+
 class StoredPixels:
     """The pixels of one level of one series, sliced as an array is.
 
@@ -41,7 +56,7 @@ class StoredPixels:
         offset = None if stored.transform or stored.is_multifile else stored.dataoffset
         if offset:
             kind = np.dtype(file.tiff.byteorder + self.dtype.char)
-            self._pixels: Any = np.memmap(file.path, kind, "r", offset, self.shape)
+            self._pixels: Any = _Mapped(file.path, kind, offset, self.shape)
             smallest = tuple(
                 min(n, 256) if i >= self.ndim - 3 else 1 for i, n in enumerate(self.shape)
             )

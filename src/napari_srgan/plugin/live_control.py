@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import ceil
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from psygnal import Signal
-from qtpy.QtCore import QObject, Qt, QTimer
-from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 
 from .extent import camera_of, in_canvas
 from .file_layers import MADE
@@ -24,6 +20,8 @@ from .live_picture import Picture, coarser_levels
 from .live_source import SourcePlanes
 from .live_view import Box, clip, grid_of_tiles
 from .live_work import LiveWork
+from .overview import far_levels, follow
+from .redraw import Redraw
 from .windows import open_viewers, when_closed
 
 if TYPE_CHECKING:
@@ -36,17 +34,8 @@ SHARE_OF_FREE = 0.1
 """part of the free memory that a live layer's tiles may take"""
 MOST_BYTES = 1 << 30
 """bytes that they may take at most"""
-LEAST_SECONDS = 0.05
-"""between two redraws"""
+
 _lives: WeakKeyDictionary[Image, Live] = WeakKeyDictionary()
-
-
-class Bell(QObject):
-    """Rings in the thread of the window when something happened in another."""
-
-    arrived = QtSignal()
-    failed = QtSignal(object)
-    noted = QtSignal(str)
 
 
 class Live:
@@ -71,19 +60,8 @@ class Live:
         self.source, self.prepared = source, prepared
         self._viewer: Any = lambda: None
         self._view: tuple[Any, ...] = ()
-        self._seconds = 0.0
-        self._drawn = -1.0
         self._drawn_news = 0
-        self.bell = Bell()
-        for signal, slot in (
-            (self.bell.arrived, self._arrived),
-            (self.bell.failed, self._fail),
-            (self.bell.noted, self._note),
-        ):
-            signal.connect(slot, Qt.ConnectionType.QueuedConnection)
-        self.timer = QTimer()
-        self.timer.setSingleShot(True)
-        self.timer.timeout.connect(self._draw)
+        self.redraw = Redraw(self._draw, self._fail, self._note)
         self._layer: Any = lambda: None
 
     def make_layer(self) -> Image:
@@ -101,6 +79,7 @@ class Live:
         source.events.data.connect(self._replaced)
         factors = self.prepared.plan.factors[: len(arguments["scale"])]
         self.pair = Pair(source, layer, factors)
+        follow(layer)
         return layer
 
     @property
@@ -130,7 +109,7 @@ class Live:
         half = min(MOST_BYTES, int(SHARE_OF_FREE * free_ram())) // 2
         self.tiles, self.cache = Cache(half), Cache(half)
         fill = float(np.mean(source.contrast_limits))
-        given = list(source.data) if source.multiscale else [source.data]
+        given, far = far_levels(source)
         sources = [SourcePlanes(data, plan.layout, self.cache, fill) for data in given]
         self.picture = Picture(
             sources[0], plan.scale, grid_of_tiles(plan.tiles), self.cache, self.tiles
@@ -141,14 +120,14 @@ class Live:
             self.prepared.data,
             plan,
             self.prepared.options,
-            arrived=self.bell.arrived.emit,
-            failed=self.bell.failed.emit,
-            noted=self.bell.noted.emit,
+            arrived=self.redraw.bell.arrived.emit,
+            failed=self.redraw.bell.failed.emit,
+            noted=self.redraw.bell.noted.emit,
         )
         levels = [*self.picture.levels(self), *(each.lazy(self) for each in sources)]
         if len(sources) == 1 and sources[0].in_memory:
             levels += coarser_levels(given[0], plan.layout, self)
-        return levels
+        return [*levels, *far]
 
     # -- what is in view --------------------------------------------------------------------------
 
@@ -207,26 +186,15 @@ class Live:
 
     # -- what came --------------------------------------------------------------------------------
 
-    def _arrived(self) -> None:
-        """Redraw now, or when the last redraw is long enough ago."""
-        if self.timer.isActive() or self.work.stopped:
-            return
-        # Where a redraw takes long, the window has most of the time for itself.
-        pause = max(LEAST_SECONDS, 3 * self._seconds) - (time.perf_counter() - self._drawn)
-        self.timer.start(max(0, ceil(1000 * pause)))
-
     def _draw(self) -> None:
         layer = self.layer
         if layer is None or self.work.stopped:
             return
-        since = time.perf_counter()
         self._drawn_news = self.work.news
         if self.work.plan is not None:
             # Known since the whole layer was looked at.
             layer.metadata[MADE]["normalise"] = self.work.plan.intensity.pairs
         layer.refresh(thumbnail=False, highlight=False, extent=False)
-        self._drawn = time.perf_counter()
-        self._seconds = self._drawn - since
 
     def _note(self, text: str) -> None:
         from napari.utils.notifications import show_info
@@ -292,7 +260,7 @@ class Live:
     def stop(self) -> None:
         """Compute no more; the layer keeps what it has."""
         self.work.stop()
-        self.timer.stop()
+        self.redraw.stop()
 
     def __del__(self) -> None:
         if hasattr(self, "work"):

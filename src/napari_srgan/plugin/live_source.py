@@ -80,6 +80,13 @@ class SourcePlanes:
             return self.data
         return LazyPlanes(self.shape, self.dtype, self.layout, self.show, owner)
 
+    def there(self, key: Key, cell: Cell) -> Array | None:
+        """Return a square if it was read, else ask for it."""
+        block = self.cache.get(self._name(key, cell))
+        if block is None and (key, cell) not in self.fetched:
+            self.asked[key, cell] = None
+        return block
+
     def fetch(self) -> bool:
         """Read one square that was asked for, in the background; whether there was one."""
         try:
@@ -94,12 +101,11 @@ class SourcePlanes:
         out = empty_plane(self.layout, self.shape, rows, columns, self.dtype)
         whole = True
         for cell in self.grid.cells((rows, columns)):
-            block = self.cache.get(self._name(key, cell))
+            block = self.there(key, cell)
             if block is None and time.perf_counter() + self._seconds < until:
+                self.asked.pop((key, cell), None)
                 block = self._load(key, cell)
             if block is None:
-                if (key, cell) not in self.fetched:
-                    self.asked[key, cell] = None
                 whole = False
                 block = self.fill
             paste(self.layout, out, (rows, columns), block, self.grid.box(cell))

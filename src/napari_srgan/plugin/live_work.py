@@ -1,20 +1,15 @@
-"""The thread of a live view: what is to be computed, in which order, and when to stop."""
+"""What a live view computes beside the window, in which order, and when that stops."""
 
 from __future__ import annotations
 
-import atexit
-import os
-import sys
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 import numpy as np
 
 from ..options import Options
+from .aside import Aside
 from .background import a_core_left_over, load_torch
 from .live_array import Key, kept_axes
 from .live_picture import Picture
@@ -25,15 +20,9 @@ if TYPE_CHECKING:
     from ..engine.plan import Plan
     from ..engine.runner import Runner
 
-NICENESS = 5
-"""by how much the window comes before this thread, where the system knows that"""
 
-
-class LiveWork:
-    """Computes the tiles that are wanted, one after the other, in a thread of its own.
-
-    The thread is there only while something is wanted. It may be another than those of Qt's pool,
-    of which a small machine has one, which runs need.
+class LiveWork(Aside):
+    """Computes the tiles that are wanted, one after the other.
 
     Parameters
     ----------
@@ -64,26 +53,16 @@ class LiveWork:
         failed: Callable[[Exception], None],
         noted: Callable[[str], None],
     ) -> None:
+        super().__init__(arrived, failed)
         self.picture, self.sources, self.data = picture, sources, data
         self.sketch, self.options = plan, options
         self.plan: Plan | None = None
         """with the intensities of the whole layer; None until they were looked at"""
-        self.stopped = False
         self.computed = 0
         """tiles so far"""
-        self.news = 0
-        """how many times something came that is worth to be drawn"""
-        self._arrived, self._failed, self._noted = arrived, failed, noted
+        self._noted = noted
         self._runner: Runner | None = None
         self._wanted: dict[tuple[Key, Cell], None] = {}
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        _all.add(self)
-
-    @property
-    def running(self) -> bool:
-        """Whether the thread is there."""
-        return self._thread is not None
 
     def want(self, key: Key, cells: Sequence[Cell]) -> None:
         """Compute these tiles, the first one first, and no others."""
@@ -91,12 +70,6 @@ class LiveWork:
             self.picture.hold(key, cells)
             self._wanted = {(key, c): None for c in cells if not self.picture.has(key, c)}
             self._start()
-
-    def _start(self) -> None:
-        """Start the thread if there is something to do; the lock is held."""
-        if not self.stopped and not self.running and (self._wanted or self._asked()):
-            self._thread = threading.Thread(target=self._run, name="napari-srgan live", daemon=True)
-            self._thread.start()
 
     def restart(self, plan: Plan, options: Options, stamp: int) -> None:
         """Go on with another model or other options."""
@@ -107,36 +80,19 @@ class LiveWork:
 
     def stop(self) -> None:
         """Stop within a part of a tile, for good."""
-        self.stopped = True
+        super().stop()
         with self._lock:
             self._wanted.clear()
 
-    def join(self, seconds: float | None = None) -> None:
-        """Wait for the thread to end."""
-        thread = self._thread
-        if thread is not None:
-            thread.join(seconds)
-
     # -- in the thread ----------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        _come_last()
-        try:
-            self._prepare()
-            if self._wanted:
-                load_torch()
-                with a_core_left_over():
-                    while (task := self._next()) is not None:
-                        self._compute(*task)
-        except Exception as error:
-            if not self.stopped:
-                self.stop()
-                self._failed(error)
-        finally:
-            with self._lock:
-                self._thread = None
-                # What was asked for between the last look and now.
-                self._start()
+    def _work(self) -> None:
+        self._prepare()
+        if self._wanted:
+            load_torch()
+            with a_core_left_over():
+                while (task := self._next()) is not None:
+                    self._compute(*task)
 
     def _next(self) -> tuple[Key, Cell, int] | None:
         self._prepare()
@@ -156,7 +112,8 @@ class LiveWork:
             self._tell()
 
     def _asked(self) -> bool:
-        return bool(self.picture.rough) or any(source.asked for source in self.sources)
+        asked = any(source.asked for source in self.sources)
+        return bool(self._wanted or self.picture.rough or asked)
 
     def _current(self, key: Key, cell: Cell, stamp: int) -> bool:
         return (key, cell) in self._wanted and stamp == self.picture.stamp and not self.stopped
@@ -197,10 +154,6 @@ class LiveWork:
         self.computed += 1
         self._tell()
 
-    def _tell(self) -> None:
-        self.news += 1
-        self._arrived()
-
 
 def part_of(plan: Plan, key: Key, picture: Picture, cell: Cell) -> Plan:
     """Return the plan of one tile of one plane: the very tile of the plan for the whole."""
@@ -214,23 +167,3 @@ def part_of(plan: Plan, key: Key, picture: Picture, cell: Cell) -> Plan:
         for axis, n in enumerate(layout.shape)
     ]
     return replace(plan, spans=tuple(spans), tiles=(tile,), batch=1)
-
-
-_all: WeakSet[LiveWork] = WeakSet()
-
-
-@atexit.register
-def stop_all() -> None:
-    """Stop every live view, so that Python can end."""
-    running = list(_all)
-    for work in running:
-        work.stop()
-    for work in running:
-        work.join(10)
-
-
-def _come_last() -> None:
-    """Let this thread have what the window leaves of the processor, where that can be said."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

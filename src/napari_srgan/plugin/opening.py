@@ -1,4 +1,4 @@
-"""Live views of what is opened, on top of it from the start."""
+"""What a window shows of a file from the start: large ones at once, live views on top."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
+import numpy as np
+
 from ..options import Options, choose_model
 from . import preferences
 from .background import make_worker
-from .file_layers import LayerData
+from .file_layers import FILE, LayerData
 from .jobs import EXPECTED, sentence
-from .windows import open_viewers
+from .overview import follow, forget, with_overview
+from .windows import open_viewers, when_closed
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -39,17 +42,31 @@ class Opening:
 
 
 def for_windows(layers: list[LayerData]) -> list[LayerData]:
-    """Have what was read followed by its live views as soon as it is in a window."""
+    """Return what was read so that it is quickly drawn, and followed by its live views."""
     viewers = open_viewers()
-    if viewers and preferences.get("live_on_opening"):
+    if not viewers:
+        return layers
+    for viewer in viewers:
+        if viewer not in _greeters:
+            _greeters[viewer] = Greeter(viewer)
+    if preferences.get("live_on_opening"):
         suited = [options for data, options, _ in layers if suits(data, options)]
         opening = Opening(len(suited))
         for options in suited:
             options["metadata"][MARK] = opening
-        for viewer in viewers:
-            if viewer not in _greeters:
-                _greeters[viewer] = Greeter(viewer)
-    return layers
+    return [_quick(*layer) for layer in layers]
+
+
+def _quick(data: Any, options: dict[str, Any], kind: str) -> LayerData:
+    """Return a layer that napari draws without reading all of it."""
+    axes = options["metadata"][FILE].axes
+    if axes is None:
+        return data, options, kind
+    fill = float(np.mean(options["contrast_limits"]))
+    levels = with_overview(list(data) if options["multiscale"] else [data], axes, fill)
+    if len(levels) == 1:
+        return data, options, kind
+    return levels, {**options, "multiscale": True}, kind
 
 
 def suits(data: Any, options: dict[str, Any]) -> bool:
@@ -61,22 +78,34 @@ def suits(data: Any, options: dict[str, Any]) -> bool:
 
 
 class Greeter:
-    """Adds live views to the layers that are opened in a viewer."""
+    """Takes care of the layers that are opened in a viewer."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = ref(viewer)
         self.waiting: list[Image] = []
         """layers whose live view is being made ready"""
         viewer.layers.events.inserted.connect(self._inserted)
+        viewer.layers.events.removed.connect(self._removed)
+        when_closed(viewer, self._closed)
 
     def _inserted(self, event: Any) -> None:
-        opening = event.value.metadata.pop(MARK, None)
+        layer = event.value
+        follow(layer)
+        opening = layer.metadata.pop(MARK, None)
         if opening is None:
             return
         if opening.live is None:
             opening.live = self._room(opening)
         if opening.live:
-            self._prepare(event.value)
+            self._prepare(layer)
+
+    def _removed(self, event: Any) -> None:
+        forget(event.value)
+
+    def _closed(self) -> None:
+        viewer = self._viewer()
+        for layer in [] if viewer is None else viewer.layers:
+            forget(layer)
 
     def _room(self, opening: Opening) -> bool:
         """Whether all layers of a file may have live views: some alone would look odd."""

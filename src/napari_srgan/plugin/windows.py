@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from weakref import WeakMethod
+
+from .redraw import weakly
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -24,12 +25,6 @@ def open_viewers() -> list[Viewer]:
 def when_closed(viewer: ViewerModel, call: Callable[[], None]) -> None:
     """Call a method when a viewer's window is closed, if its object is still there by then."""
     window = getattr(getattr(viewer, "window", None), "_qt_window", None)
-    method = WeakMethod(call)
-
-    def closed() -> None:
-        found = method()
-        if found is not None:
-            found()
-
     if window is not None:
-        window.destroyed.connect(closed)
+        known = weakly(call)
+        window.destroyed.connect(lambda: known())
