@@ -187,8 +187,7 @@ def lazily(plan: Plan, image: Any) -> da.Array:
     layout, scale = plan.layout, plan.scale
     lock = threading.Lock()
     latest: list[Run] = []
-    rows = sorted({t.core_y for t in plan.tiles})
-    columns = sorted({t.core_x for t in plan.tiles})
+    rows, columns = ([core for core, _ in s] for s in (plan.tiles.rows, plan.tiles.columns))
     chunks = tuple(
         tuple(scale * (last - first) for first, last in {layout.y: rows, layout.x: columns}[axis])
         if axis in (layout.y, layout.x)

@@ -202,7 +202,7 @@ def network_seconds(live: Live, data: Any, place: int) -> float:
     """Return how long the network takes for the tile at a pixel of the diagonal."""
     plan, cell = live.work.plan, live.picture.grid.cells(((place, place + 1),) * 2)[0]
     assert plan is not None
-    part = part_of(plan, (), live.picture, cell)
+    part = part_of(plan, (), cell)
     since = time.perf_counter()
     for _ in Run(part, data, live.work._runner).into(np.empty(part.shape, "uint8")):
         pass

@@ -21,7 +21,7 @@ from .intensity import (
 )
 from .runner import working_bytes
 from .sampling import sample_channels
-from .tiles import Span, Tile, make_tiles
+from .tiles import Span, Tile, Tiles, make_tiles
 
 if TYPE_CHECKING:
     from ..models import Model
@@ -54,7 +54,7 @@ class Plan:
     spans: tuple[Span, ...]
     """the part of the image that is super-resolved: first entry along each axis and the one after
     its last"""
-    tiles: tuple[Tile, ...]
+    tiles: Tiles
     """of one plane; all windows have one shape"""
     batch: int
     """windows that go through the network together"""
@@ -103,7 +103,7 @@ class Plan:
         """Size of the result in bytes."""
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
-    def split(self, tile: Tile, size: int) -> list[Tile]:
+    def split(self, tile: Tile, size: int) -> Tiles:
         """Cut a tile into smaller ones with cores of at most ``size``."""
         region = (tile.core_y, tile.core_x)
         return make_tiles(self.layout.plane, self.halo, size=size, region=region)
@@ -128,7 +128,7 @@ class Plan:
         spans = check_spans(spans, layout)
         region = spans[layout.y], spans[layout.x]
         tiles = make_tiles(layout.plane, self.halo, pixels=self.window_pixels, region=region)
-        return replace(self, spans=spans, tiles=tuple(tiles))
+        return replace(self, spans=spans, tiles=tiles)
 
     def on_cpu(self) -> Plan:
         """Return the plan with the CPU instead of its device; float32 stays float32."""
@@ -184,9 +184,7 @@ def make_plan(
     region = spans[layout.y], spans[layout.x]
     tiles = make_tiles(layout.plane, halo, size=size, pixels=None if size else most, region=region)
     together = BATCH_PIXELS if compute.device.type == "cpu" else most
-    plan = Plan(
-        model, layout, intensity, compute, consistency, nodata, halo, spans, tuple(tiles), batch=1
-    )
+    plan = Plan(model, layout, intensity, compute, consistency, nodata, halo, spans, tiles, batch=1)
     most_windows = together // plan.window_pixels
     return replace(plan, batch=max(1, min(len(tiles) * len(plan.planes), most_windows)))
 

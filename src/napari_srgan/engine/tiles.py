@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import overload
 
 Span = tuple[int, int]
 
@@ -52,6 +53,34 @@ class Tile:
         (y0, y1), (x0, x1) = self.core_y, self.core_x
         y, x = self.window_y[0], self.window_x[0]
         return _scaled((y0 - y, y1 - y), scale), _scaled((x0 - x, x1 - x), scale)
+
+
+@dataclass(frozen=True)
+class Tiles(Sequence[Tile]):
+    """The tiles of an image, row by row, made when they are asked for.
+
+    A large image has millions of them, which would take more memory than its pixels in view.
+    """
+
+    rows: tuple[tuple[Span, Span], ...]
+    """cores and windows along Y"""
+    columns: tuple[tuple[Span, Span], ...]
+    """the same along X"""
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+    @overload
+    def __getitem__(self, index: int) -> Tile: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Tile]: ...
+    def __getitem__(self, index: int | slice) -> Tile | list[Tile]:
+        numbers = range(len(self))[index]
+        if isinstance(numbers, range):
+            return [self[number] for number in numbers]
+        row, column = divmod(numbers, len(self.columns))
+        (core_y, window_y), (core_x, window_x) = self.rows[row], self.columns[column]
+        return Tile(core_y, core_x, window_y, window_x)
 
 
 def _scaled(span: Span, scale: int) -> slice:
@@ -124,7 +153,7 @@ def make_tiles(
     size: int | None = None,
     pixels: int | None = None,
     region: tuple[Span, Span] | None = None,
-) -> list[Tile]:
+) -> Tiles:
     """Cover an image, or a region of it, with tiles.
 
     Parameters
@@ -148,14 +177,15 @@ def make_tiles(
         grid = tuple(count_windows(n, size + 2 * halo, halo) for n in seen)
     else:
         grid = choose_grid(seen, halo, pixels or seen[0] * seen[1])
-    return [
-        Tile(_shifted(cy, seen_y[0]), _shifted(cx, seen_x[0]), _shifted(wy, seen_y[0]),
-             _shifted(wx, seen_x[0]))
-        for core_y, wy in split_axis(seen[0], grid[0], halo)
-        if (cy := _overlap(core_y, (y0 - seen_y[0], y1 - seen_y[0])))
-        for core_x, wx in split_axis(seen[1], grid[1], halo)
-        if (cx := _overlap(core_x, (x0 - seen_x[0], x1 - seen_x[0])))
-    ]  # fmt: skip
+    spans = [
+        tuple(
+            (_shifted(core, seen[0]), _shifted(window, seen[0]))
+            for whole, window in split_axis(seen[1] - seen[0], count, halo)
+            if (core := _overlap(whole, (first - seen[0], last - seen[0])))
+        )
+        for (first, last), seen, count in (((y0, y1), seen_y, grid[0]), ((x0, x1), seen_x, grid[1]))
+    ]
+    return Tiles(spans[0], spans[1])
 
 
 def _grown(span: Span, halo: int, length: int) -> Span:

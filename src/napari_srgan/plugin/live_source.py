@@ -94,7 +94,8 @@ class SourcePlanes:
         except KeyError:
             return False
         self.fetched.add((key, cell))
-        self._load(key, cell)
+        if self.cache.get(self._name(key, cell)) is None:
+            self._load(key, cell)
         return True
 
     def _assemble(self, key: Key, rows: Span, columns: Span, until: float) -> tuple[Array, bool]:
@@ -115,7 +116,8 @@ class SourcePlanes:
         since = time.perf_counter()
         rows, columns = self.grid.box(cell)
         index = plane_index(self.layout, key, slice(*rows), slice(*columns))
-        block = np.asarray(self.data[index])
+        # A copy, since a view would keep all that was read for it.
+        block = np.array(self.data[index])
         self._seconds = time.perf_counter() - since
         self.cache.put(self._name(key, cell), block)
         return block

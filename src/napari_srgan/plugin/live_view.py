@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..engine.tiles import Span, Tile
+    from ..engine.tiles import Span, Tiles
 
 Cell = tuple[int, int]
 """place of a tile in its grid, along Y and X"""
@@ -62,11 +62,10 @@ class Grid:
         return sorted(self.cells(box), key=distance)
 
 
-def grid_of_tiles(tiles: Sequence[Tile]) -> Grid:
+def grid_of_tiles(tiles: Tiles) -> Grid:
     """Return the grid of a plan's tiles; the tile of cell (i, j) is number i·columns + j."""
-    rows = sorted({tile.core_y for tile in tiles})
-    columns = sorted({tile.core_x for tile in tiles})
-    return Grid(tuple(rows), tuple(columns))
+    rows, columns = (tuple(core for core, _ in spans) for spans in (tiles.rows, tiles.columns))
+    return Grid(rows, columns)
 
 
 def even_grid(shape: tuple[int, int], side: tuple[int, int]) -> Grid:

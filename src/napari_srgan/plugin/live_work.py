@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine.tiles import Tiles
 from ..options import Options
 from .aside import Aside
 from .background import a_core_left_over, load_torch
@@ -130,7 +131,7 @@ class LiveWork(Aside):
                 if self.sketch is not sketch:
                     return
                 self.plan = plan
-        run = Run(part_of(plan, key, self.picture, cell), self.data, self._runner)
+        run = Run(part_of(plan, key, cell), self.data, self._runner)
         out = np.empty(run.plan.shape, run.plan.dtype)
         steps = run.into(out)
         for step in steps:
@@ -155,10 +156,12 @@ class LiveWork(Aside):
         self._tell()
 
 
-def part_of(plan: Plan, key: Key, picture: Picture, cell: Cell) -> Plan:
+def part_of(plan: Plan, key: Key, cell: Cell) -> Plan:
     """Return the plan of one tile of one plane: the very tile of the plan for the whole."""
     layout, kept = plan.layout, kept_axes(plan.layout)
-    tile = plan.tiles[cell[0] * len(picture.grid.columns) + cell[1]]
+    row, column = cell
+    tiles = Tiles((plan.tiles.rows[row],), (plan.tiles.columns[column],))
+    tile = tiles[0]
     entries = iter(key)
     spans = [
         {layout.y: tile.core_y, layout.x: tile.core_x}.get(axis, (0, n))
@@ -166,4 +169,4 @@ def part_of(plan: Plan, key: Key, picture: Picture, cell: Cell) -> Plan:
         else ((at := next(entries)), at + 1)
         for axis, n in enumerate(layout.shape)
     ]
-    return replace(plan, spans=tuple(spans), tiles=(tile,), batch=1)
+    return replace(plan, spans=tuple(spans), tiles=tiles, batch=1)
