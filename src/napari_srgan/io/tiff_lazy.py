@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import weakref
 from dataclasses import dataclass
 from math import prod
@@ -38,6 +39,9 @@ class _Mapped:
 
     def __getitem__(self, index: Any) -> npt.NDArray[Any]:
         pixels = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+        if hasattr(mmap, "MADV_RANDOM"):
+            # Rows of a part lie far apart; reading ahead at each would read most of the file.
+            pixels._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined]
         return np.array(pixels[index])
 
 
