@@ -132,6 +132,16 @@ def test_only_the_size_along_y_and_x_becomes_finer(tmp_path: Path, identity: str
     assert np.array_equal(image.data, data.repeat(4, 3).repeat(4, 4))
 
 
+def test_a_result_in_zarr_has_the_outer_edges_of_its_source(tmp_path: Path, identity: str) -> None:
+    size = {"X": 0.4, "Y": 0.8}
+    source = write_image(tmp_path / "source.tif", ImageFile(pixels(9, 12), "YX", size))
+    done(upscale(source, tmp_path / "out.zarr", "--model", identity))
+    (result,) = io.read(tmp_path / "out.zarr")
+    assert result.affine is not None
+    for pixel, edge in (((-0.5, -0.5), (-0.4, -0.2)), ((35.5, 47.5), (6.8, 4.6))):
+        assert np.allclose((result.affine @ [0, *pixel, 1])[1:3], edge, atol=1e-9)
+
+
 def test_colours_stay_colours(tmp_path: Path, colours: str) -> None:
     data = pixels(9, 12, 3)
     source = write_image(tmp_path / "source.png", ImageFile(data, "YXS"))

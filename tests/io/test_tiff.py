@@ -141,13 +141,26 @@ def test_imagej_without_a_unit_of_length_has_no_pixel_size(
     assert read_image(tmp_path / "a.tif").pixel_size == {}
 
 
+@pytest.mark.parametrize(
+    ("resolution", "unit"),
+    [(1, "INCH"), (72, "INCH"), (96.012, "INCH"), (300, "INCH"), (28.35, "CENTIMETER"), (1, 3)],
+)
+def test_a_resolution_for_printing_is_no_pixel_size(
+    tmp_path: Path, resolution: float, unit: Any
+) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif", noise(9, 9), resolution=(resolution,) * 2, resolutionunit=unit
+    )
+    assert read_image(tmp_path / "a.tif").pixel_size == {}
+
+
 @pytest.mark.parametrize(("unit", "length"), [("INCH", 25400), ("CENTIMETER", 10000)])
 def test_resolution_tags_give_the_pixel_size(tmp_path: Path, unit: str, length: float) -> None:
     tifffile.imwrite(
-        tmp_path / "a.tif", noise(9, 9), resolution=(300, 150), resolutionunit=unit, metadata=None
+        tmp_path / "a.tif", noise(9, 9), resolution=(3000, 1500), resolutionunit=unit, metadata=None
     )
     size = read_image(tmp_path / "a.tif").pixel_size
-    assert size == pytest.approx({"X": length / 300, "Y": length / 150})
+    assert size == pytest.approx({"X": length / 3000, "Y": length / 1500})
 
 
 @pytest.mark.parametrize(

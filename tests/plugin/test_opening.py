@@ -246,6 +246,19 @@ def test_the_button_knows_of_it(open_widget: Callable[..., Opened], tmp_path: Pa
     assert opened.names == ["a"]
 
 
+def test_the_source_is_saved_and_the_live_view_says_why_not(
+    viewer: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    data = pixels(30, 40)
+    viewer.open(str(file(tmp_path, data)), plugin=PLUGIN)
+    settle(qtbot)
+    viewer.layers.save(str(tmp_path / "b.tif"), plugin=PLUGIN, selected=True)
+    assert np.array_equal(io.read(tmp_path / "b.tif")[0].data, data)
+    with pytest.raises(OSError, match="'a ×4 live' is computed only where one looks"):
+        viewer.layers[1].save(str(tmp_path / "c.tif"), plugin=PLUGIN)
+    assert not (tmp_path / "c.tif").exists()
+
+
 @pytest.mark.slow
 def test_a_live_view_ends_with_its_window(tmp_path: Path) -> None:
     code = """

@@ -208,6 +208,15 @@ def test_how_it_was_made_is_in_the_file_and_comes_back(
     assert json.dumps(made)
 
 
+@pytest.mark.parametrize("end", [".ome.tif", ".tif"])
+def test_what_a_source_said_survives_in_any_letters(tmp_path: Path, end: str) -> None:
+    said = "Größe 5 µm, 染色"
+    geo = GeoReference(PLACE, {34735: UTM}) if end == ".tif" else None
+    path = io.write(tmp_path / f"a{end}", ImageFile(pixels(9, 8), "YX", geo=geo), said)
+    ns.write(tmp_path / f"b{end}", layer_of(path))
+    assert io.read(tmp_path / f"b{end}")[0].metadata["description"] == said
+
+
 def test_units_of_a_layer_are_those_of_its_file(tmp_path: Path) -> None:
     layer = Image(pixels(9, 8), scale=(400, 800), units=("nm", "nm"), axis_labels=("y", "x"))
     ns.write(tmp_path / "a.tif", layer)

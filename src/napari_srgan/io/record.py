@@ -106,6 +106,8 @@ class ImageFile:
         """Return a result that is ``scale`` times finer along Y and X in this image's place."""
         size = {a: s / scale if a in "YX" else s for a, s in self.pixel_size.items()}
         affine = self.affine
+        if affine is None and self.geo is None and {"Y", "X"} <= self.pixel_size.keys():
+            affine = np.diag([*(self.pixel_size.get(a, 1.0) for a in "ZYX"), 1.0])
         if affine is not None:
             # The outer edge of the first pixel stays, half a pixel before its centre.
             shift = (1 - scale) / (2 * scale)

@@ -172,8 +172,15 @@ def _imagej_channels(
 # --- plain tags ----------------------------------------------------------------------------------
 
 
+PRINTED = (72, 96, 100, 120, 144, 150, 200, 300, 600, 1200)
+"""pixels per inch that say how large an image is to be printed, not what it shows"""
+
+
 def tag_size(page: Any, unit_x: object = None, unit_y: object = None) -> dict[str, float]:
-    """Return the pixel size in µm from the resolution tags, where they have a unit of length."""
+    """Return the pixel size in µm from the resolution tags, where they have a unit of length.
+
+    Resolutions that cameras, scanners and drawing programs write by default are none.
+    """
     tags = page.tags
     if "XResolution" not in tags or "YResolution" not in tags:
         return {}
@@ -183,7 +190,18 @@ def tag_size(page: Any, unit_x: object = None, unit_y: object = None) -> dict[st
         if unit is None:
             code = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 1
             unit = {2: 25400.0, 3: 10000.0}.get(code)
+            if unit and for_print(tags[f"{axis}Resolution"].value, unit):
+                return {}
         above, below = tags[f"{axis}Resolution"].value
         if unit and above and below:
             size[axis] = unit * below / above
     return size
+
+
+def for_print(resolution: tuple[int, int], unit: float) -> bool:
+    """Whether a resolution, as a fraction and in a unit of so many µm, is one for printing."""
+    above, below = resolution
+    if not below or above == below:
+        return True
+    per_inch = above / below * 25400 / unit
+    return any(abs(per_inch - usual) < 0.005 * usual for usual in PRINTED)

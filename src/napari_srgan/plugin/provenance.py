@@ -38,12 +38,9 @@ def provenance(plan: Plan) -> dict[str, Any]:
 
 
 def described(made: dict[str, Any] | None, before: str) -> str:
-    """Return the description of a file: how it was made, and what its source said.
-
-    It is ASCII, as a TIFF's tags must be.
-    """
+    """Return the description of a file: how it was made, and what its source said."""
     if not made:
-        return before.encode("ascii", "replace").decode()
+        return before
     said = {**made, "source": before} if before and not made_of(before) else made
     return BEGIN + json.dumps(said, default=str)
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..io import ImageFile
 from ..io import write as write_image
 from .layer_files import Written, image_of
+from .live_array import LazyPlanes
 from .provenance import described, in_few_words
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ def _tuples(layer_data: Any) -> list[tuple[Any, dict[str, Any], str]]:
         )
         if kind != "image":
             raise ValueError(f"a {kind} layer cannot be written here; only image layers can")
+        if isinstance(data[0] if options.get("multiscale") else data, LazyPlanes):
+            raise ValueError(
+                f"the layer {options.get('name')!r} is computed only where one looks; click "
+                "“Super-resolve layer” and save the layer that comes, or save the source"
+            )
         found.append((data, dict(options), kind))
     if not found:
         raise ValueError("there is no layer to write")
