@@ -257,6 +257,7 @@ def test_the_store_is_bounded_and_nothing_goes_round_in_circles(
         before = live.work.computed
         viewer.scene.camera.center = (0, place, place)
         viewer.screenshot(flash=False)
+        qtbot.wait(200)  # until the window has drawn the new place
         wait(qtbot, lambda: live.complete)
         largest = max(largest, live.cache.nbytes + live.tiles.nbytes)
         assert live.work.computed - before <= live.picture.most_tiles()
