@@ -260,7 +260,8 @@ def test_the_store_is_bounded_and_nothing_goes_round_in_circles(
         qtbot.wait(200)  # until the window has drawn the new place
         wait(qtbot, lambda: live.complete)
         largest = max(largest, live.cache.nbytes + live.tiles.nbytes)
-        assert live.work.computed - before <= live.picture.most_tiles()
+        # A move may be seen in two steps, of which the first has begun a few tiles.
+        assert live.work.computed - before < 2 * live.picture.most_tiles()
     assert live.work.computed > 10
     assert most / 4 < largest <= most
     assert live.complete

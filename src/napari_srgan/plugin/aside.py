@@ -52,8 +52,9 @@ class Aside(ABC):
 
     @property
     def running(self) -> bool:
-        """Whether the thread is there."""
-        return self._thread is not None
+        """Whether the thread is there, or another one about to take its place."""
+        with self._lock:
+            return self._thread is not None
 
     def stop(self) -> None:
         """Stop as soon as may be, for good."""
@@ -67,7 +68,7 @@ class Aside(ABC):
 
     def _start(self) -> None:
         """Start the thread if there is something to do; the lock is held."""
-        if not self.stopped and not self.running and self._asked():
+        if not self.stopped and self._thread is None and self._asked():
             name = f"napari-srgan {type(self).__name__}"
             self._thread = threading.Thread(target=self._run, name=name, daemon=True)
             self._thread.start()
