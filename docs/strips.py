@@ -77,7 +77,7 @@ def main() -> None:
     options = parser.parse_args()
     here = Path(__file__).parent
     strip(data.chelsea(), "general-x4", here / "strip_natural.png")
-    for name, model in (("satellite", "satellite-x4"), ("medical", "medical-x4")):
+    for name, model in (("satellite", "general-x4"), ("medical", "gray-x4")):
         (image,) = read(getattr(options, name))
         strip(np.asarray(image.data), model, here / f"strip_{name}.png")
 

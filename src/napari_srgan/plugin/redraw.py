@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from typing import Any
 from weakref import WeakMethod
@@ -83,4 +84,6 @@ class Redraw:
 
     def stop(self) -> None:
         """Draw no more of what came."""
-        self.timer.stop()
+        # Where Python ends, Qt may have deleted the timer before.
+        with suppress(RuntimeError):
+            self.timer.stop()
