@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .plausible import check_expansion
+
 __all__ = ["DECODER_DEPENDENCIES", "decode", "is_available", "register"]
 
 CODECS = {
@@ -29,6 +31,9 @@ CODECS = {
 DECODER_DEPENDENCIES = dict.fromkeys(CODECS, ("imagecodecs",))
 """what pydicom says of a decoder that is missing"""
 NAME = "imagecodecs"
+SCAN, END = b"\xff\xda", b"\xff\xd9"
+"""markers of JPEG and JPEG-LS before the pixels and behind the last of them, which cannot have them
+inside"""
 
 
 def register(syntax: Any) -> None:
@@ -56,14 +61,20 @@ def decode(content: bytes, runner: Any) -> bytes:
     Raises
     ------
     ValueError
-        If the frame is not what the header says.
+        If the frame is not what the header says, or not whole.
     """
     import imagecodecs
 
+    codec, function = CODECS[runner.transfer_syntax]
     if (size := _size(content)) != (runner.rows, runner.columns):
         raise ValueError(f"a frame of {size} pixels in a file of {runner.rows, runner.columns}")
-    pixels = np.asarray(getattr(imagecodecs, CODECS[runner.transfer_syntax][1])(content))
     samples = runner.samples_per_pixel
+    claimed = runner.rows * runner.columns * samples * runner.bits_allocated // 8
+    check_expansion(claimed, len(content))
+    if codec == "JPEGLS" and content.rfind(END) < content.rfind(SCAN):
+        # CharLS (2.4) would look for the end of a number in 2³² zeros behind the stream.
+        raise ValueError("its JPEG-LS ends early")
+    pixels = np.asarray(getattr(imagecodecs, function)(content))
     expected = (runner.rows, runner.columns) + ((samples,) if samples > 1 else ())
     if pixels.shape != expected or pixels.dtype.kind not in "iu":
         raise ValueError(f"a frame of {pixels.shape} {pixels.dtype}; its header says {expected}")
