@@ -77,7 +77,8 @@ def super_resolve(
         Side of a tile in pixels of the image, or ``auto``. The result does not depend on it.
     nodata
         A value that marks pixels without one. Like NaN and infinities it does not reach the
-        network and stands in the result where it stood in the image.
+        network and stands in the result where it stood in the image. With an axis S, where all of
+        R, G and B have it.
     progress
         Whether to show a progress bar.
 

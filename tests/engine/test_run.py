@@ -165,6 +165,64 @@ def test_nodata_stays_and_does_not_bleed(make_model: MakeModel) -> None:
     assert (result[40:] > -5000).all()
 
 
+def coloured(axes: str, samples: int, dtype: str) -> Array:
+    """Return an image in which 255 is a hole in one place and single colours in others."""
+    image = rng.integers(1, 250, (40, 44, samples)).astype(dtype)
+    image[8:14, 5:20, :3] = 255
+    image[25:32, 5:20, 0] = 255
+    image[25:32, 30:40, 1:] = 255
+    return image if axes == "YXS" else np.ascontiguousarray(image.swapaxes(0, 1))
+
+
+@pytest.mark.parametrize("axes", ["YXS", "XYS"])
+@pytest.mark.parametrize("samples", [3, 4])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_colour_is_no_data_only_where_r_g_and_b_all_are(
+    make_model: MakeModel, axes: str, samples: int, channels: int, dtype: str
+) -> None:
+    image = coloured(axes, samples, dtype)
+    model = make_model(channels)
+    options: Any = {"axes": axes, "nodata": 255, "normalise": (0.0, 255.0)}
+    in_one = carry_out(exact_plan(image, model, **options), image)
+    tiled = carry_out(exact_plan(image, model, **options, tile=11), image)
+    assert np.abs(tiled.astype(float) - in_one).max() <= (1 if dtype == "uint8" else 1e-2)
+    upright = in_one if axes == "YXS" else in_one.swapaxes(0, 1)
+    assert (upright[32:56, 20:80, :3] == 255).all()
+    # A single colour is computed, too, and not left as it was.
+    for where, colours in ((np.s_[100:128, 20:80], [0]), (np.s_[100:128, 120:160], [1, 2])):
+        assert (upright[where][..., colours] != 255).any((0, 1)).all()
+
+    # The hole does not reach the network: filled with other values, the rest stays the same.
+    other = np.where((image[..., :3] == 255).all(-1, keepdims=True), 7, image).astype(dtype)
+    other[..., 3:] = image[..., 3:]
+    again = carry_out(exact_plan(other, model, **(options | {"nodata": 7})), other)
+    assert np.array_equal(again[in_one != 255], in_one[in_one != 255])
+
+
+def test_a_single_colour_that_is_nan_stays_so(make_model: MakeModel) -> None:
+    image = coloured("YXS", 3, "float32")
+    image[2, 3, 1] = np.nan
+    for channels in (1, 3):
+        result = carry_out(exact_plan(image, make_model(channels), nodata=255), image)
+        expected = np.isnan(image).repeat(4, 0).repeat(4, 1)
+        assert np.array_equal(np.isnan(result), expected)
+        assert (result[32:56, 20:80] == 255).all()
+
+
+def test_intensities_of_saturated_colours_count(make_model: MakeModel) -> None:
+    image = rng.integers(100, 200, (30, 30, 3)).astype("uint16")
+    image[:10, :10] = 5000
+    image[20:, :, 0] = 5000
+    for channels in (1, 3):
+        plan = exact_plan(image, make_model(channels), axes="YXS", nodata=5000)
+        assert plan.intensity.high == (5000,)
+        image[20:, :, 0] = 0
+        plan = exact_plan(image, make_model(channels), axes="YXS", nodata=5000)
+        assert plan.intensity.high[0] < 200
+        image[20:, :, 0] = 5000
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 5.5, -1e30])
 def test_an_image_of_one_value_is_no_trouble(make_model: MakeModel, value: float) -> None:

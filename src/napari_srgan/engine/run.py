@@ -12,9 +12,11 @@ import numpy.typing as npt
 import torch
 
 from ..nn.resample import bicubic_up
-from .intensity import fill_invalid, invalid_pixels
+from .axes import Layout
+from .intensity import fill_invalid
 from .plan import LEAST_CORE, Plan
 from .runner import Pending, Runner, is_device_error, is_out_of_memory
+from .sampling import read_part
 from .tiles import Tile
 
 Array = npt.NDArray[Any]
@@ -257,11 +259,10 @@ class Run:
     def _read(self, work: Work) -> Window:
         layout, intensity = self.plan.layout, self.plan.intensity
         index = layout.index(work.plane, *work.tile.window)
-        stored = np.asarray(self.source[index]).transpose(layout.order())
-        if stored.ndim == 2:
-            stored = stored[None]
+        part, missing = read_part(self.source, layout, index, self.plan.nodata)
+        stored = _as_channels(part, layout)
+        invalid = None if missing is None else _as_channels(missing, layout)
         channel = layout.channel_of(work.plane)
-        invalid = invalid_pixels(stored, self.plan.nodata)
         if invalid is None:
             values = intensity.forward(stored, channel)
         else:
@@ -329,6 +330,12 @@ def _first_line(error: BaseException) -> str:
 
 def _extent(tile: Tile) -> tuple[int, int]:
     return tile.core_y[1] - tile.core_y[0], tile.core_x[1] - tile.core_x[0]
+
+
+def _as_channels(part: Array, layout: Layout) -> Array:
+    """Return what an index of the layout picks as ``(C, Y, X)``."""
+    part = part.transpose(layout.order())
+    return part if part.ndim == 3 else part[None]
 
 
 def _nearest(values: Array, scale: int) -> Array:

@@ -21,6 +21,26 @@ VALUES = 1 << 20
 """values taken per channel, at most"""
 
 
+def read_part(
+    source: Any, layout: Layout, index: tuple[int | slice, ...], nodata: float | None
+) -> tuple[Array, npt.NDArray[np.bool_] | None]:
+    """Return a part of an image, and which of its values are none; None where all are valid.
+
+    NaN and infinity are no values, nor is ``nodata``. A colour, though, is no data only where R, G
+    and B all are: each of them alone may well have that value, as 255 in a saturated pixel.
+    """
+    values = np.asarray(source[index])
+    if layout.axes[-1] != "S" or nodata is None:
+        return values, invalid_pixels(values, nodata)
+    invalid = invalid_pixels(values, None)
+    alone = not isinstance(index[-1], slice)
+    colours = np.asarray(source[(*index[:-1], slice(0, 3))]) if alone else values
+    empty = (colours == nodata).all(-1, keepdims=not alone)
+    if not empty.any():
+        return values, invalid
+    return values, np.broadcast_to(empty, values.shape) if invalid is None else invalid | empty
+
+
 def sample_channels(
     source: Any, layout: Layout, nodata: float | None, *, needed: bool = True
 ) -> list[Array]:
@@ -41,9 +61,9 @@ def sample_channels(
         own = [p for p in planes if layout.channel_of(p) == channel]
         for plane in own[:: ceil(per_channel / PATCHES)]:
             for rows, columns in grid(layout.plane, min(per_channel, PATCHES)):
-                values = np.asarray(source[layout.index(plane, rows, columns)]).ravel()
-                invalid = invalid_pixels(values, nodata)
-                taken[channel].append(values if invalid is None else values[~invalid])
+                index = layout.index(plane, rows, columns)
+                values, invalid = read_part(source, layout, index, nodata)
+                taken[channel].append(values.ravel() if invalid is None else values[~invalid])
     return [np.concatenate(values) for values in taken]
 
 
