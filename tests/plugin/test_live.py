@@ -12,6 +12,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Image, Points
 from napari.utils.notifications import notification_manager
 from pytestqt.qtbot import QtBot
@@ -265,6 +266,31 @@ def test_the_store_is_bounded_and_nothing_goes_round_in_circles(
     assert live.work.computed > 10
     assert most / 4 < largest <= most
     assert live.complete
+
+
+def test_live_layers_share_the_memory_that_is_meant_for_all(
+    make_model: MakeModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 400_000
+    monkeypatch.setattr(live_control, "MOST_BYTES", most)
+    viewer, layers, lives = ViewerModel(), [], []
+    for i in range(4):
+        source = viewer.add_image(image(100, 100), name=f"{i}")
+        layers.append(viewer.add_layer(ns.live_layer(source, make_model(), tile=16)))
+        lives.append(live_on(layers[-1]))
+        lives[-1].attach(viewer)
+        for live in lives:
+            grid = live.picture.grid
+            live.work.want((), grid.cells(((0, 100), (0, 100)))[: live.picture.most_tiles()])
+            live.work.join(60)
+        held = sum(live.tiles.nbytes for live in lives)
+        limits = {store.limit for live in lives for store in (live.tiles, live.cache)}
+        assert limits == {most // (2 * (i + 1))}
+        assert most / 4 < held <= most / 2
+    # A layer that goes leaves its part to the others.
+    viewer.layers.remove(layers[0])
+    assert [live.tiles.limit for live in lives] == [most // 8, *[most // 6] * 3]
+    viewer.layers.clear()
 
 
 def test_it_ends_with_its_layer(show: Show, make_model: MakeModel, qtbot: QtBot) -> None:

@@ -55,8 +55,8 @@ def live_layer(
     napari.layers.Image
         Not yet in a viewer; a multiscale layer whose finest level is the result and whose coarser
         ones are the source's data. Its pixels are those of `napari_srgan.super_resolve_layer`,
-        where they are computed. Computed tiles are kept up to 10 % of the memory that is free and
-        1 GiB. When it is removed from its viewer, the computing ends.
+        where they are computed. Of all live layers together, computed tiles are kept up to 10 % of
+        the memory that is free and 1 GiB. When it is removed from its viewer, the computing ends.
 
     Raises
     ------

@@ -61,10 +61,19 @@ class Cache:
             self.drop(name)
             self._entries[name] = (array, stamp)
             self.nbytes += array.nbytes
-            while self.nbytes > self.limit and len(self._entries) > 1:
-                first = next((n for n in self._entries if n not in self.held), None)
-                old, _ = self._entries.pop(next(iter(self._entries)) if first is None else first)
-                self.nbytes -= old.nbytes
+            self._keep_to_limit()
+
+    def resize(self, limit: int) -> None:
+        """Keep to another limit from now on."""
+        with self._lock:
+            self.limit = limit
+            self._keep_to_limit()
+
+    def _keep_to_limit(self) -> None:
+        while self.nbytes > self.limit and len(self._entries) > 1:
+            first = next((n for n in self._entries if n not in self.held), None)
+            old, _ = self._entries.pop(next(iter(self._entries)) if first is None else first)
+            self.nbytes -= old.nbytes
 
     def drop(self, name: Hashable) -> None:
         """Let go of an array if it is there."""

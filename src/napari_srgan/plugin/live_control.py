@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 from psygnal import Signal
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from .live import Prepared
 
 SHARE_OF_FREE = 0.1
-"""part of the free memory that a live layer's tiles may take"""
+"""part of the free memory that the tiles of all live layers together may take"""
 MOST_BYTES = 1 << 30
 """bytes that they may take at most"""
 
 _lives: WeakKeyDictionary[Image, Live] = WeakKeyDictionary()
+_working: WeakSet[Live] = WeakSet()
+"""those that have not stopped"""
 
 
 class Live:
@@ -80,6 +82,8 @@ class Live:
         factors = self.prepared.plan.factors[: len(arguments["scale"])]
         self.pair = Pair(source, layer, factors)
         follow(layer)
+        for other in _working - {self}:
+            other.look()  # of its tiles some may have had to go
         return layer
 
     @property
@@ -103,11 +107,10 @@ class Live:
 
     def _build(self) -> list[Any]:
         """Make the levels of the layer, with an empty store."""
-        from ..engine.device import free_ram
-
         plan, source = self.prepared.plan, self.source
-        half = min(MOST_BYTES, int(SHARE_OF_FREE * free_ram())) // 2
-        self.tiles, self.cache = Cache(half), Cache(half)
+        self.tiles, self.cache = Cache(0), Cache(0)
+        _working.add(self)
+        share_memory()
         fill = float(np.mean(source.contrast_limits))
         given, far = far_levels(source)
         sources = [SourcePlanes(data, plan.layout, self.cache, fill) for data in given]
@@ -261,10 +264,22 @@ class Live:
         """Compute no more; the layer keeps what it has."""
         self.work.stop()
         self.redraw.stop()
+        _working.discard(self)
+        share_memory()
 
     def __del__(self) -> None:
         if hasattr(self, "work"):
             self.work.stop()
+
+
+def share_memory() -> None:
+    """Give each live layer that works the same part of the memory that is meant for all."""
+    from ..engine.device import free_ram
+
+    stores = [store for live in list(_working) for store in (live.tiles, live.cache)]
+    free = free_ram() + sum(store.nbytes for store in stores)
+    for store in stores:
+        store.resize(min(MOST_BYTES, int(SHARE_OF_FREE * free)) // len(stores))
 
 
 def add_live(viewer: ViewerModel, prepared: Prepared) -> Live:
