@@ -10,8 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
+from npe2 import PluginManager, PluginManifest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
 
 import napari_srgan as ns
 from napari_srgan import io
@@ -106,6 +110,57 @@ def test_it_has_the_model_and_the_options_that_are_set(
     assert live.prepared.options.consistency == 2
     assert live.prepared.options.normalise == tuple(source.contrast_limits)
     assert live.prepared.given == "gray-x4"
+
+
+def dialog(window: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open a file as File > Open does, with a person's choice of it."""
+    monkeypatch.setattr(type(window), "_open_file_dialog_uni", lambda *_: [str(path)])
+    monkeypatch.setattr("napari._qt.qt_viewer.update_open_history", lambda _: None)
+    window._open_files_dialog()
+
+
+def drop(window: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a file fall into the window."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    window.dropEvent(
+        QDropEvent(
+            QPointF(9, 9),
+            Qt.DropAction.CopyAction,
+            mime,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+    )
+
+
+@pytest.mark.parametrize("way", [dialog, drop])
+def test_however_a_person_opens_a_file_it_has_a_live_view(
+    make_napari_viewer_proxy: Any,
+    qtbot: QtBot,
+    npe2pm: PluginManager,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    way: Callable[..., None],
+) -> None:
+    # napari's own reader is there, too; a person has said once which one is to open TIFFs.
+    npe2pm.register(PluginManifest.from_distribution("napari"))
+    monkeypatch.setitem(get_settings().plugins.extension2reader, "*.tif", PLUGIN)
+    viewer = make_napari_viewer_proxy().__wrapped__
+    way(viewer.window._qt_viewer, file(tmp_path, pixels(30, 40)), monkeypatch)
+    settle(qtbot)
+    assert names(viewer) == ["a", "a ×4 live"]
+    assert said() == []
+
+
+def test_a_sample_comes_as_its_pair_alone(viewer: Any, qtbot: QtBot, tmp_path: Path) -> None:
+    # In a window that is looked after since a file was opened in it.
+    viewer.open(str(file(tmp_path, pixels(30, 40))), plugin=PLUGIN)
+    settle(qtbot)
+    viewer.open_sample(PLUGIN, "cell")
+    settle(qtbot)
+    assert names(viewer)[2:] == ["cell (HR)", "cell (LR)"]
+    assert len(lives(viewer)) == 1
 
 
 def test_scripts_read_the_image_alone(viewer: Any, qtbot: QtBot, tmp_path: Path) -> None:
