@@ -36,8 +36,8 @@ MOST_BYTES = 1 << 30
 """bytes that they may take at most"""
 
 _lives: WeakKeyDictionary[Image, Live] = WeakKeyDictionary()
-_working: WeakSet[Live] = WeakSet()
-"""those that have not stopped"""
+_built: WeakSet[Live] = WeakSet()
+"""those that have a store"""
 
 
 class Live:
@@ -82,7 +82,7 @@ class Live:
         factors = self.prepared.plan.factors[: len(arguments["scale"])]
         self.pair = Pair(source, layer, factors)
         follow(layer)
-        for other in _working - {self}:
+        for other in _built - {self}:
             other.look()  # of its tiles some may have had to go
         return layer
 
@@ -109,8 +109,6 @@ class Live:
         """Make the levels of the layer, with an empty store."""
         plan, source = self.prepared.plan, self.source
         self.tiles, self.cache = Cache(0), Cache(0)
-        _working.add(self)
-        share_memory()
         fill = float(np.mean(source.contrast_limits))
         given, far = far_levels(source)
         sources = [SourcePlanes(data, plan.layout, self.cache, fill) for data in given]
@@ -127,6 +125,8 @@ class Live:
             failed=self.redraw.bell.failed.emit,
             noted=self.redraw.bell.noted.emit,
         )
+        _built.add(self)
+        share_memory()
         levels = [*self.picture.levels(self), *(each.lazy(self) for each in sources)]
         if len(sources) == 1 and sources[0].in_memory:
             levels += coarser_levels(given[0], plan.layout, self)
@@ -257,6 +257,7 @@ class Live:
         if event.value is layer:
             self.stop()
             self.pair.part()
+            share_memory()
         elif event.value is self.source and viewer is not None and layer in viewer.layers:
             viewer.layers.remove(layer)
 
@@ -264,8 +265,6 @@ class Live:
         """Compute no more; the layer keeps what it has."""
         self.work.stop()
         self.redraw.stop()
-        _working.discard(self)
-        share_memory()
 
     def __del__(self) -> None:
         if hasattr(self, "work"):
@@ -276,7 +275,8 @@ def share_memory() -> None:
     """Give each live layer that works the same part of the memory that is meant for all."""
     from ..engine.device import free_ram
 
-    stores = [store for live in list(_working) for store in (live.tiles, live.cache)]
+    working = [live for live in list(_built) if not live.work.stopped]
+    stores = [store for live in working for store in (live.tiles, live.cache)]
     free = free_ram() + sum(store.nbytes for store in stores)
     for store in stores:
         store.resize(min(MOST_BYTES, int(SHARE_OF_FREE * free)) // len(stores))
