@@ -85,6 +85,28 @@ def blocks(camera: Any, title: str) -> None:
         print(f"| {title}, {name} | " + " | ".join(f"{ms:.0f}" for ms in worst) + " |", flush=True)
 
 
+def network_seconds(live: Live, data: Any, place: int) -> float:
+    """Return how long the network takes for the tile at a pixel of the diagonal, as it runs live.
+
+    Parameters
+    ----------
+    live
+        A live view that has computed a tile already, of one plane.
+    data
+        Of its source.
+    place
+        Row and column in pixels of the source.
+    """
+    (cell,) = live.picture.grid.cells(((place, place + 1), (place, place + 1)))
+    assert live.work.plan is not None
+    part = part_of(live.work.plan, (), cell)
+    with a_core_left_over():
+        since = time.perf_counter()
+        for _ in Run(part, data, live.work._runner).into(np.empty(part.shape, part.dtype)):
+            pass
+        return time.perf_counter() - since
+
+
 def first_tile(live: Live, camera: Any, data: Any, place: int) -> tuple[float, float]:
     """Return seconds from a jump to the first tile drawn, and of the network for it alone."""
     camera.zoom, camera.center = 20, (0, place, place)
@@ -94,14 +116,7 @@ def first_tile(live: Live, camera: Any, data: Any, place: int) -> tuple[float, f
         let(0.001)
     seconds = time.perf_counter() - since
     sharp(live)
-    (cell,) = live.picture.grid.cells(((place, place + 1), (place, place + 1)))
-    assert live.work.plan is not None
-    part = part_of(live.work.plan, (), cell)
-    with a_core_left_over():  # as the live view computes
-        since = time.perf_counter()
-        for _ in Run(part, data, live.work._runner).into(np.empty(part.shape, part.dtype)):
-            pass
-        return seconds, time.perf_counter() - since
+    return seconds, network_seconds(live, data, place)
 
 
 def main() -> None:

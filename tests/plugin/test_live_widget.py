@@ -9,17 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.live import network_seconds
 
 import napari_srgan as ns
 from napari_srgan.engine.axes import make_layout
-from napari_srgan.engine.run import Run
-from napari_srgan.plugin.background import a_core_left_over
 from napari_srgan.plugin.live_array import Cache
 from napari_srgan.plugin.live_control import Live
 from napari_srgan.plugin.live_picture import Picture
 from napari_srgan.plugin.live_source import SourcePlanes
 from napari_srgan.plugin.live_view import even_grid
-from napari_srgan.plugin.live_work import part_of
 from tests.conftest import MakeModel
 from tests.plugin.conftest import Opened, idle, put
 from tests.plugin.test_live import live_on, sharp
@@ -197,18 +195,6 @@ def test_the_first_tile_is_there_after_its_own_time(open_widget: Open, slow_mode
         for place in (200, 320, 440, 560)
     ]
     assert min(late) < 0.2, "another program may delay one tile, not each of four"
-
-
-def network_seconds(live: Live, data: Any, place: int) -> float:
-    """Return how long the network takes for the tile at a pixel of the diagonal."""
-    plan, cell = live.work.plan, live.picture.grid.cells(((place, place + 1),) * 2)[0]
-    assert plan is not None
-    part = part_of(plan, (), cell)
-    since = time.perf_counter()
-    with a_core_left_over():
-        for _ in Run(part, data, live.work._runner).into(np.empty(part.shape, "uint8")):
-            pass
-    return time.perf_counter() - since
 
 
 def tile_seconds(opened: Opened, live: Live, place: int) -> float:

@@ -29,13 +29,16 @@ def read_part(
     NaN and infinity are no values, nor is ``nodata``. A colour, though, is no data only where R, G
     and B all are: each of them alone may well have that value, as 255 in a saturated pixel.
     """
-    values = np.asarray(source[index])
     if layout.axes[-1] != "S" or nodata is None:
+        values = np.asarray(source[index])
         return values, invalid_pixels(values, nodata)
+    *where, sample = index
+    alone = not isinstance(sample, slice)
+    # A sample that goes through the network alone is read with the others, which say what is none.
+    colours = np.asarray(source[(*where, slice(None) if alone else sample)])
+    values = colours[..., sample] if alone else colours
     invalid = invalid_pixels(values, None)
-    alone = not isinstance(index[-1], slice)
-    colours = np.asarray(source[(*index[:-1], slice(0, 3))]) if alone else values
-    empty = (colours == nodata).all(-1, keepdims=not alone)
+    empty = (colours[..., :3] == nodata).all(-1, keepdims=not alone)
     if not empty.any():
         return values, invalid
     return values, np.broadcast_to(empty, values.shape) if invalid is None else invalid | empty
