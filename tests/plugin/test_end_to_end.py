@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
+from napari_srgan import super_resolve
 from napari_srgan.models import load_model
+from napari_srgan.plugin import samples
+from srgan_training.spectrum import spectrum_error
 from tests.plugin.conftest import Opened
 
 
@@ -38,3 +41,18 @@ def test_a_sample_comes_out_closer_to_its_original_than_bicubic(
     assert ours > theirs + gain
     assert np.allclose(finer.scale, original.scale)
     assert finer.metadata["napari_srgan"]["sha256"] == list(load_model(model).sha256)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sample", "model"), [("moon", "gray-x4"), ("tissue", "general-x4")])
+def test_the_realistic_end_has_more_of_the_original_s_detail_and_keeps_its_brightness(
+    sample: str, model: str
+) -> None:
+    (hr, _, _), (lr, _, _) = getattr(samples, sample)()
+    faithful, realistic = (super_resolve(lr, load_model(model, detail=detail)) for detail in (0, 1))
+    planes = [x if x.ndim == 2 else x.mean(-1) for x in (faithful, realistic, hr)]
+    high = [spectrum_error(plane.astype(float), planes[2].astype(float))[1] for plane in planes[:2]]
+    assert high[1] < 0.9 * high[0]
+    # It is trained to keep what the reduced image knows.
+    blocks = [x[:512, :512].reshape(64, 8, 64, 8).mean((1, 3), float) for x in planes[:2]]
+    assert np.abs(blocks[1] - blocks[0]).max() < 0.05 * 255
