@@ -358,13 +358,23 @@ def test_an_option_that_cannot_be_is_said_in_one_sentence(
     assert names(tmp_path) == before
 
 
-def test_channels_that_do_not_fit_the_model_are_named(tmp_path: Path, colours: str) -> None:
-    image = ImageFile(pixels(2, 9, 12), "CYX")
-    source = write_image(tmp_path / "source.tif", image)
+def test_channels_that_do_not_fit_the_model_are_named(
+    tmp_path: Path, own_models: Path, make_identity: MakeModel
+) -> None:
+    store(own_models, "bands", make_identity(5))
+    source = write_image(tmp_path / "source.tif", ImageFile(pixels(2, 9, 12), "CYX"))
     before = names(tmp_path)
-    said = refusal(upscale(source, tmp_path / "out.tif", "--model", colours))
-    assert "takes 3 channels at once, which this image does not have: C has 2" in said
+    said = refusal(upscale(source, tmp_path / "out.tif", "--model", "bands"))
+    assert "takes 5 channels at once, which this image does not have: C has 2" in said
     assert names(tmp_path) == before
+
+
+def test_a_colour_model_takes_two_channels_one_by_one(tmp_path: Path, colours: str) -> None:
+    data = pixels(2, 9, 12)
+    source = write_image(tmp_path / "source.tif", ImageFile(data, "CYX"))
+    done(upscale(source, tmp_path / "out.tif", "--model", colours))
+    written = tifffile.imread(tmp_path / "out.tif")
+    assert np.array_equal(written, data.repeat(4, 1).repeat(4, 2))
 
 
 def test_a_broken_image_is_named(tmp_path: Path, identity: str) -> None:

@@ -99,10 +99,26 @@ def test_bad_input_is_named(
     assert np.array_equal(image, before)
 
 
-@pytest.mark.parametrize("shape", [(2, 9, 9), (5, 9, 9), (9, 9)])
-def test_channels_that_do_not_fit_are_named(make_model: MakeModel, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="the model takes 3 channels at once"):
-        ns.super_resolve(np.zeros(shape), make_model(3))
+@pytest.mark.parametrize(
+    ("axes", "shape"), [("CYX", (2, 9, 9)), ("CYX", (5, 9, 9)), ("YX", (9, 9))]
+)
+def test_a_colour_model_takes_other_channels_one_by_one(
+    make_model: MakeModel, axes: str, shape: tuple[int, ...]
+) -> None:
+    image = rng.random(shape, dtype="float32")
+    model = make_model(3)
+    result = ns.super_resolve(image, model, axes=axes, normalise="none", precision="float32")
+    planes = zip(image.reshape(-1, 9, 9), result.reshape(-1, 36, 36), strict=True)
+    for plane, finer in planes:
+        grey = np.stack([plane] * 3, -1)
+        colours = ns.super_resolve(grey, model, axes="YXS", normalise="none", precision="float32")
+        assert np.ptp(colours, -1).max() > 1e-3
+        assert np.abs(colours.mean(-1) - finer).max() <= 1e-5
+
+
+def test_channels_that_do_not_fit_are_named(make_model: MakeModel) -> None:
+    with pytest.raises(ValueError, match="the model takes 5 channels at once"):
+        ns.super_resolve(np.zeros((9, 9)), make_model(5))
 
 
 @pytest.mark.parametrize("channels", [2, 5])

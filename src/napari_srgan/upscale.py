@@ -51,7 +51,8 @@ def super_resolve(
         tile.
     model
         A name of `list_models`, the path of a model file, a `Model`, or ``auto``: RGB images go
-        through ``general-x4``, all others channel by channel through ``gray-x4``.
+        through ``general-x4``, all others channel by channel through ``gray-x4``. A model of three
+        channels takes each channel of an image that has not three on its own, too.
     axes
         One letter per dimension: T time, C channel, Z depth, Y rows, X columns, S samples of RGB
         or RGBA (last). None guesses from the shape: ``YX``, ``YXS`` with 3 or 4 samples, Z before

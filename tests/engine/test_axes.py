@@ -65,6 +65,8 @@ def test_labels_that_name_axes_are_taken() -> None:
         ("YXS", (5, 6, 4), 1),
         ("CYX", (5, 5, 6), 5),
         ("XCY", (5, 3, 6), 3),
+        ("CYX", (2, 5, 6), 3),
+        ("ZYX", (3, 5, 6), 3),
     ],
 )
 def test_planes_cover_the_array_once(axes: str, shape: tuple[int, ...], channels: int) -> None:
@@ -75,7 +77,8 @@ def test_planes_cover_the_array_once(axes: str, shape: tuple[int, ...], channels
         index = layout.index(plane, slice(0, rows), slice(0, columns))
         count[index] += 1
         part = count[index].transpose(layout.order())
-        assert part.shape == ((channels, rows, columns) if channels > 1 else (rows, columns))
+        together = layout.channel_axis is not None
+        assert part.shape == ((channels, rows, columns) if together else (rows, columns))
     if layout.alpha:
         assert (count[..., 3] == 0).all()
         count = count[..., :3]
@@ -85,9 +88,9 @@ def test_planes_cover_the_array_once(axes: str, shape: tuple[int, ...], channels
 @pytest.mark.parametrize(
     ("axes", "shape", "channels", "message"),
     [
-        ("CYX", (2, 5, 6), 3, "C has 2.*gray-x4"),
-        ("CYX", (5, 5, 6), 3, "C has 5.*gray-x4"),
-        ("YX", (5, 6), 3, "single channel"),
+        ("CYX", (2, 5, 6), 5, "C has 2.*gray-x4"),
+        ("CYX", (5, 5, 6), 2, "C has 5.*gray-x4"),
+        ("YX", (5, 6), 2, "single channel"),
         ("YXS", (5, 6, 3), 4, "S has 3"),
         ("ZYX", (0, 5, 6), 1, "empty: Z=0"),
         ("YX", (5, 0), 1, "empty: X=0"),

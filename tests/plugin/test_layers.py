@@ -236,8 +236,8 @@ def test_the_source_and_the_viewer_stay_as_they_were(make_model: MakeModel) -> N
     viewer = ViewerModel()
     data = rng.integers(0, 255, (20, 20), "uint8")
     layer = viewer.add_image(data.copy(), name="a")
-    with pytest.raises(ValueError, match="model takes 3 channels"):
-        ns.super_resolve_layer(layer, make_model(3))
+    with pytest.raises(ValueError, match="model takes 5 channels"):
+        ns.super_resolve_layer(layer, make_model(5))
     assert [item.name for item in viewer.layers] == ["a"]
     viewer.add_layer(ns.super_resolve_layer(layer, make_model()))
     assert [item.name for item in viewer.layers] == ["a", "a ×4"]

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from napari_srgan.plugin.jobs import queue_of
-from tests.plugin.conftest import Opened, idle
+from tests.conftest import MakeModel
+from tests.plugin.conftest import Opened, idle, put
 
 Open = Callable[..., Opened]
 
@@ -149,20 +150,31 @@ def test_a_model_that_does_not_load_is_named(open_widget: Open, tmp_path: Path) 
     assert opened.names == ["a"]
 
 
-def test_a_model_for_other_channels_says_which_would_do(open_widget: Open) -> None:
+def test_a_colour_model_takes_a_grey_layer(open_widget: Open) -> None:
     opened = open_widget()
     opened.viewer.add_image(image(8, 8), name="a")
     opened.widget.model.value = "general-x4"
-    opened.wait(lambda: "takes 3 channels at once" in opened.message)
+    opened.wait_for_outlook()
+    opened.run()
+    opened.wait_for_jobs()
+    assert opened.names == ["a", "a ×4"]
+
+
+def test_a_model_for_other_channels_says_which_would_do(
+    open_widget: Open, own_models: Path, make_identity: MakeModel
+) -> None:
+    put(own_models, "bands", make_identity(5))
+    opened = open_widget()
+    opened.viewer.add_image(image(8, 8), name="a")
+    opened.widget.model.value = "bands"
+    opened.wait(lambda: "takes 5 channels at once" in opened.message)
 
 
 def test_channels_that_are_done_on_their_own_are_mentioned(open_widget: Open) -> None:
     opened = open_widget()
     opened.viewer.add_image(image(5, 8, 8), name="a")
     opened.wait_for_outlook()
-    assert opened.message == (
-        "The layer has 5 channels and gray-x4 takes one, so each is done on its own."
-    )
+    assert opened.message == ("gray-x4 takes each of the 5 channels on its own.")
 
 
 def test_a_value_that_is_no_number_is_named(open_widget: Open) -> None:

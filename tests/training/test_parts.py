@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from napari_srgan.io import ImageFile, write
+from napari_srgan.nn.channels import adapt_channels
 from napari_srgan.nn.generator import GeneratorConfig
-from srgan_training.channels import adapt_channels
 from srgan_training.config import Source
 from srgan_training.data import load_source
 from srgan_training.images import (

@@ -16,11 +16,11 @@ from torch.nn.functional import avg_pool2d
 from napari_srgan.engine.device import choose_compute
 from napari_srgan.models import Model, load_model, save_model
 from napari_srgan.models.registry import user_folder
+from napari_srgan.nn.channels import adapt_channels
 from napari_srgan.nn.generator import Generator
 from napari_srgan.nn.resample import bicubic_up
 from napari_srgan.options import choose_model
 
-from .channels import adapt_channels
 from .config import Config, Source, read_config
 from .data import REAL, degradation_of, left_out, made_pairs, read_all
 from .fidelity import FidelityModule

@@ -185,8 +185,7 @@ def start(config: Config) -> Generator:
     if config.start is None:
         return interpolate_(network, noise=0.3)
     from napari_srgan.models import load_model
-
-    from .channels import adapt_channels
+    from napari_srgan.nn.channels import adapt_channels
 
     model = load_model(config.start)
     state = adapt_channels(model.state_dict(), config.channels)

@@ -10,6 +10,8 @@ ALLOWED = "TCZYXS"
 MEANINGS = "T time, C channel, Z depth, Y rows, X columns, S samples of RGB or RGBA"
 FEW = 5
 """a first axis of at most this many planes is taken for channels, a longer one for depth"""
+COLOURS = 3
+"""channels of a model of colour images, R, G and B: one that knows what grey is"""
 
 
 def parse_axes(axes: str, shape: Sequence[int]) -> str:
@@ -156,7 +158,8 @@ def make_layout(axes: str, shape: Sequence[int], channels: int) -> Layout:
     """Decide how planes of ``shape`` go through a model of ``channels`` channels.
 
     A model of one channel takes every channel and every sample on its own. A model of several
-    takes all of the channels (or R, G and B) at once.
+    takes all of the channels (or R, G and B) at once; one of `COLOURS` channels takes those of an
+    image that has other ones on their own, too.
 
     Raises
     ------
@@ -166,14 +169,14 @@ def make_layout(axes: str, shape: Sequence[int], channels: int) -> Layout:
     shape = tuple(shape)
     if empty := [f"{a}={n}" for a, n in zip(axes, shape, strict=True) if n == 0]:
         raise ValueError(f"the image is empty: {', '.join(empty)} (axes {axes}, shape {shape})")
-    if channels == 1:
-        return Layout(axes, shape, None, 1)
-    for letter in "SC":
+    for letter in "SC" if channels > 1 else "":
         if letter in axes:
             axis = axes.index(letter)
-            found = 3 if letter == "S" else shape[axis]
+            found = COLOURS if letter == "S" else shape[axis]
             if found == channels:
                 return Layout(axes, shape, axis, channels)
+    if channels in (1, COLOURS):
+        return Layout(axes, shape, None, 1)
     have = {a: shape[axes.index(a)] for a in "SC" if a in axes}
     given = ", ".join(f"{a} has {n}" for a, n in have.items()) or "it has a single channel"
     raise ValueError(

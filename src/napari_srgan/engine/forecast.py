@@ -74,4 +74,4 @@ def _kind(plan: Plan) -> tuple[Any, ...]:
     network = plan.model.sha256 or (id(plan.model.network),)
     compute = plan.compute
     place = str(compute.device), compute.dtype, compute.tail_dtype, torch.get_num_threads()
-    return (*network, plan.model.detail, plan.consistency, *place)
+    return (*network, plan.model.channels, plan.model.detail, plan.consistency, *place)

@@ -173,6 +173,8 @@ def make_plan(
     size = check_tile(tile)
     axes = guess_axes(source.shape) if axes is None else parse_axes(axes, source.shape)
     layout = make_layout(axes, source.shape, model.channels)
+    if layout.channel_axis is None:
+        model = model.one_channel
     compute = choose_compute(device, precision, eight_bit=dtype.itemsize == 1)
     samples = sample_channels(source, layout, nodata, needed=needs_samples(dtype, normalise))
     intensity = make_intensity_map(samples, dtype, normalise)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from torch import Tensor
 
+from ..nn.channels import adapt_channels
 from ..nn.generator import Generator
 from ..nn.halo import halo_of
 from .card import ModelCard
@@ -41,6 +42,21 @@ class Model:
     def halo(self) -> int:
         """LR pixels around a tile that its result depends on, on each side."""
         return halo_of(self.network)
+
+    @cached_property
+    def one_channel(self) -> Model:
+        """The model for images of one channel.
+
+        It gives the mean over the channels of what this one makes of a grey image. A model of one
+        channel is that itself.
+        """
+        if self.channels == 1:
+            return self
+        config = replace(self.card.config, channels=1)
+        network = Generator(config)
+        network.load_state_dict(adapt_channels(self.state_dict(), 1))
+        card = replace(self.card, config=config)
+        return replace(self, network=network.eval().requires_grad_(False), card=card)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the network's weights and statistics."""

@@ -116,13 +116,10 @@ def look_ahead(
 def _notes(plan: Plan, on_disk: bool) -> Iterator[str]:
     layout = plan.layout
     channels = next((layout.shape[i] for i, a in enumerate(layout.axes) if a == "C"), 1)
-    name = plan.model.card.name
     if layout.channel_axis is None and layout.axes[-1] == "S":
-        yield f"{name} takes one channel, so red, green and blue are each done on their own."
+        yield f"{plan.model.card.name} takes red, green and blue each on its own."
     elif layout.channel_axis is None and channels > 1:
-        yield (
-            f"The layer has {channels} channels and {name} takes one, so each is done on its own."
-        )
+        yield f"{plan.model.card.name} takes each of the {channels} channels on its own."
     if layout.alpha:
         yield "The transparency is interpolated, not super-resolved."
     if on_disk:
