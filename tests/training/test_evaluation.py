@@ -78,6 +78,17 @@ def test_consistency_shows_in_the_lr_psnr(data: Path, model_file: Path) -> None:
     assert with_steps.worst_lr_psnr > 45
 
 
+def test_the_worst_image_of_a_folder_is_told(model_file: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        pixels = rng.integers(0, 255, (24, 24, 3), "uint8")
+        put(tmp_path / "both", f"{name}.png", pixels)
+        put(tmp_path / name, "0.png", pixels)
+    folders = [tmp_path / name for name in ("both", "a", "b")]
+    both, a, b = [s for s in evaluate([str(model_file)], folders) if s.model != "bicubic"]
+    assert both.worst_drift == max(a.drift, b.drift) > both.drift
+    assert both.worst_lr_psnr == min(a.lr_psnr, b.lr_psnr) < both.lr_psnr
+
+
 def test_each_scale_has_its_bicubic(
     data: Path, model_file: Path, make_identity: MakeModel, tmp_path: Path
 ) -> None:

@@ -162,6 +162,19 @@ def export(
 
 
 @app.command()
+def derive(
+    config: Annotated[Path, typer.Argument(help="YAML file that says what is made of which.")],
+    to: Annotated[Path, typer.Option(help="Folder for the model file.")] = Path("."),
+) -> None:
+    """Make a model of others without training: of other channels, or an adversarial end."""
+    from .derive import derive as write
+    from .derive import read_derivation
+
+    with plain_errors():
+        typer.echo(f"written to {write(read_derivation(config), to)}")
+
+
+@app.command()
 def evaluate(
     data: Annotated[str, typer.Option(help="Folders of HR images, with commas between.")],
     models: Annotated[

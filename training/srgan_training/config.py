@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -15,6 +15,7 @@ PRESETS = Path(__file__).parent / "presets"
 
 CHECKED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
+T = TypeVar("T")
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -192,9 +193,13 @@ def read_config(path: Path | str, **overrides: Any) -> Config:
         If there is no such file or preset, or if a key or value is wrong: each is named, with
         what is allowed.
     """
+    return read_yaml(Config, find_config(path), **overrides)
+
+
+def read_yaml(kind: type[T], file: Path, **overrides: Any) -> T:
+    """Read a checked dataclass from a YAML file, see `read_config`."""
     import yaml
 
-    file = find_config(path)
     values = yaml.safe_load(file.read_text(encoding="utf-8"))
     if not isinstance(values, dict):
         raise ValueError(f"{file}: is not a YAML mapping of names to values")
@@ -202,9 +207,10 @@ def read_config(path: Path | str, **overrides: Any) -> Config:
         section, _, rest = name.rpartition(".")
         (values.setdefault(section, {}) if section else values)[rest] = value
     try:
-        return TypeAdapter(Config).validate_python(values)
+        return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        raise ValueError(f"{file}: {'; '.join(map(sentence, error.errors()))}") from error
+        said = (sentence(each, kind) for each in error.errors())
+        raise ValueError(f"{file}: {'; '.join(said)}") from error
 
 
 def find_config(path: Path | str) -> Path:
@@ -224,11 +230,11 @@ def find_config(path: Path | str) -> Path:
     raise ValueError(f"{path}: no such file, and no preset either; presets are {names}")
 
 
-def sentence(error: Any) -> str:
-    """Say what is wrong with one value, as pydantic found it."""
+def sentence(error: Any, kind: type[Any] = Config) -> str:
+    """Say what is wrong with one value of a checked dataclass, as pydantic found it."""
     name = ".".join(map(str, error["loc"]))
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        section = {"sources": Source, "adversarial": Adversarial}.get(str(error["loc"][0]), Config)
+        section = {"sources": Source, "adversarial": Adversarial}.get(str(error["loc"][0]), kind)
         return f"{name}: there is no such setting; allowed are {', '.join(section.__annotations__)}"
     if error["type"].startswith("missing"):
         return f"{name}: is missing"

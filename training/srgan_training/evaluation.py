@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from math import isnan, nan
 from pathlib import Path
@@ -47,6 +47,8 @@ class Score(Values):
     convention: str
     """of the images, see `srgan_training.metrics`"""
     worst_lr_psnr: float
+    """of the worst image, like the next"""
+    worst_drift: float
     lr: str
     """where the LR images came from"""
     consistency: int
@@ -127,6 +129,12 @@ def run(
     if bands < len(pair.hr):
         return sr.mean(0, keepdims=True), Pair(pair.lr[:1], pair.hr[:1])
     return sr, pair
+
+
+def worst(which: Callable[[Iterable[float]], float], values: Iterable[float]) -> float:
+    """Return the least or the largest of what is not NaN; NaN where nothing is left."""
+    known = [value for value in values if not isnan(value)]
+    return which(known) if known else nan
 
 
 def evaluate(
@@ -210,7 +218,8 @@ def evaluate(
                 scale=row.scale,
                 detail=row.detail,
                 convention=" and ".join(sorted(conventions, reverse=True)),
-                worst_lr_psnr=min((v.lr_psnr for v in values if not isnan(v.lr_psnr)), default=nan),
+                worst_lr_psnr=worst(min, [v.lr_psnr for v in values]),
+                worst_drift=worst(max, [v.drift for v in values]),
                 lr=str(reduction),
                 consistency=consistency if row.model else 0,
                 note=note,

@@ -38,7 +38,7 @@ class Values:
     spectrum_high: float
     """the same above half of the HR Nyquist frequency"""
     drift: float
-    """percent of the range between the means of the bands"""
+    """percent of the range between the means of a band, of the worst one"""
     checkerboard: float
     """dB by which a grid stands out, beyond the HR's own"""
 

@@ -20,7 +20,7 @@ COLUMNS = (
     ("LR-PSNR dB (worst) ↑", "{0.lr_psnr:.1f} ({0.worst_lr_psnr:.1f})"),
     ("spectrum dB ↓", "{0.spectrum:.2f}"),
     ("above ½ Nyquist dB ↓", "{0.spectrum_high:.2f}"),
-    ("drift % ↓", "{0.drift:.3f}"),
+    ("drift % (worst) ↓", "{0.drift:.3f} ({0.worst_drift:.3f})"),
     ("grid dB ↓", "{0.checkerboard:.1f}"),
 )
 LEGEND = (
@@ -34,7 +34,8 @@ LEGEND = (
     "and to the border; peak as above.",
     "Spectrum: mean difference in dB between the radially averaged power spectra of result and HR, "
     "over all frequencies and over those above half of the HR Nyquist frequency.",
-    "Drift: difference between the means of a band, in percent of the range.",
+    "Drift: difference between the means of a band, the worst of an image, in percent of the "
+    "range.",
     "Grid: dB by which lines at multiples of 1/scale cycles per HR pixel, as a pixel shuffle "
     "leaves them, stand out of the spectrum beyond those of the HR; 0 is none.",
 )

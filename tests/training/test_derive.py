@@ -1,0 +1,106 @@
+"""Models made of others without training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import napari_srgan as ns
+from napari_srgan import Model
+from napari_srgan.models import ModelCard, save_model
+from napari_srgan.models.blend import between
+from srgan_training.cli import app
+from srgan_training.derive import Derivation, derive, read_derivation
+from tests.conftest import MakeModel
+from tests.training.test_config import CONFIGS
+
+rng = np.random.default_rng(0)
+
+
+def stored(folder: Path, model: Model, name: str, **facts: object) -> str:
+    """Write a model; return its path."""
+    card = replace(ModelCard(name, model.network.config), **facts)  # type: ignore[arg-type]
+    return str(save_model(folder / name, model.state_dict(), card))
+
+
+@pytest.fixture
+def ends(tmp_path: Path, make_model: MakeModel) -> tuple[str, str]:
+    """Two random networks of three channels."""
+    low, high = make_model(3), make_model(3)
+    for weight in high.network.parameters():
+        weight.add_(0.1 * torch.rand(weight.shape))
+    return stored(tmp_path, low, "low"), stored(tmp_path, high, "high", end="adversarial")
+
+
+def test_one_channel_gives_the_mean_of_what_grey_gives(
+    tmp_path: Path, make_model: MakeModel
+) -> None:
+    start = stored(tmp_path, make_model(3), "a", trained_on="stones", figures={"A": {"psnr": 1}})
+    made = ns.load_model(derive(Derivation("b", start, channels=1), tmp_path))
+    assert (made.card.name, made.channels, made.card.end) == ("b", 1, "fidelity")
+    assert (made.card.trained_on, made.card.figures) == ("stones", {})
+    image = rng.random((9, 9), dtype="float32")
+    grey = np.stack([image] * 3, -1)
+    colours = ns.super_resolve(grey, start, axes="YXS", normalise="none", precision="float32")
+    alone = ns.super_resolve(image, made, normalise="none", precision="float32")
+    assert np.abs(colours.mean(-1) - alone).max() < 1e-3  # weights are stored in float16
+
+
+@pytest.mark.parametrize("share", [1, 0.25])
+def test_the_way_added_to_its_own_start_leads_where_it_led(
+    tmp_path: Path, ends: tuple[str, str], share: float
+) -> None:
+    low, high = (ns.load_model(path).state_dict() for path in ends)
+    path = derive(Derivation("c", ends[0], way=ends, share=share), tmp_path)
+    assert path.stem == "c-adversarial"
+    made = ns.load_model(path)
+    assert made.card.end == "adversarial"
+    for name, value in between(low, high, share).items():
+        wanted = low[name] if "running_" in name else value
+        assert torch.allclose(made.state_dict()[name], wanted, atol=2e-3), name
+    assert not torch.allclose(made.state_dict()["tail.weight"], low["tail.weight"], atol=2e-3)
+
+
+def test_the_last_convolution_of_another_scale_stays(
+    tmp_path: Path, make_model: MakeModel, ends: tuple[str, str]
+) -> None:
+    start = stored(tmp_path, make_model(1, scale=2), "fine")
+    path = derive(Derivation("fine", start, channels=1, way=ends), tmp_path / "new")
+    old, made = ns.load_model(start).state_dict(), ns.load_model(path).state_dict()
+    assert torch.equal(made["tail.weight"], old["tail.weight"])
+    low, high = (ns.load_model(end).state_dict() for end in ends)
+    name = "body_conv.weight"
+    assert torch.allclose(made[name], old[name] + high[name] - low[name], atol=2e-3)
+
+
+def test_models_that_do_not_fit_are_named(
+    tmp_path: Path, make_model: MakeModel, ends: tuple[str, str]
+) -> None:
+    small = stored(tmp_path, make_model(3, features=4), "small")
+    with pytest.raises(ValueError, match="low and small are no two ends"):
+        derive(Derivation("d", ends[0], way=(ends[0], small)), tmp_path)
+    with pytest.raises(ValueError, match=r"is \(4, .* in small and \(8, .* in high"):
+        derive(Derivation("d", small, way=ends), tmp_path)
+
+
+def test_derivation_by_command(tmp_path: Path, ends: tuple[str, str]) -> None:
+    file = tmp_path / "made.yaml"
+    file.write_text(f"name: e\nstart: {ends[0]}\nchannels: 1\n")
+    done = CliRunner().invoke(app, ["derive", str(file), "--to", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "e.safetensors").is_file()
+    file.write_text(f"name: e\nstart: {ends[0]}\nfrom: here\n")
+    done = CliRunner().invoke(app, ["derive", str(file), "--to", str(tmp_path)])
+    assert done.exit_code != 0
+    assert "from: there is no such setting; allowed are name, start" in done.output
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("derived/*.yaml")), ids=lambda p: p.stem)
+def test_shipped_derivations_are_valid(path: Path) -> None:
+    derivation = read_derivation(path)
+    assert path.stem == derivation.name + ("" if derivation.way is None else "-adversarial")

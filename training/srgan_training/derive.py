@@ -1,0 +1,129 @@
+"""``srgan-train derive``: a model made of others, without training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from napari_srgan import Model, load_model
+from napari_srgan.models import save_model
+from napari_srgan.models.blend import State
+from napari_srgan.nn.channels import adapt_channels
+
+from .config import CHECKED, Count, Share, read_yaml
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Derivation:
+    """What is made of which models."""
+
+    name: str
+    """of the model that comes out"""
+    start: str
+    """model that it is made of (name or path)"""
+    channels: Count = 3
+    """that it is carried over to"""
+    way: tuple[str, str] | None = None
+    """a fidelity end and the adversarial one that was trained from it: what the training changed
+    is added to ``start``, and an adversarial end comes out"""
+    share: Share = 1.0
+    """of that change"""
+    description: str = ""
+    """one sentence for the card: what the model is for"""
+    domains: tuple[str, ...] = ()
+    """kinds of images, for the card; none: those of ``start``"""
+    trained_on: str = ""
+    """data and machine, for the card; empty: that of ``start``"""
+
+    @property
+    def end(self) -> Literal["fidelity", "adversarial"]:
+        """Which end of the model comes out."""
+        return "fidelity" if self.way is None else "adversarial"
+
+
+def read_derivation(path: Path) -> Derivation:
+    """Read a derivation from YAML.
+
+    Raises
+    ------
+    ValueError
+        If a key or value is wrong: each is named, with what is allowed.
+    """
+    return read_yaml(Derivation, path)
+
+
+def derive(derivation: Derivation, folder: Path) -> Path:
+    """Write the model file of a derivation.
+
+    Parameters
+    ----------
+    derivation
+        What is made of which models.
+    folder
+        Where the file goes, under the derivation's name; that of an adversarial end has
+        ``-adversarial`` behind it.
+
+    Raises
+    ------
+    ModelError
+        If a model cannot be loaded.
+    ValueError
+        If the models do not fit each other.
+
+    Notes
+    -----
+    A change of the weights that was trained on one network does nearly the same to another that
+    was fine-tuned from the same weights (Ilharco et al. 2023, *Editing Models with Task
+    Arithmetic*, section 2).
+    """
+    d = derivation
+    model = load_model(d.start)
+    state = adapt_channels(model.state_dict(), d.channels)
+    if d.way is not None:
+        low, high = (load_model(name) for name in d.way)
+        state = changed(state, model, low, high, d.share)
+    card = replace(
+        model.card,
+        name=d.name,
+        end=d.end,
+        config=replace(model.card.config, channels=d.channels),
+        description=d.description or model.card.description,
+        domains=d.domains or model.card.domains,
+        trained_on=d.trained_on or model.card.trained_on,
+        figures={},
+        command="",
+    )
+    ending = "" if d.end == "fidelity" else f"-{d.end}"
+    return save_model(folder / f"{d.name}{ending}", state, card)
+
+
+def changed(state: State, model: Model, low: Model, high: Model, share: float) -> State:
+    """Return a state to which the change from one model to another is added.
+
+    Statistics stay as they are, and so does the last convolution where the scales differ: it works
+    on features of another size.
+    """
+    if low.card.config != high.card.config:
+        raise ValueError(
+            f"{low.card.name} and {high.card.name} are no two ends: {low.card.config} and "
+            f"{high.card.config}"
+        )
+    channels = state["head.weight"].shape[1]
+    before, after = (adapt_channels(m.state_dict(), channels) for m in (low, high))
+
+    def step(name: str, value: Tensor) -> Tensor:
+        other = model.scale != low.scale and name.startswith("tail.")
+        if other or "running_" in name or not value.is_floating_point() or name not in after:
+            return value
+        if value.shape != after[name].shape:
+            raise ValueError(
+                f"{name} is {tuple(value.shape)} in {model.card.name} and "
+                f"{tuple(after[name].shape)} in {high.card.name}"
+            )
+        return value + share * (after[name] - before[name])
+
+    return {name: step(name, value) for name, value in state.items()}
