@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from .extent import camera_of, in_canvas
 from .file_layers import MADE
@@ -21,7 +23,7 @@ from .live_source import SourcePlanes
 from .live_view import Box, clip, grid_of_tiles
 from .live_work import LiveWork
 from .overview import far_levels, follow
-from .redraw import Redraw
+from .redraw import Redraw, weakly
 from .windows import open_viewers, when_closed
 
 if TYPE_CHECKING:
@@ -64,6 +66,10 @@ class Live:
         self._view: tuple[Any, ...] = ()
         self._drawn_news = 0
         self.redraw = Redraw(self._draw, self._fail, self._note)
+        # A move of the camera changes its centre and its zoom; both are looked at once.
+        self._moved = QTimer()
+        self._moved.setSingleShot(True)
+        self._moved.timeout.connect(weakly(self.look))
         self._layer: Any = lambda: None
 
     def make_layer(self) -> Image:
@@ -158,6 +164,9 @@ class Live:
         cells = [] if box is None else self.picture.grid.nearest_first(box, centre)
         self.work.want(shown.key, cells[: self.picture.most_tiles()])
 
+    def _look_soon(self, *_: Any) -> None:
+        self._moved.start(0)
+
     def _in_view(self, layer: Image, box: Box) -> tuple[Box | None, tuple[float, float]]:
         """Return the part of a box that the camera sees, and the point it is aimed at."""
         viewer, layout = self.viewer, self.prepared.plan.layout
@@ -183,8 +192,8 @@ class Live:
         self.pair.cover()
         when_closed(viewer, self.stop)
         camera = camera_of(viewer)
-        camera.events.center.connect(self.look)
-        camera.events.zoom.connect(self.look)
+        camera.events.center.connect(self._look_soon)
+        camera.events.zoom.connect(self._look_soon)
         viewer.layers.events.removed.connect(self._removed)
 
     # -- what came --------------------------------------------------------------------------------
@@ -265,6 +274,9 @@ class Live:
         """Compute no more; the layer keeps what it has."""
         self.work.stop()
         self.redraw.stop()
+        # Where Python ends, Qt may have deleted the timer before.
+        with suppress(RuntimeError):
+            self._moved.stop()
 
     def __del__(self) -> None:
         if hasattr(self, "work"):

@@ -14,7 +14,7 @@ from ..engine.tiles import Span
 from .live_array import Array, Cache, Key, LazyPlanes, kept_axes, plane_index
 from .live_view import Cell, Grid, even_grid
 
-PATIENCE = 0.015
+PATIENCE = 0.008
 """seconds that one look of the window may spend on reading or interpolating"""
 LARGEST_BLOCK = 1024
 """side of the largest square that is read at once from a lazy array"""
