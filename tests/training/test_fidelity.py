@@ -210,10 +210,12 @@ def test_an_export_keeps_a_share_of_its_start(data: Path, tmp_path: Path) -> Non
     config = replace(CONFIG, name="next", start=str(tmp_path / "models/tiny.safetensors"))
     run = tmp_path / "runs" / "next"
     trained(config, data, run)
-    after, mixed = (
-        load_model(export(replace(config, mix=mix), run, tmp_path / str(mix))).state_dict()
+    models = [
+        load_model(export(replace(config, mix=mix), run, tmp_path / str(mix)))
         for mix in (1.0, 0.25)
-    )
+    ]
+    assert [model.card.steps for model in models] == [CONFIG.steps + config.steps] * 2
+    after, mixed = (model.state_dict() for model in models)
     for name, value in first.state_dict().items():
         if value.is_floating_point():
             assert torch.allclose(mixed[name], value.lerp(after[name], 0.25), atol=2e-3), name

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from napari_srgan import ModelCard
+from napari_srgan import ModelCard, load_model
 from napari_srgan.models import save_model
 from napari_srgan.models.blend import between
 
@@ -42,6 +42,7 @@ def export(config: Config, run: Path, folder: Path) -> Path:
     average = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     if config.start is not None and config.mix < 1:
         average = between(start(config).state_dict(), average, config.mix)
+    begun = 0 if config.start is None else load_model(config.start).card.steps
     card = ModelCard(
         name=config.name,
         end=config.end,
@@ -51,7 +52,7 @@ def export(config: Config, run: Path, folder: Path) -> Path:
         trained_on=config.trained_on,
         degradation=describe_lr(config),
         not_for=config.not_for or ModelCard.not_for,
-        steps=int(state["done"]),
+        steps=begun + int(state["done"]),
         data_licence=config.licence,
     )
     return save_model(folder / config.end_name, average, card)

@@ -44,6 +44,7 @@ class ModelCard:
     degradation: str = "antialiased bicubic, rounded to 8 bits"
     """how the LR images were made"""
     steps: int = 0
+    """of its training, those of the model that it began with included"""
     licence: str = "BSD-3-Clause"
     """licence of the weights"""
     data_licence: str = ""
