@@ -41,7 +41,7 @@ def test_one_channel_gives_the_mean_of_what_grey_gives(
     tmp_path: Path, make_model: MakeModel
 ) -> None:
     start = stored(tmp_path, make_model(3), "a", trained_on="stones", figures={"A": {"psnr": 1}})
-    made = ns.load_model(derive(Derivation("b", start, channels=1), tmp_path))
+    made = ns.load_model(derive(Derivation("b", (start,), channels=1), tmp_path))
     assert (made.card.name, made.channels, made.card.end) == ("b", 1, "fidelity")
     assert (made.card.trained_on, made.card.figures) == ("stones", {})
     image = rng.random((9, 9), dtype="float32")
@@ -51,12 +51,19 @@ def test_one_channel_gives_the_mean_of_what_grey_gives(
     assert np.abs(colours.mean(-1) - alone).max() < 1e-3  # weights are stored in float16
 
 
+def test_several_are_averaged(tmp_path: Path, ends: tuple[str, str]) -> None:
+    low, high = (ns.load_model(path).state_dict() for path in ends)
+    made = ns.load_model(derive(Derivation("mean", ends), tmp_path)).state_dict()
+    for name, value in between(low, high, 0.5).items():
+        assert torch.allclose(made[name].float(), value.float(), atol=2e-3), name
+
+
 @pytest.mark.parametrize("share", [1, 0.25])
 def test_the_way_added_to_its_own_start_leads_where_it_led(
     tmp_path: Path, ends: tuple[str, str], share: float
 ) -> None:
     low, high = (ns.load_model(path).state_dict() for path in ends)
-    path = derive(Derivation("c", ends[0], way=ends, share=share), tmp_path)
+    path = derive(Derivation("c", ends[:1], way=ends, share=share), tmp_path)
     assert path.stem == "c-adversarial"
     made = ns.load_model(path)
     assert made.card.end == "adversarial"
@@ -70,7 +77,7 @@ def test_the_last_convolution_of_another_scale_stays(
     tmp_path: Path, make_model: MakeModel, ends: tuple[str, str]
 ) -> None:
     start = stored(tmp_path, make_model(1, scale=2), "fine")
-    path = derive(Derivation("fine", start, channels=1, way=ends), tmp_path / "new")
+    path = derive(Derivation("fine", (start,), channels=1, way=ends), tmp_path / "new")
     old, made = ns.load_model(start).state_dict(), ns.load_model(path).state_dict()
     assert torch.equal(made["tail.weight"], old["tail.weight"])
     low, high = (ns.load_model(end).state_dict() for end in ends)
@@ -83,18 +90,20 @@ def test_models_that_do_not_fit_are_named(
 ) -> None:
     small = stored(tmp_path, make_model(3, features=4), "small")
     with pytest.raises(ValueError, match="low and small are no two ends"):
-        derive(Derivation("d", ends[0], way=(ends[0], small)), tmp_path)
+        derive(Derivation("d", ends[:1], way=(ends[0], small)), tmp_path)
+    with pytest.raises(ValueError, match="low, small: differ in architecture"):
+        derive(Derivation("d", (ends[0], small)), tmp_path)
     with pytest.raises(ValueError, match=r"is \(4, .* in small and \(8, .* in high"):
-        derive(Derivation("d", small, way=ends), tmp_path)
+        derive(Derivation("d", (small,), way=ends), tmp_path)
 
 
 def test_derivation_by_command(tmp_path: Path, ends: tuple[str, str]) -> None:
     file = tmp_path / "made.yaml"
-    file.write_text(f"name: e\nstart: {ends[0]}\nchannels: 1\n")
+    file.write_text(f"name: e\nstart: [{ends[0]}]\nchannels: 1\n")
     done = CliRunner().invoke(app, ["derive", str(file), "--to", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "e.safetensors").is_file()
-    file.write_text(f"name: e\nstart: {ends[0]}\nfrom: here\n")
+    file.write_text(f"name: e\nstart: [{ends[0]}]\nfrom: here\n")
     done = CliRunner().invoke(app, ["derive", str(file), "--to", str(tmp_path)])
     assert done.exit_code != 0
     assert "from: there is no such setting; allowed are name, start" in done.output

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+import torch
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -23,8 +26,8 @@ class Derivation:
 
     name: str
     """of the model that comes out"""
-    start: str
-    """model that it is made of (name or path)"""
+    start: Annotated[tuple[str, ...], Field(min_length=1)]
+    """model that it is made of (name or path), or several whose weights are averaged"""
     channels: Count = 3
     """that it is carried over to"""
     way: tuple[str, str] | None = None
@@ -76,13 +79,15 @@ def derive(derivation: Derivation, folder: Path) -> Path:
 
     Notes
     -----
-    A change of the weights that was trained on one network does nearly the same to another that
-    was fine-tuned from the same weights (Ilharco et al. 2023, *Editing Models with Task
-    Arithmetic*, section 2).
+    The mean of the weights of trainings that followed on each other is often better than each
+    (Wortsman et al. 2022, *Model soups*). A change of the weights that was trained on one network
+    does nearly the same to another that was fine-tuned from the same weights (Ilharco et al. 2023,
+    *Editing Models with Task Arithmetic*, section 2).
     """
     d = derivation
-    model = load_model(d.start)
-    state = adapt_channels(model.state_dict(), d.channels)
+    models = [load_model(name) for name in d.start]
+    model = models[-1]
+    state = adapt_channels(mean(models), d.channels)
     if d.way is not None:
         low, high = (load_model(name) for name in d.way)
         state = changed(state, model, low, high, d.share)
@@ -99,6 +104,17 @@ def derive(derivation: Derivation, folder: Path) -> Path:
     )
     ending = "" if d.end == "fidelity" else f"-{d.end}"
     return save_model(folder / f"{d.name}{ending}", state, card)
+
+
+def mean(models: Sequence[Model]) -> State:
+    """Return the mean of the weights and statistics of models of one architecture."""
+    if len({model.card.config for model in models}) > 1:
+        raise ValueError(f"{', '.join(m.card.name for m in models)}: differ in architecture")
+    states = [model.state_dict() for model in models]
+    return {
+        k: torch.stack([s[k] for s in states]).mean(0) if v.is_floating_point() else v
+        for k, v in states[-1].items()
+    }
 
 
 def changed(state: State, model: Model, low: Model, high: Model, share: float) -> State:
