@@ -11,8 +11,10 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from math import ceil
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -66,6 +68,21 @@ def tile_loop(network: Generator, image: Tensor, tile: int = 256, pad: int = 10)
     return out
 
 
+def whole_run(
+    model: Model, image: npt.NDArray[Any], device: str, precision: str
+) -> Callable[[], None]:
+    """Return a function that sends an image through the engine, as a user's run does."""
+    plan = make_plan(image, model, device=device, precision=precision)
+    run = Run(plan, image)
+    out = np.empty(plan.shape, plan.dtype)
+
+    def work() -> None:
+        for _ in run.into(out):
+            pass
+
+    return work
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -93,17 +110,6 @@ def main() -> None:
     def add(name: str, seconds: float, pixels: int) -> None:
         rows.append((name, seconds * options.size**2 / pixels, pixels * flop / seconds / 1e9))
         print(f"  {name}: {seconds:.2f} s", flush=True)
-
-    def ours(precision: str) -> Callable[[], None]:
-        plan = make_plan(image, model, device=options.device, precision=precision)
-        run = Run(plan, image)
-        out = np.empty(plan.shape, plan.dtype)
-
-        def work() -> None:
-            for _ in run.into(out):
-                pass
-
-        return work
 
     with torch.inference_mode():
         whole = options.size**2
@@ -139,8 +145,16 @@ def main() -> None:
                 key=lambda found: found[0] / found[1] ** 2,
             )
             add(f"{name}, best tile ({side}), {precision}", seconds, side**2)
-    add("napari-srgan, float32", timed(ours("float32"), options.repeats, device), whole)
-    add("napari-srgan, auto", timed(ours("auto"), options.repeats, device), whole)
+    add(
+        "napari-srgan, float32",
+        timed(whole_run(model, image, options.device, "float32"), options.repeats, device),
+        whole,
+    )
+    add(
+        "napari-srgan, auto",
+        timed(whole_run(model, image, options.device, "auto"), options.repeats, device),
+        whole,
+    )
 
     ours_seconds = rows[-1][1]
     print(f"\n| {options.size} × {options.size} RGB | s | GFLOP/s | napari-srgan auto is |")

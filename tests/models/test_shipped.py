@@ -1,0 +1,97 @@
+"""The models that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import skimage.data
+import torch
+
+from napari_srgan import load_model, super_resolve
+from napari_srgan.models.file import read_card
+from napari_srgan.models.registry import SHIPPED
+from napari_srgan.nn.resample import bicubic_down, bicubic_up
+from srgan_training.metrics import psnr
+from srgan_training.spectrum import checkerboard
+
+FILES = sorted(SHIPPED.glob("*.safetensors"))
+FAITHFUL = [path for path in FILES if "adversarial" not in path.stem]
+
+shipped = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+faithful = pytest.mark.parametrize("path", FAITHFUL, ids=lambda path: path.stem)
+
+
+def hr_of(channels: int) -> npt.NDArray[Any]:
+    """Return a photograph ``(256, 256)`` or ``(256, 256, 3)`` that no model was trained on."""
+    if channels == 1:
+        return np.asarray(skimage.data.camera()[60:316, 100:356])
+    return np.asarray(skimage.data.astronaut()[:256, 100:356])
+
+
+def resampled(image: npt.NDArray[Any], scale: float) -> npt.NDArray[Any]:
+    """Reduce or enlarge 8-bit pixels by bicubic."""
+    planes = torch.from_numpy(np.atleast_3d(image).transpose(2, 0, 1)[None].astype(np.float32))
+    done = bicubic_up(planes, int(scale)) if scale > 1 else bicubic_down(planes, round(1 / scale))
+    pixels = np.clip(np.rint(done[0].numpy().transpose(1, 2, 0)), 0, 255).astype("uint8")
+    return np.asarray(pixels.reshape(*pixels.shape[:2], *image.shape[2:]))
+
+
+def test_they_are_small() -> None:
+    assert sum(path.stat().st_size for path in FILES) < 40 * 2**20
+
+
+@shipped
+def test_a_card_says_what_a_model_is_and_what_was_measured(path: Path) -> None:
+    card = read_card(path)
+    assert path.stem == card.name + ("-adversarial" if card.end == "adversarial" else "")
+    assert card.name.endswith(f"-x{card.scale}")
+    for text in (card.description, card.trained_on, card.data_licence, card.command):
+        assert len(text) > 20
+    assert card.domains
+    assert {"psnr", "ssim"} == set(next(iter(card.figures.values())))
+
+
+@shipped
+def test_both_ends_of_a_model_are_of_one_architecture(path: Path) -> None:
+    name = read_card(path).name
+    other = [file for file in FILES if read_card(file).name == name]
+    assert len({read_card(file).config for file in other}) == 1
+
+
+@faithful
+def test_it_comes_closer_to_the_original_than_bicubic(path: Path) -> None:
+    model = load_model(path)
+    hr = hr_of(model.channels)
+    lr = resampled(hr, 1 / model.scale)
+    finer = super_resolve(lr, model, axes="YX" if model.channels == 1 else "YXS")
+    ours, theirs = (
+        psnr(image.T.astype(float), hr.T.astype(float), border=model.scale)
+        for image in (finer, resampled(lr, model.scale))
+    )
+    assert ours > theirs + 0.5
+
+
+@shipped
+@pytest.mark.parametrize("level", [3, 128, 250])
+def test_flat_stays_flat_and_as_bright_as_it_was(path: Path, level: int) -> None:
+    model = load_model(path)
+    colour = model.channels == 3
+    flat = np.full((80, 80, 3) if colour else (80, 80), level, "uint8")
+    finer = super_resolve(flat, model, axes="YXS" if colour else "YX")
+    off = np.abs(finer.astype(float) - level)
+    assert off.max() <= 6  # at the image's border
+    assert off[60:-60, 60:-60].max(initial=0) <= 1
+
+
+@shipped
+def test_no_grid_of_the_pixel_shuffle_stands_out(path: Path) -> None:
+    model = load_model(path)
+    hr = hr_of(model.channels)
+    lr = resampled(hr, 1 / model.scale)
+    finer = super_resolve(lr, model, axes="YX" if model.channels == 1 else "YXS")
+    a, b = (np.atleast_3d(x).mean(-1) for x in (finer, hr))
+    assert checkerboard(a, b, model.scale) < 3
