@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from .cases import Degradation
 
 app = typer.Typer(
     help="Train and measure the models of napari-srgan.", no_args_is_help=True, add_completion=False
@@ -175,6 +178,21 @@ def derive(
 
 
 @app.command()
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Model file; it is written anew.")],
+    data: Annotated[str, typer.Option(help="Folders of HR images, with commas between.")],
+    degradation: Annotated[str, typer.Option(help="Makes LR of HR images, as YAML.")] = "",
+) -> None:
+    """Shift a model's channels so that it keeps the brightness of images."""
+    from .calibrate import calibrate as shift
+
+    with plain_errors():
+        folders = [Path(folder) for folder in data.split(",")]
+        most = shift(model, folders, degradation_of(degradation))
+        typer.echo(f"{model}: channels shifted by up to {most:.3f} % of the range")
+
+
+@app.command()
 def evaluate(
     data: Annotated[str, typer.Option(help="Folders of HR images, with commas between.")],
     models: Annotated[
@@ -206,13 +224,6 @@ def evaluate(
     with plain_errors():
         if into_card and (absent := [name for name in names if not Path(name).is_file()]):
             raise ValueError(f"--into-card: {absent[0]!r} is not a file; give the path of a model")
-        degrade = None
-        if degradation:
-            import yaml
-
-            from .degradations import parse_degradation
-
-            degrade = parse_degradation(yaml.safe_load(degradation))
         scores = []
         for score in measure(
             names,
@@ -220,7 +231,7 @@ def evaluate(
             consistency=consistency,
             details=[float(text) for text in detail.split(",") if text],
             lr=sources,
-            degradation=degrade,
+            degradation=degradation_of(degradation),
             data_range=data_range,
             strips=strips,
         ):
@@ -247,6 +258,15 @@ def evaluate(
             }
             command = f"srgan-train evaluate --models {Path(name).stem} {given}"
             with_figures(Path(name), figures, command)
+
+
+def degradation_of(text: str) -> Degradation | None:
+    """Return the degradation that YAML describes; None for an empty text, which is bicubic."""
+    import yaml
+
+    from .degradations import parse_degradation
+
+    return parse_degradation(yaml.safe_load(text)) if text else None
 
 
 if __name__ == "__main__":

@@ -1,0 +1,63 @@
+"""Models keep the brightness of images once they are calibrated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from napari_srgan import load_model
+from napari_srgan.models import ModelCard, save_model
+from napari_srgan.nn.generator import Generator, GeneratorConfig, interpolate_
+from srgan_training.calibrate import calibrate, shift_
+from srgan_training.cli import app
+from srgan_training.evaluation import evaluate
+
+
+def shifted(folder: Path, upsampling: Literal["staged", "direct"], values: Any) -> Path:
+    """Write a network that interpolates and then adds something to channels and sub-pixels."""
+    network = interpolate_(Generator(GeneratorConfig(3, 2, 16, 1, upsampling=upsampling))).eval()
+    shift_(network, torch.tensor(values, dtype=torch.float32).expand(3, 2, 2))
+    card = ModelCard("shifted", network.config, figures={"a": {"psnr": 1.0}}, command="measure")
+    return save_model(folder / "shifted", network.state_dict(), card)
+
+
+@pytest.mark.parametrize("upsampling", ["staged", "direct"])
+def test_what_is_added_everywhere_is_taken_out(
+    data: Path, tmp_path: Path, upsampling: Literal["staged", "direct"]
+) -> None:
+    path = shifted(tmp_path, upsampling, [[[0.02]], [[-0.01]], [[0.0]]])
+    _, before = evaluate([str(path)], [data / "held"])
+    most = calibrate(path, [data / "train"])
+    _, after = evaluate([str(path)], [data / "held"])
+    assert most == pytest.approx(2, abs=0.3)
+    assert before.drift > 1.7
+    assert after.drift < 0.2
+    assert after.psnr > before.psnr
+    card = load_model(path).card
+    assert (card.figures, card.command) == ({}, "")
+
+
+def test_each_sub_pixel_of_direct_upsampling_is_shifted(data: Path, tmp_path: Path) -> None:
+    path = shifted(tmp_path, "direct", [[[0.02, -0.02], [-0.02, 0.02]]])
+    _, before = evaluate([str(path)], [data / "held"])
+    calibrate(path, [data / "train"])
+    _, after = evaluate([str(path)], [data / "held"])
+    assert before.checkerboard > after.checkerboard + 5
+    assert np.abs(before.drift - after.drift) < 0.3
+
+
+def test_calibration_by_command(data: Path, tmp_path: Path) -> None:
+    path = shifted(tmp_path, "staged", [[[0.05]]])
+    done = CliRunner().invoke(app, ["calibrate", str(path), "--data", str(data / "train")])
+    assert done.exit_code == 0, done.output
+    assert "channels shifted by up to" in done.output
+    many = Generator(GeneratorConfig(5, 2, 8, 1))
+    save_model(path, many.state_dict(), ModelCard("many", many.config))
+    done = CliRunner().invoke(app, ["calibrate", str(path), "--data", str(data / "train")])
+    assert done.exit_code == 1
+    assert "no image of 5 channels in" in done.output
