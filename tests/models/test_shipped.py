@@ -67,7 +67,9 @@ def test_it_comes_closer_to_the_original_than_bicubic(path: Path) -> None:
     model = load_model(path)
     hr = hr_of(model.channels)
     lr = resampled(hr, 1 / model.scale)
-    finer = super_resolve(lr, model, axes="YX" if model.channels == 1 else "YXS")
+    finer = super_resolve(
+        lr, model, axes="YX" if model.channels == 1 else "YXS", precision="float32"
+    )
     ours, theirs = (
         psnr(image.T.astype(float), hr.T.astype(float), border=model.scale)
         for image in (finer, resampled(lr, model.scale))
@@ -81,10 +83,10 @@ def test_flat_stays_flat_and_as_bright_as_it_was(path: Path, level: int) -> None
     model = load_model(path)
     colour = model.channels == 3
     flat = np.full((80, 80, 3) if colour else (80, 80), level, "uint8")
-    finer = super_resolve(flat, model, axes="YXS" if colour else "YX")
+    finer = super_resolve(flat, model, axes="YXS" if colour else "YX", precision="float32")
     off = np.abs(finer.astype(float) - level)
     assert off.max() <= 6  # at the image's border
-    assert off[60:-60, 60:-60].max(initial=0) <= 1
+    assert off[60:-60, 60:-60].max(initial=0) <= 2
 
 
 @shipped
@@ -92,6 +94,8 @@ def test_no_grid_of_the_pixel_shuffle_stands_out(path: Path) -> None:
     model = load_model(path)
     hr = hr_of(model.channels)
     lr = resampled(hr, 1 / model.scale)
-    finer = super_resolve(lr, model, axes="YX" if model.channels == 1 else "YXS")
+    finer = super_resolve(
+        lr, model, axes="YX" if model.channels == 1 else "YXS", precision="float32"
+    )
     a, b = (np.atleast_3d(x).mean(-1) for x in (finer, hr))
     assert checkerboard(a, b, model.scale) < 3
