@@ -124,3 +124,21 @@ def test_inference_yields_how_far_it_is() -> None:
     assert parts == sorted(parts)
     assert parts[0] >= 0
     assert parts[-1] < 1
+
+
+@UPSAMPLING
+def test_half_precision_keeps_the_means_of_float32(upsampling: Any) -> None:
+    network = random_network(GeneratorConfig(3, 4, 64, 3, upsampling=upsampling))
+    x = torch.rand((1, 3, 40, 48), generator=torch.Generator().manual_seed(1))
+    exact = InferenceGenerator(network)
+    plain, matched = (
+        InferenceGenerator(network).set_dtype(torch.bfloat16, torch.float32) for _ in range(2)
+    )
+    matched.match_means(exact)
+    f = exact.last_shuffle
+
+    def off(half: InferenceGenerator) -> float:
+        apart = (half(x) - exact(x)).reshape(1, 3, 160 // f, f, 192 // f, f)
+        return float(apart.mean((0, 2, 4)).abs().max())
+
+    assert off(matched) < 0.5 * off(plain)

@@ -44,14 +44,15 @@ class Runner:
 
     def __init__(self, network: networks.Generator, compute: Compute, consistency: int = 0) -> None:
         self.source, self.compute, self.consistency = network, compute, consistency
-        self.network = self._prepare(compute.dtype, compute.tail_dtype)
+        self.network = self._prepare(compute.dtype, tail_dtype_of(network.config, compute))
         self.copies = torch.cuda.Stream(compute.device) if self.on_cuda else None
 
     def _prepare(self, dtype: torch.dtype, tail: torch.dtype) -> InferenceGenerator:
         ready = InferenceGenerator(self.source)
         if self.on_cuda:
             ready.strip = None
-        return ready.set_dtype(dtype, tail).to(self.compute.device)
+        ready.set_dtype(dtype, tail).to(self.compute.device)
+        return ready if dtype == torch.float32 else ready.match_means(self._float32_network)
 
     @property
     def on_cuda(self) -> bool:
@@ -130,6 +131,15 @@ def is_device_error(error: BaseException) -> bool:
     return isinstance(error, lost) or "CUDA error" in str(error)
 
 
+def tail_dtype_of(config: networks.GeneratorConfig, compute: Compute) -> torch.dtype:
+    """Return the numbers that the pixel-writing convolution of a network computes with.
+
+    With direct upsampling each sub-pixel has weights of its own there, and rounded to half
+    precision they are off by other amounts: a grid.
+    """
+    return torch.float32 if config.upsampling == "direct" else compute.tail_dtype
+
+
 def working_bytes(
     network: networks.Generator, compute: Compute, pixels: int, consistency: int = 0
 ) -> int:
@@ -141,12 +151,13 @@ def working_bytes(
     """
     config = network.config
     maps = config.features * torch.empty((), dtype=compute.dtype).element_size()
-    tail = config.features * torch.empty((), dtype=compute.tail_dtype).element_size()
+    tail_dtype = tail_dtype_of(config, compute)
+    tail = config.features * torch.empty((), dtype=tail_dtype).element_size()
     out = config.channels * config.scale**2 * 4
     # What the stages before each shuffle give, and a copy of it where the tail's numbers differ.
     full = sum(4 ** (i + 1) for i in range(len(network.upsample))) * maps
     if tail != maps:
-        full += config.scale**2 * tail
+        full += (config.scale**2 if len(network.upsample) else 1) * tail
     on_cpu = compute.device.type == "cpu"
     strip = min(pixels, STRIP_PIXELS) if on_cpu else pixels
     phases = (

@@ -15,6 +15,10 @@ STRIP_PIXELS = 1 << 16
 """LR pixels that a layer goes over at a time: what it makes of them should stay in the cache"""
 TRUNK = 0.55
 """part of the work that is done before upsampling"""
+SAMPLE = 48
+"""side in pixels of the image over which means are matched"""
+STEP = 2.0**-16
+"""smallest shift by which they are"""
 
 
 @torch.no_grad()
@@ -226,11 +230,48 @@ class InferenceGenerator(nn.Module):
         y = shuffle_rows(self.tail(y.to(self.tail.weight.dtype)), self.last_shuffle)
         return squash(y.float(), self.config.activation)
 
+    @torch.no_grad()
+    def match_means(self, exact: InferenceGenerator) -> InferenceGenerator:
+        """Shift the pixels so that their means are those of the same network in float32, in place.
+
+        Rounded weights change the mean of what a convolution gives, of each sub-pixel by another
+        amount where they have weights of their own. The means are taken over a smooth image.
+
+        Parameters
+        ----------
+        exact
+            The network before its numbers were set, on the same device.
+
+        Notes
+        -----
+        Nagel et al. 2019, *Data-Free Quantization Through Weight Equalization and Bias Correction*,
+        section 4.2; here the whole network is corrected at its end.
+        """
+        coarse = torch.rand((1, self.config.channels, SAMPLE // 8, SAMPLE // 8), generator=seeded())
+        x = F.interpolate(coarse, scale_factor=8.0, mode="bilinear", align_corners=False)
+        x = x.to(self.tail.weight.device)
+        apart = exact(x) - self(x)
+        n, channels, height, width = apart.shape
+        f = self.last_shuffle
+        blocks = apart.reshape(n, channels, height // f, f, width // f, f)
+        # In the order of `rows_first`.
+        shift = blocks.mean((0, 2, 4)).permute(1, 2, 0).flatten()
+        if bool(torch.isfinite(shift).all()):
+            assert isinstance(self.tail.bias, Tensor)
+            # In steps, so that it does not depend on how the sums were split between threads.
+            self.tail.bias.add_((shift / STEP).round() * STEP)
+        return self
+
     def set_dtype(self, dtype: torch.dtype, tail_dtype: torch.dtype) -> InferenceGenerator:
         """Set the numbers that the trunk and the pixel-writing tail compute with, in place."""
         self.to(dtype)
         self.tail.to(tail_dtype)
         return self
+
+
+def seeded() -> torch.Generator:
+    """Return random numbers that are always the same."""
+    return torch.Generator().manual_seed(0)
 
 
 def _within(
