@@ -40,6 +40,17 @@ def resampled(image: npt.NDArray[Any], scale: float) -> npt.NDArray[Any]:
     return np.asarray(pixels.reshape(*pixels.shape[:2], *image.shape[2:]))
 
 
+def reduced_and_back(
+    path: Path,
+) -> tuple[int, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return a model's scale, a photograph, its LR and what the model makes of that."""
+    model = load_model(path)
+    hr = hr_of(model.channels)
+    lr = resampled(hr, 1 / model.scale)
+    axes = "YX" if model.channels == 1 else "YXS"
+    return model.scale, hr, lr, super_resolve(lr, model, axes=axes, precision="float32")
+
+
 def test_they_are_small() -> None:
     assert sum(path.stat().st_size for path in FILES) < 40 * 2**20
 
@@ -64,15 +75,10 @@ def test_both_ends_of_a_model_are_of_one_architecture(path: Path) -> None:
 
 @faithful
 def test_it_comes_closer_to_the_original_than_bicubic(path: Path) -> None:
-    model = load_model(path)
-    hr = hr_of(model.channels)
-    lr = resampled(hr, 1 / model.scale)
-    finer = super_resolve(
-        lr, model, axes="YX" if model.channels == 1 else "YXS", precision="float32"
-    )
+    scale, hr, lr, finer = reduced_and_back(path)
     ours, theirs = (
-        psnr(image.T.astype(float), hr.T.astype(float), border=model.scale)
-        for image in (finer, resampled(lr, model.scale))
+        psnr(image.T.astype(float), hr.T.astype(float), border=scale)
+        for image in (finer, resampled(lr, scale))
     )
     assert ours > theirs + 0.5
 
@@ -91,11 +97,6 @@ def test_flat_stays_flat_and_as_bright_as_it_was(path: Path, level: int) -> None
 
 @shipped
 def test_no_grid_of_the_pixel_shuffle_stands_out(path: Path) -> None:
-    model = load_model(path)
-    hr = hr_of(model.channels)
-    lr = resampled(hr, 1 / model.scale)
-    finer = super_resolve(
-        lr, model, axes="YX" if model.channels == 1 else "YXS", precision="float32"
-    )
+    scale, hr, _, finer = reduced_and_back(path)
     a, b = (np.atleast_3d(x).mean(-1) for x in (finer, hr))
-    assert checkerboard(a, b, model.scale) < 3
+    assert checkerboard(a, b, scale) < 3
