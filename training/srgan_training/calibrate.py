@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_srgan.models import load_file, load_model, save_model
+from napari_srgan.models import load_model, save_model
 from napari_srgan.nn.generator import Generator
 
 from .cases import Degradation, Reduction, read_cases
@@ -51,8 +51,8 @@ def calibrate(path: Path, folders: Sequence[Path], degradation: Degradation | No
     ValueError
         If no image fits the model.
     """
-    network, card = load_file(path)
-    row = Row(card.name, card.scale, load_model(path))
+    model = load_model(path)
+    card, row = model.card, Row(model.card.name, model.scale, model)
     reduction = Reduction(None, degradation)
     shifts = []
     for folder in folders:
@@ -65,9 +65,8 @@ def calibrate(path: Path, folders: Sequence[Path], degradation: Degradation | No
     if not shifts:
         raise ValueError(f"no image of {card.channels} channels in {', '.join(map(str, folders))}")
     found = np.mean(shifts, 0)
-    shift_(network, torch.from_numpy(-found))
-    card = replace(card, figures={}, command="")
-    save_model(path, network.state_dict(), card)
+    shift_(model.network, torch.from_numpy(-found))
+    save_model(path, model.state_dict(), replace(card, figures={}, command=""))
     return float(100 * np.abs(found).max())
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from napari_srgan.models.card import End
 from napari_srgan.nn.generator import GeneratorConfig
 
 PRESETS = Path(__file__).parent / "presets"
@@ -167,14 +168,19 @@ class Config:
         )
 
     @property
-    def end(self) -> Literal["fidelity", "adversarial"]:
+    def end(self) -> End:
         """Which end of the model comes out."""
         return "fidelity" if self.adversarial is None else "adversarial"
 
     @property
     def end_name(self) -> str:
         """Name of the run's folder and of the model's file: the ends of one model have one each."""
-        return self.name if self.end == "fidelity" else f"{self.name}-{self.end}"
+        return end_name(self.name, self.end)
+
+
+def end_name(name: str, end: End) -> str:
+    """Return the name of the file of one end of a model."""
+    return name if end == "fidelity" else f"{name}-{end}"
 
 
 def read_config(path: Path | str, **overrides: Any) -> Config:

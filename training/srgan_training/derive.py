@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -15,9 +15,10 @@ from torch import Tensor
 from napari_srgan import Model, load_model
 from napari_srgan.models import save_model
 from napari_srgan.models.blend import State
+from napari_srgan.models.card import End
 from napari_srgan.nn.channels import adapt_channels
 
-from .config import CHECKED, Count, Share, read_yaml
+from .config import CHECKED, Count, Share, end_name, read_yaml
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -43,7 +44,7 @@ class Derivation:
     """data and machine, for the card; empty: that of ``start``"""
 
     @property
-    def end(self) -> Literal["fidelity", "adversarial"]:
+    def end(self) -> End:
         """Which end of the model comes out."""
         return "fidelity" if self.way is None else "adversarial"
 
@@ -102,8 +103,7 @@ def derive(derivation: Derivation, folder: Path) -> Path:
         figures={},
         command="",
     )
-    ending = "" if d.end == "fidelity" else f"-{d.end}"
-    return save_model(folder / f"{d.name}{ending}", state, card)
+    return save_model(folder / end_name(d.name, d.end), state, card)
 
 
 def mean(models: Sequence[Model]) -> State:

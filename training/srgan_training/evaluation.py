@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from math import isnan, nan
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from napari_srgan.nn.resample import bicubic_up
 
 from .cases import Case, Degradation, Reduction, read_cases
 from .images import Array, rounded
-from .measures import Values, convention_of, mean_of, measure
+from .measures import Values, convention_of, known, mean_of, measure
 from .patches import Pair
 from .perceptual import load_lpips
 from .strips import Strips
@@ -131,12 +131,6 @@ def run(
     return sr, pair
 
 
-def worst(which: Callable[[Iterable[float]], float], values: Iterable[float]) -> float:
-    """Return the least or the largest of what is not NaN; NaN where nothing is left."""
-    known = [value for value in values if not isnan(value)]
-    return which(known) if known else nan
-
-
 def evaluate(
     names: Sequence[str],
     folders: Sequence[Path],
@@ -218,8 +212,8 @@ def evaluate(
                 scale=row.scale,
                 detail=row.detail,
                 convention=" and ".join(sorted(conventions, reverse=True)),
-                worst_lr_psnr=worst(min, [v.lr_psnr for v in values]),
-                worst_drift=worst(max, [v.drift for v in values]),
+                worst_lr_psnr=min(known(v.lr_psnr for v in values), default=nan),
+                worst_drift=max(known(v.drift for v in values), default=nan),
                 lr=str(reduction),
                 consistency=consistency if row.model else 0,
                 note=note,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -123,7 +124,12 @@ def _full_range(
     return [((x - least) / np.where(ranges > 0, ranges, 1))[kept] for x in images]
 
 
+def known(values: Iterable[float]) -> list[float]:
+    """Return what is not NaN."""
+    return [v for v in values if not np.isnan(v)]
+
+
 def mean_of(values: list[float]) -> float:
     """Return the mean of what is not NaN; NaN where nothing is left."""
-    known = [v for v in values if not np.isnan(v)]
-    return float(np.mean(known)) if known else float("nan")
+    found = known(values)
+    return float(np.mean(found)) if found else float("nan")

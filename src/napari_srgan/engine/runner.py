@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,10 @@ SLACK = 1.08
 
 Windows = npt.NDArray[np.float32]
 Pending = Callable[[], Windows]
+
+
+_shifts: WeakKeyDictionary[networks.Generator, dict[tuple[Any, ...], Tensor]] = WeakKeyDictionary()
+"""what half precision needs to keep the means of float32, of the networks that have run"""
 
 
 class Runner:
@@ -52,7 +57,13 @@ class Runner:
         if self.on_cuda:
             ready.strip = None
         ready.set_dtype(dtype, tail).to(self.compute.device)
-        return ready if dtype == torch.float32 else ready.match_means(self._float32_network)
+        if dtype == torch.float32:
+            return ready
+        known = _shifts.setdefault(self.source, {})
+        kind = (dtype, tail, self.compute.device)
+        if kind not in known:
+            known[kind] = ready.mean_shift(self._float32_network)
+        return ready.shift(known[kind])
 
     @property
     def on_cuda(self) -> bool:

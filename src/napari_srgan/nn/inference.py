@@ -231,8 +231,8 @@ class InferenceGenerator(nn.Module):
         return squash(y.float(), self.config.activation)
 
     @torch.no_grad()
-    def match_means(self, exact: InferenceGenerator) -> InferenceGenerator:
-        """Shift the pixels so that their means are those of the same network in float32, in place.
+    def mean_shift(self, exact: InferenceGenerator) -> Tensor:
+        """Return what brings the means of the pixels to those of the same network in float32.
 
         Rounded weights change the mean of what a convolution gives, of each sub-pixel by another
         amount where they have weights of their own. The means are taken over a smooth image.
@@ -255,11 +255,17 @@ class InferenceGenerator(nn.Module):
         f = self.last_shuffle
         blocks = apart.reshape(n, channels, height // f, f, width // f, f)
         # In the order of `rows_first`.
-        shift = blocks.mean((0, 2, 4)).permute(1, 2, 0).flatten()
-        if bool(torch.isfinite(shift).all()):
-            assert isinstance(self.tail.bias, Tensor)
-            # In steps, so that it does not depend on how the sums were split between threads.
-            self.tail.bias.add_((shift / STEP).round() * STEP)
+        shift: Tensor = blocks.mean((0, 2, 4)).permute(1, 2, 0).flatten()
+        if not bool(torch.isfinite(shift).all()):
+            return torch.zeros_like(shift)
+        # In steps, so that it does not depend on how the sums were split between threads.
+        return (shift / STEP).round() * STEP
+
+    @torch.no_grad()
+    def shift(self, values: Tensor) -> InferenceGenerator:
+        """Add what `mean_shift` returned to the pixels, in place."""
+        assert isinstance(self.tail.bias, Tensor)
+        self.tail.bias.add_(values)
         return self
 
     def set_dtype(self, dtype: torch.dtype, tail_dtype: torch.dtype) -> InferenceGenerator:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from .extent import camera_of, in_canvas
 from .file_layers import MADE
@@ -23,7 +21,7 @@ from .live_source import SourcePlanes
 from .live_view import Box, clip, grid_of_tiles
 from .live_work import LiveWork
 from .overview import far_levels, follow
-from .redraw import Redraw, weakly
+from .redraw import Redraw, stop_timer, timer_of
 from .windows import open_viewers, when_closed
 
 if TYPE_CHECKING:
@@ -67,9 +65,7 @@ class Live:
         self._drawn_news = 0
         self.redraw = Redraw(self._draw, self._fail, self._note)
         # A move of the camera changes its centre and its zoom; both are looked at once.
-        self._moved = QTimer()
-        self._moved.setSingleShot(True)
-        self._moved.timeout.connect(weakly(self.look))
+        self._moved = timer_of(self.look)
         self._layer: Any = lambda: None
 
     def make_layer(self) -> Image:
@@ -274,9 +270,7 @@ class Live:
         """Compute no more; the layer keeps what it has."""
         self.work.stop()
         self.redraw.stop()
-        # Where Python ends, Qt may have deleted the timer before.
-        with suppress(RuntimeError):
-            self._moved.stop()
+        stop_timer(self._moved)
 
     def __del__(self) -> None:
         if hasattr(self, "work"):

@@ -28,6 +28,21 @@ def weakly(method: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+def timer_of(method: Callable[..., None]) -> QTimer:
+    """Return a timer that calls a method once, as long as its object is there without it."""
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.timeout.connect(weakly(method))
+    return timer
+
+
+def stop_timer(timer: QTimer) -> None:
+    """Stop a timer, if it is still there."""
+    # Where Python ends, Qt may have deleted it before.
+    with suppress(RuntimeError):
+        timer.stop()
+
+
 class Bell(QObject):
     """Rings in the thread of the window when something happened in another."""
 
@@ -64,9 +79,7 @@ class Redraw:
         ):
             if slot is not None:
                 signal.connect(weakly(slot), Qt.ConnectionType.QueuedConnection)
-        self.timer = QTimer()
-        self.timer.setSingleShot(True)
-        self.timer.timeout.connect(weakly(self.now))
+        self.timer = timer_of(self.now)
 
     def _soon(self) -> None:
         """Draw now, or when the last time is long enough ago."""
@@ -84,6 +97,4 @@ class Redraw:
 
     def stop(self) -> None:
         """Draw no more of what came."""
-        # Where Python ends, Qt may have deleted the timer before.
-        with suppress(RuntimeError):
-            self.timer.stop()
+        stop_timer(self.timer)
