@@ -9,6 +9,7 @@ from torch import nn
 from napari_srgan.nn.generator import Generator, GeneratorConfig, icnr_, interpolate_
 from napari_srgan.nn.halo import halo_of
 from napari_srgan.nn.inference import InferenceGenerator
+from napari_srgan.nn.resample import bicubic_up
 from tests.conftest import random_network
 
 UPSAMPLING = pytest.mark.parametrize("upsampling", ["staged", "direct"])
@@ -64,14 +65,26 @@ def test_icnr_starts_without_checkerboard() -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
-@UPSAMPLING
-def test_interpolation_repeats_pixels_bit_for_bit(scale: int, upsampling: Any) -> None:
-    config = GeneratorConfig(3, scale, 8, 2, upsampling=upsampling)
-    network = interpolate_(Generator(config)).eval()
+def test_interpolation_repeats_pixels_bit_for_bit(scale: int) -> None:
+    network = interpolate_(Generator(GeneratorConfig(3, scale, 8, 2))).eval()
     x = torch.randn(1, 3, 6, 5)
     expected = x.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     assert torch.equal(network(x), expected)
     assert torch.equal(InferenceGenerator(network)(x), expected)
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_direct_upsampling_adds_to_bicubic_interpolation(scale: int, dtype: torch.dtype) -> None:
+    network = interpolate_(Generator(GeneratorConfig(3, scale, 8, 2, upsampling="direct"))).eval()
+    ready = InferenceGenerator(network, strip=16).set_dtype(dtype, dtype)
+    x = torch.randn(2, 3, 11, 9)
+    inner = slice(2 * scale, -2 * scale)
+    expected = bicubic_up(x, scale)
+    for result in network(x), ready(x):
+        assert (result - expected)[..., inner, inner].abs().max() < 1e-5
+    flat = torch.full((1, 3, 4, 5), 0.7)
+    assert torch.allclose(ready(flat), torch.tensor(0.7), atol=1e-6)
 
 
 @pytest.mark.parametrize(("scale", "blocks"), [(2, 0), (2, 3), (4, 1), (4, 3), (8, 2)])
@@ -132,7 +145,7 @@ def test_half_precision_keeps_the_means_of_float32(upsampling: Any) -> None:
     x = torch.rand((1, 3, 40, 48), generator=torch.Generator().manual_seed(1))
     exact = InferenceGenerator(network)
     plain, matched = (
-        InferenceGenerator(network).set_dtype(torch.bfloat16, torch.float32) for _ in range(2)
+        InferenceGenerator(network).set_dtype(torch.bfloat16, torch.bfloat16) for _ in range(2)
     )
     matched.shift(matched.mean_shift(exact))
     f = exact.last_shuffle

@@ -49,7 +49,7 @@ class Runner:
 
     def __init__(self, network: networks.Generator, compute: Compute, consistency: int = 0) -> None:
         self.source, self.compute, self.consistency = network, compute, consistency
-        self.network = self._prepare(compute.dtype, tail_dtype_of(network.config, compute))
+        self.network = self._prepare(compute.dtype, compute.tail_dtype)
         self.copies = torch.cuda.Stream(compute.device) if self.on_cuda else None
 
     def _prepare(self, dtype: torch.dtype, tail: torch.dtype) -> InferenceGenerator:
@@ -142,15 +142,6 @@ def is_device_error(error: BaseException) -> bool:
     return isinstance(error, lost) or "CUDA error" in str(error)
 
 
-def tail_dtype_of(config: networks.GeneratorConfig, compute: Compute) -> torch.dtype:
-    """Return the numbers that the pixel-writing convolution of a network computes with.
-
-    With direct upsampling each sub-pixel has weights of its own there, and rounded to half
-    precision they are off by other amounts: a grid.
-    """
-    return torch.float32 if config.upsampling == "direct" else compute.tail_dtype
-
-
 def working_bytes(
     network: networks.Generator, compute: Compute, pixels: int, consistency: int = 0
 ) -> int:
@@ -162,8 +153,7 @@ def working_bytes(
     """
     config = network.config
     maps = config.features * torch.empty((), dtype=compute.dtype).element_size()
-    tail_dtype = tail_dtype_of(config, compute)
-    tail = config.features * torch.empty((), dtype=tail_dtype).element_size()
+    tail = config.features * torch.empty((), dtype=compute.tail_dtype).element_size()
     out = config.channels * config.scale**2 * 4
     # What the stages before each shuffle give, and a copy of it where the tail's numbers differ.
     full = sum(4 ** (i + 1) for i in range(len(network.upsample))) * maps

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .resample import bicubic_up
+
 SCALES = (2, 4, 8)
 
 
@@ -34,7 +36,8 @@ class GeneratorConfig:
     """output activation; ``tanh`` is mapped from [−1, 1] to [0, 1]"""
     upsampling: Literal["staged", "direct"] = "staged"
     """``staged``: ×2 by ×2 and a 9×9 convolution at full size, the published network; ``direct``:
-    one 3×3 convolution and one pixel shuffle (ESPCN, Shi et al. 2016), a fraction of the work"""
+    one 3×3 convolution and one pixel shuffle (ESPCN, Shi et al. 2016), added to the bicubic
+    interpolation of the image; a fraction of the work"""
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES or not isinstance(self.scale, int):
@@ -94,13 +97,51 @@ class UpsampleStage(nn.Module):
         return F.pixel_shuffle(self.act(self.conv(x)), 2)
 
 
+class Anchor(nn.Module):
+    """The bicubic interpolation of an image (Keys 1981, a = −0.5), before the pixel shuffle.
+
+    A network that adds to it keeps what is smooth as it is, in half precision too: where sub-pixels
+    have weights of their own, rounding would otherwise leave a grid.
+
+    Parameters
+    ----------
+    config
+        ``channels`` and ``scale`` count.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.register_buffer(
+            "kernel", bicubic_kernel(config.channels, config.scale), persistent=False
+        )
+        self.kernel: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``(N, C·scale², H, W)`` of ``(N, C, H, W)``; the border is carried on outside."""
+        with torch.autocast(x.device.type, enabled=False):
+            wide = F.pad(x.to(self.kernel.dtype), (2, 2, 2, 2), mode="replicate")
+            return F.conv2d(wide.contiguous(memory_format=torch.channels_last), self.kernel)
+
+
+def bicubic_kernel(channels: int, scale: int) -> Tensor:
+    """Return the 5×5 kernel ``(C·scale², C, 5, 5)`` that interpolates behind a pixel shuffle."""
+    impulse = torch.zeros(1, 1, 9, 9)
+    impulse[..., 4, 4] = 1
+    spread = bicubic_up(impulse, scale).reshape(9, scale, 9, scale)
+    kernel = torch.zeros(channels, scale, scale, channels, 5, 5)
+    own = torch.arange(channels)
+    kernel[own, :, :, own] = spread[2:7, :, 2:7].flip(0, 2).permute(1, 3, 0, 2)
+    return kernel.flatten(0, 2).contiguous(memory_format=torch.channels_last)
+
+
 class Generator(nn.Module):
     """SRGAN generator: an image in, the image ``scale`` times finer out.
 
     k9n64 and PReLU in; residual blocks of two 3×3 convolutions with BatchNorm; a 3×3 convolution
     with BatchNorm under the long skip; log2(scale) stages of 3×3 convolution, pixel shuffle and
     PReLU; k9 out. Every PReLU has one slope; convolutions before a BatchNorm have no bias. With
-    ``upsampling="direct"`` a 3×3 convolution and one pixel shuffle stand behind the long skip.
+    ``upsampling="direct"`` a 3×3 convolution and one pixel shuffle stand behind the long skip,
+    and what they give is added to the interpolated image (`Anchor`).
 
     Parameters
     ----------
@@ -116,8 +157,9 @@ class Generator(nn.Module):
     Source: Ledig et al., *Photo-Realistic Single Image Super-Resolution Using a Generative
     Adversarial Network*, CVPR 2017, section 2.1 and figure 4. Direct upsampling: Shi et al.,
     *Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional
-    Neural Network*, CVPR 2016, section 3. Initialisation of the upsampling convolutions: ICNR,
-    Aitken et al. 2017, arXiv:1707.02937.
+    Neural Network*, CVPR 2016, section 3; the interpolated image as in Du et al., *Anchor-based
+    Plain Net for Mobile Image Super-Resolution*, CVPRW 2021. Initialisation of the upsampling
+    convolutions: ICNR, Aitken et al. 2017, arXiv:1707.02937.
     """
 
     def __init__(self, config: GeneratorConfig | None = None) -> None:
@@ -131,6 +173,7 @@ class Generator(nn.Module):
         self.body_bn = nn.BatchNorm2d(n)
         self.upsample = nn.Sequential(*(UpsampleStage(n) for _ in range(config.stages)))
         self.tail = make_tail(config)
+        self.anchor = Anchor(config) if config.upsampling == "direct" else None
         for stage in self.upsample:
             assert isinstance(stage, UpsampleStage)
             icnr_(stage.conv)
@@ -140,7 +183,10 @@ class Generator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         skip = self.head_act(self.head(x))
         y = self.upsample(skip + self.body_bn(self.body_conv(self.body(skip))))
-        y = F.pixel_shuffle(self.tail(y), self.config.last_shuffle)
+        y = self.tail(y)
+        if self.anchor is not None:
+            y = y + self.anchor(x)
+        y = F.pixel_shuffle(y, self.config.last_shuffle)
         return squash(y, self.config.activation)
 
 
@@ -183,11 +229,12 @@ def icnr_(conv: nn.Conv2d, factor: int = 2) -> None:
 
 @torch.no_grad()
 def interpolate_(generator: Generator, *, noise: float = 0.0) -> Generator:
-    """Turn a generator into nearest-neighbour interpolation, in place.
+    """Turn a generator into interpolation, in place: nearest-neighbour, or bicubic where direct.
 
     The first ``channels`` features carry the image: a centred unit kernel in head and tail, the
     long skip past a silent trunk, unit kernels in the upsampling stages. PReLUs pass everything
-    (slope 1). The result is exact: each output pixel is its input pixel, bit for bit.
+    (slope 1). The result is exact: each output pixel is its input pixel, bit for bit. With direct
+    upsampling nothing is added to the interpolated image.
 
     Parameters
     ----------
@@ -228,13 +275,11 @@ def interpolate_(generator: Generator, *, noise: float = 0.0) -> Generator:
         assert isinstance(stage, UpsampleStage)
         stage.act.weight.fill_(1 if not noise else 0.25)
         unit(stage.conv, torch.arange(4 * channels), noise)
-    shuffled = generator.config.last_shuffle**2
     if not noise:
         generator.tail.weight.zero_()
     generator.tail.weight.mul_(noise)
-    centre = generator.tail.kernel_size[0] // 2
-    every = torch.arange(channels * shuffled)
-    generator.tail.weight[every, own.repeat_interleave(shuffled), centre, centre] += 1
+    if generator.anchor is None:
+        generator.tail.weight[own, own, 4, 4] += 1
     assert generator.tail.bias is not None
     generator.tail.bias.zero_()
     return generator

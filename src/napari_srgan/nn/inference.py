@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .generator import Generator, ResidualBlock, UpsampleStage, channels_last_, squash
+from .generator import Anchor, Generator, ResidualBlock, UpsampleStage, channels_last_, squash
 
 STRIP_PIXELS = 1 << 16
 """LR pixels that a layer goes over at a time: what it makes of them should stay in the cache"""
@@ -79,10 +79,10 @@ def shuffle_rows(x: Tensor, factor: int = 2) -> Tensor:
     return rows.reshape(n, factor * height, factor * width, c).permute(0, 3, 1, 2)
 
 
-def rows_first(weight: Tensor, bias: Tensor, factor: int = 2) -> tuple[Tensor, Tensor]:
-    """Reorder a convolution's outputs from torch's (C, i, j) to the (i, j, C) of `shuffle_rows`."""
-    order = torch.arange(len(bias)).reshape(-1, factor**2).T.reshape(-1)
-    return weight[order], bias[order]
+def rows_first(values: Tensor, factor: int = 2) -> Tensor:
+    """Reorder weights or biases from torch's (C, i, j) to the (i, j, C) of `shuffle_rows`."""
+    reordered: Tensor = values.unflatten(0, (-1, factor**2)).transpose(0, 1).flatten(0, 1)
+    return reordered
 
 
 class InferenceGenerator(nn.Module):
@@ -122,7 +122,7 @@ class InferenceGenerator(nn.Module):
         self.up_slopes: list[float] = []
         for stage in source.upsample:
             assert isinstance(stage, UpsampleStage)
-            ups.append(conv_of(*rows_first(*_parameters(stage.conv))))
+            ups.append(conv_of(*map(rows_first, _parameters(stage.conv))))
             self.up_slopes.append(stage.act.weight.item())
         self.upsample = nn.ModuleList(ups)
         weight, bias = _parameters(source.tail)
@@ -131,7 +131,12 @@ class InferenceGenerator(nn.Module):
             self.tail = conv_of(subpixel_kernel(weight), bias.repeat(4))
         else:
             self.last_shuffle = source.config.last_shuffle
-            self.tail = conv_of(*rows_first(weight, bias, self.last_shuffle))
+            self.tail = conv_of(*(rows_first(p, self.last_shuffle) for p in (weight, bias)))
+        self.anchor: Anchor | None = None
+        if source.anchor is not None:
+            self.anchor = Anchor(source.config)
+            kernel = rows_first(self.anchor.kernel, self.last_shuffle)
+            self.anchor.kernel = kernel.contiguous(memory_format=torch.channels_last)
         self.reach = _tail_reach(self)
         self.eval().requires_grad_(False)
         channels_last_(self)
@@ -151,7 +156,6 @@ class InferenceGenerator(nn.Module):
         Where the network takes seconds, this is what keeps a progress bar moving and lets a
         cancel take hold.
         """
-        x = x.to(self.head.weight.dtype, memory_format=torch.channels_last)
         batch, _, height, width = x.shape
         rows = height if self.strip is None else max(8, self.strip // (batch * width))
         if batch > 1 and rows < height:
@@ -160,7 +164,8 @@ class InferenceGenerator(nn.Module):
                 whole = yield from _within(self.stages(x[i : i + 1]), i / batch, 1 / batch)
                 parts.append(whole)
             return torch.cat(parts)
-        y = yield from _within(self._trunk(x, rows), 0, TRUNK)
+        narrow = x.to(self.head.weight.dtype, memory_format=torch.channels_last)
+        y = yield from _within(self._trunk(narrow, rows), 0, TRUNK)
         with torch.inference_mode():
             s = self.config.scale
             shape = (batch, self.config.channels, s * height, s * width)
@@ -170,7 +175,7 @@ class InferenceGenerator(nn.Module):
             bottom = min(top + rows, height)
             first, last = max(0, top - self.reach), min(height, bottom + self.reach)
             with torch.inference_mode():
-                strip = self.pixels(y[:, :, first:last])
+                strip = self.pixels(y[:, :, first:last], x[:, :, first:last])
                 part = strip[:, :, s * (top - first) : s * (bottom - first)]
                 out[:, :, s * top : s * bottom] = part
         return out
@@ -221,14 +226,16 @@ class InferenceGenerator(nn.Module):
         buffer[:, :, -1] = 0
         return buffer
 
-    def pixels(self, y: Tensor) -> Tensor:
-        """Return the image ``(N, C, scale·H, scale·W)`` in float32 from the trunk's output."""
+    def pixels(self, y: Tensor, x: Tensor) -> Tensor:
+        """Return the image ``(N, C, scale·H, scale·W)`` from the trunk's output and its input."""
         for i, (conv, slope) in enumerate(zip(self.upsample, self.up_slopes, strict=True)):
             if i:
                 y = shuffle_rows(y)
             y = F.leaky_relu(conv(y), slope, inplace=True)
-        y = shuffle_rows(self.tail(y.to(self.tail.weight.dtype)), self.last_shuffle)
-        return squash(y.float(), self.config.activation)
+        y = self.tail(y.to(self.tail.weight.dtype)).float()
+        if self.anchor is not None:
+            y += self.anchor(x)
+        return squash(shuffle_rows(y, self.last_shuffle), self.config.activation)
 
     @torch.no_grad()
     def mean_shift(self, exact: InferenceGenerator) -> Tensor:
@@ -270,7 +277,8 @@ class InferenceGenerator(nn.Module):
 
     def set_dtype(self, dtype: torch.dtype, tail_dtype: torch.dtype) -> InferenceGenerator:
         """Set the numbers that the trunk and the pixel-writing tail compute with, in place."""
-        self.to(dtype)
+        for part in (self.head, self.body, self.body_conv, self.upsample):
+            part.to(dtype)
         self.tail.to(tail_dtype)
         return self
 
@@ -322,8 +330,10 @@ def _parameters(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
 
 
 def _tail_reach(network: InferenceGenerator) -> int:
-    """Return how many rows of the trunk's output a row of pixels depends on, on each side."""
+    """Return how many rows of the trunk's output and its input a row of pixels depends on."""
     reach = network.tail.kernel_size[0] // 2
+    if network.anchor is not None:
+        reach = max(reach, network.anchor.kernel.shape[-1] // 2)
     for i in reversed(range(len(network.upsample))):
         if i < len(network.upsample) - 1:
             reach = (reach + 1) // 2
