@@ -10,7 +10,9 @@ from torch import nn
 from napari_srgan.nn.generator import Generator
 from srgan_training.discriminator import Discriminator
 from srgan_training.losses import (
+    WINDOW,
     NaNGuard,
+    amplitude_loss,
     coarse_loss,
     discriminator_loss,
     generator_loss,
@@ -58,6 +60,30 @@ def test_grid_loss_sees_sub_pixels_that_differ_everywhere() -> None:
     noise[..., ::8, 1::4] = 0.1
     noise[..., 4::8, 1::4] = -0.1
     assert grid_loss(noise, hr, 4) == pytest.approx(0, abs=1e-7)
+
+
+def test_amplitude_loss_sees_contrast_and_not_phase() -> None:
+    turns = torch.arange(3 * WINDOW) * 4 / WINDOW * 2 * math.pi
+
+    def wave(amplitude: float, phase: float) -> torch.Tensor:
+        return (0.5 + amplitude * torch.sin(turns + phase)).expand(1, 1, 3 * WINDOW, -1)
+
+    hr = wave(0.2, 0)
+    lost = float(amplitude_loss(wave(0, 0), hr))
+    assert lost > 0
+    assert float(amplitude_loss(wave(0.1, 0), hr)) == pytest.approx(lost / 2, rel=1e-3)
+    assert float(amplitude_loss(wave(0.2, math.pi / 2), hr)) < 1e-3 * lost
+    # The same contrast elsewhere is not the same.
+    torn = hr.clone()
+    torn[..., : WINDOW + 8] = 0.5
+    assert float(amplitude_loss(torn, torn.flip(-1))) > 0.5 * lost
+
+
+def test_amplitude_loss_has_finite_gradients_on_flat_patches() -> None:
+    sr = torch.full((1, 3, WINDOW, WINDOW), 0.5, requires_grad=True)
+    amplitude_loss(sr, torch.rand(1, 3, WINDOW, WINDOW)).backward()
+    assert sr.grad is not None
+    assert torch.isfinite(sr.grad).all()
 
 
 def test_discriminator_has_the_layers_of_the_paper() -> None:

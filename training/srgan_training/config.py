@@ -65,7 +65,7 @@ class Adversarial:
     ramp: Annotated[int, Field(ge=0)] = 0
     """steps over which that weight rises from 0"""
     pixel_weight: NotNegative = 0.01
-    """of the pixel loss with ``coarse`` and ``grid``, a small anchor"""
+    """of the pixel loss with ``amplitude``, ``coarse`` and ``grid``, a small anchor"""
     label: Share = 0.9
     """what the discriminator is told of real patches (one-sided label smoothing)"""
     lr: Positive = 1e-4
@@ -111,6 +111,9 @@ class Config:
     keeps what it could on images unlike the new ones (Wortsman et al. 2022, WiSE-FT)"""
     loss: Literal["l1", "mse"] = "l1"
     """mse is the paper's"""
+    amplitude: NotNegative = 0.0
+    """weight of the difference of local Fourier amplitudes, which brings contrast where phases
+    cannot be known"""
     coarse: NotNegative = 0.0
     """weight, beside the pixel loss, of the difference between means over scale × scale pixels"""
     grid: NotNegative = 0.0

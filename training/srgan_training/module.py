@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from napari_srgan.nn.generator import Generator, channels_last_, interpolate_
 
 from .config import Config
-from .losses import PIXEL, NaNGuard, coarse_loss, grid_loss
+from .losses import PIXEL, NaNGuard, amplitude_loss, coarse_loss, grid_loss
 from .metrics import luma, psnr
 from .muon import Muon
 from .patches import Patches, PatchSampler, Steps, StoredPair
@@ -115,6 +115,8 @@ class GeneratorModule(L.LightningModule):
         """Return the configuration's loss between pixels, on both sides ``(N, C, H, W)``."""
         config = self.config
         loss: Tensor = PIXEL[config.loss](sr, hr)
+        if config.amplitude:
+            loss = loss + config.amplitude * amplitude_loss(sr, hr)
         if config.coarse:
             loss = loss + config.coarse * coarse_loss(sr, hr, config.scale)
         if config.grid:
