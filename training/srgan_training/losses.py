@@ -53,7 +53,8 @@ def amplitude_loss(sr: Tensor, hr: Tensor) -> Tensor:
 
     def amplitudes(x: Tensor) -> Tensor:
         windows = x.float().unfold(2, WINDOW, step).unfold(3, WINDOW, step)
-        return torch.fft.rfft2(windows * ramps * ramps[:, None], norm="ortho").abs()
+        spectra: Tensor = torch.fft.rfft2(windows * ramps * ramps[:, None], norm="ortho")
+        return spectra.abs()
 
     return F.l1_loss(amplitudes(sr), amplitudes(hr))
 
