@@ -49,3 +49,14 @@ def test_a_result_of_a_sample_has_the_pixels_of_its_hr() -> None:
     assert [layer.name for layer in viewer.layers] == ["cell (HR)", "cell (LR)"]
     assert viewer.layers.selection.active.name == "cell (LR)"
     assert tuple(viewer.layers["cell (LR)"].scale / 4) == tuple(viewer.layers["cell (HR)"].scale)
+
+
+def test_a_window_shows_the_whole_pair(make_napari_viewer_proxy: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer_proxy()
+    viewer.open_sample("napari-srgan", "cell")
+    middle = np.mean([layer.extent.world.mean(0) for layer in viewer.layers], axis=0)
+    qtbot.waitUntil(lambda: np.allclose(viewer.scene.camera.center[1:], middle, atol=5), timeout=2000)
+    viewer.scene.camera.center = (0, 10, 10)
+    viewer.open_sample("napari-srgan", "moon")
+    qtbot.wait(50)
+    assert viewer.scene.camera.center[1:] == (10, 10)

@@ -51,6 +51,9 @@ def pair(name: str, title: str) -> list[LayerData]:
     from PIL import Image
     from skimage import data
 
+    from .windows import fit_soon
+
+    fit_soon()
     original = getattr(data, name)()
     height, width = (n // SCALE for n in original.shape[:2])
     hr = np.ascontiguousarray(original[: height * SCALE, : width * SCALE])

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
+
 from .redraw import weakly
 
 if TYPE_CHECKING:
@@ -20,6 +22,19 @@ def open_viewers() -> list[Viewer]:
         return []
     current = module.current_viewer()
     return list(getattr(module.Viewer, "_instances", () if current is None else (current,)))
+
+
+def fit_soon() -> None:
+    """Show all layers in windows that are empty now, once they have some.
+
+    napari fits the view to the first layer that comes, whatever comes with it.
+    """
+    for viewer in open_viewers():
+        if not viewer.layers:
+            timer = QTimer(viewer.window._qt_window)
+            timer.setSingleShot(True)
+            timer.timeout.connect(viewer.reset_view)
+            timer.start(0)
 
 
 def when_closed(viewer: ViewerModel, call: Callable[[], None]) -> None:
