@@ -55,7 +55,9 @@ def test_a_window_shows_the_whole_pair(make_napari_viewer_proxy: Any, qtbot: Any
     viewer = make_napari_viewer_proxy()
     viewer.open_sample("napari-srgan", "cell")
     middle = np.mean([layer.extent.world.mean(0) for layer in viewer.layers], axis=0)
-    qtbot.waitUntil(lambda: np.allclose(viewer.scene.camera.center[1:], middle, atol=5), timeout=2000)
+    qtbot.waitUntil(
+        lambda: np.allclose(viewer.scene.camera.center[1:], middle, atol=5), timeout=2000
+    )
     viewer.scene.camera.center = (0, 10, 10)
     viewer.open_sample("napari-srgan", "moon")
     qtbot.wait(50)

@@ -15,7 +15,6 @@ from napari_srgan.nn.generator import Generator
 
 from .cases import Degradation, Reduction, read_cases
 from .evaluation import Row, run
-from .images import Array
 from .metrics import crop_border
 
 BORDER = 4
@@ -27,9 +26,8 @@ MOST = 16
 def calibrate(path: Path, folders: Sequence[Path], degradation: Degradation | None = None) -> float:
     """Shift the channels of a model so that their means on some HR images are right.
 
-    Of a model with direct upsampling each sub-pixel is shifted on its own, which takes out the
-    part of its grid that is the same everywhere. Results are those of the automatic precision,
-    rounded as a user gets them. The model's measured figures are forgotten.
+    Results are those of the automatic precision, rounded as a user gets them. The model's measured
+    figures are forgotten.
 
     Parameters
     ----------
@@ -60,8 +58,8 @@ def calibrate(path: Path, folders: Sequence[Path], degradation: Degradation | No
         for number, case in enumerate(cases[:: -(-len(cases) // MOST)]):
             if card.channels in (1, case.image.pixels.shape[0]):
                 sr, pair = run(case, row, reduction, number, 0)
-                apart = _apart(sr, pair.hr, card.scale)
-                shifts.append(apart if card.channels > 1 else apart.mean(0, keepdims=True))
+                apart = crop_border(sr - pair.hr, BORDER * card.scale).mean((1, 2))
+                shifts.append(apart if card.channels > 1 else apart.mean(keepdims=True))
     if not shifts:
         raise ValueError(f"no image of {card.channels} channels in {', '.join(map(str, folders))}")
     found = np.mean(shifts, 0)
@@ -70,21 +68,9 @@ def calibrate(path: Path, folders: Sequence[Path], degradation: Degradation | No
     return float(100 * np.abs(found).max())
 
 
-def _apart(sr: Array, hr: Array, scale: int) -> Array:
-    """Return the mean difference ``(C, scale, scale)`` of each channel and sub-pixel."""
-    inner = crop_border(sr - hr, BORDER * scale)
-    channels, height, width = inner.shape
-    blocks = inner.reshape(channels, height // scale, scale, width // scale, scale)
-    return np.asarray(blocks.mean((1, 3)))
-
-
 @torch.no_grad()
 def shift_(network: Generator, values: Tensor) -> None:
-    """Add values ``(C, scale, scale)`` to what a network gives, in place.
-
-    Where sub-pixels share a convolution, their mean is added.
-    """
+    """Add values ``(C,)`` to the channels of what a network gives, in place."""
     bias = network.tail.bias
     assert bias is not None
-    each = len(bias) == values.numel()
-    bias.add_(values.flatten() if each else values.mean((1, 2)))
+    bias.add_(values.repeat_interleave(len(bias) // len(values)))
