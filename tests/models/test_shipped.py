@@ -55,6 +55,28 @@ def test_they_are_small() -> None:
     assert sum(path.stat().st_size for path in FILES) < 40 * 2**20
 
 
+def multiplications(name: str) -> int:
+    """Return how many multiplications the convolutions of a model take for an 8 × 8 image."""
+    model = load_model(name)
+    counts = []
+
+    def count(layer: torch.nn.Module, _: object, out: torch.Tensor) -> None:
+        assert isinstance(layer, torch.nn.Conv2d)
+        counts.append(layer.weight.numel() * out.shape[2] * out.shape[3])
+
+    layers = [m for m in model.network.modules() if isinstance(m, torch.nn.Conv2d)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    model.network(torch.zeros(1, model.channels, 8, 8))
+    for hook in hooks:
+        hook.remove()
+    return sum(counts)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_fast_models_do_an_eighth_of_the_work(scale: int) -> None:
+    assert 8 * multiplications(f"fast-x{scale}") < multiplications(f"general-x{scale}")
+
+
 @shipped
 def test_a_card_says_what_a_model_is_and_what_was_measured(path: Path) -> None:
     card = read_card(path)
