@@ -51,7 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     strip(np.moveaxis(data.chelsea(), -1, 0), "general-x4", "strip_natural")
     strip(read_bands(options.satellite)[0], "general-x4", "strip_satellite")
-    strip(read_bands(options.medical)[0], "gray-x4", "strip_medical")
+    strip(read_bands(options.medical)[0], "medical-x4", "strip_medical")
 
 
 if __name__ == "__main__":
