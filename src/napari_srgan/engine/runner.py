@@ -16,6 +16,7 @@ from ..nn import generator as networks
 from ..nn.inference import STRIP_PIXELS, InferenceGenerator
 from .consistency import back_project
 from .device import Compute
+from .exact import exactly, whole_float32
 
 SLACK = 1.08
 """memory that is taken for each byte that is asked for"""
@@ -62,7 +63,9 @@ class Runner:
         known = _shifts.setdefault(self.source, {})
         kind = (dtype, tail, self.compute.device)
         if kind not in known:
-            known[kind] = ready.mean_shift(self._float32_network)
+            exact = self._float32_network
+            with whole_float32():
+                known[kind] = ready.mean_shift(exact)
         return ready.shift(known[kind])
 
     @property
@@ -77,7 +80,7 @@ class Runner:
         on a GPU that waits until it is there.
         """
         x = self._send(torch.from_numpy(windows))
-        y = yield from self.network.stages(x)
+        y = yield from exactly(self.network.stages(x))
         with torch.inference_mode():
             y = back_project(y, x, self.source.config.scale, self.consistency)
         fetch = self._fetch(y)
@@ -96,7 +99,7 @@ class Runner:
 
     def _in_float32(self, windows: Windows) -> Windows:
         x = self._send(torch.from_numpy(windows))
-        with torch.inference_mode():
+        with torch.inference_mode(), whole_float32():
             y = back_project(
                 self._float32_network(x), x, self.source.config.scale, self.consistency
             )
