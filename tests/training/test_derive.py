@@ -37,6 +37,16 @@ def ends(tmp_path: Path, make_model: MakeModel) -> tuple[str, str]:
     return stored(tmp_path, low, "low"), stored(tmp_path, high, "high", end="adversarial")
 
 
+def test_some_count_more_than_others(tmp_path: Path, ends: tuple[str, str]) -> None:
+    low, high = (ns.load_model(path).state_dict() for path in ends)
+    made = derive(Derivation("mean", ends, parts=(1, 3)), tmp_path)
+    for name, value in between(low, high, 0.75).items():
+        found = ns.load_model(made).state_dict()[name]
+        assert torch.allclose(found.float(), value.float(), atol=2e-3), name
+    with pytest.raises(ValueError, match="3 parts for 2 models"):
+        derive(Derivation("mean", ends, parts=(1, 2, 3)), tmp_path)
+
+
 def test_one_channel_gives_the_mean_of_what_grey_gives(
     tmp_path: Path, make_model: MakeModel
 ) -> None:

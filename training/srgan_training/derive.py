@@ -18,7 +18,7 @@ from napari_srgan.models.blend import State
 from napari_srgan.models.card import End
 from napari_srgan.nn.channels import adapt_channels
 
-from .config import CHECKED, Count, Share, end_name, read_yaml
+from .config import CHECKED, Count, Positive, Share, end_name, read_yaml
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -29,6 +29,8 @@ class Derivation:
     """of the model that comes out"""
     start: Annotated[tuple[str, ...], Field(min_length=1)]
     """model that it is made of (name or path), or several whose weights are averaged"""
+    parts: tuple[Positive, ...] = ()
+    """of each of ``start`` in the mean, relative to the others; none: all alike"""
     channels: Count = 3
     """that it is carried over to"""
     way: tuple[str, str] | None = None
@@ -76,7 +78,7 @@ def derive(derivation: Derivation, folder: Path) -> Path:
     ModelError
         If a model cannot be loaded.
     ValueError
-        If the models do not fit each other.
+        If the models do not fit each other, or not every one has its part.
 
     Notes
     -----
@@ -88,7 +90,7 @@ def derive(derivation: Derivation, folder: Path) -> Path:
     d = derivation
     models = [load_model(name) for name in d.start]
     model = models[-1]
-    state = adapt_channels(mean(models), d.channels)
+    state = adapt_channels(mean(models, d.parts), d.channels)
     if d.way is not None:
         low, high = (load_model(name) for name in d.way)
         state = changed(state, model, low, high, d.share)
@@ -106,13 +108,19 @@ def derive(derivation: Derivation, folder: Path) -> Path:
     return save_model(folder / end_name(d.name, d.end), state, card)
 
 
-def mean(models: Sequence[Model]) -> State:
+def mean(models: Sequence[Model], parts: Sequence[float]) -> State:
     """Return the mean of the weights and statistics of models of one architecture."""
+    if len(parts) not in (0, len(models)):
+        raise ValueError(f"{len(parts)} parts for {len(models)} models; give one each or none")
+    shares = torch.tensor(parts or [1.0] * len(models))
+    shares = shares / shares.sum()
     if len({model.card.config for model in models}) > 1:
         raise ValueError(f"{', '.join(m.card.name for m in models)}: differ in architecture")
     states = [model.state_dict() for model in models]
     return {
-        k: torch.stack([s[k] for s in states]).mean(0) if v.is_floating_point() else v
+        k: torch.tensordot(shares, torch.stack([s[k] for s in states]), 1)
+        if v.is_floating_point()
+        else v
         for k, v in states[-1].items()
     }
 
