@@ -183,7 +183,7 @@ def calibrate(
     data: Annotated[str, typer.Option(help="Folders of HR images, with commas between.")],
     degradation: Annotated[str, typer.Option(help="Makes LR of HR images, as YAML.")] = "",
 ) -> None:
-    """Shift a model's channels so that it keeps the brightness of images."""
+    """Change a model's last convolution so that it keeps brightness and colour of images."""
     from .calibrate import calibrate as shift
 
     with plain_errors():
