@@ -14,10 +14,9 @@ import torch
 from napari_srgan import load_model, super_resolve
 from napari_srgan.models import save_model
 from srgan_training.config import Config, Source
-from srgan_training.data import describe_lr, make_sampler
+from srgan_training.data import describe_lr
 from srgan_training.export import export
 from srgan_training.module import GeneratorModule, rate, start
-from srgan_training.patches import Patches
 from srgan_training.trainer import train
 from tests.conftest import MakeModel
 
@@ -140,46 +139,6 @@ def test_statistics_of_the_start_may_be_kept(data: Path, tmp_path: Path, statist
     ]
     assert bool(moved) == (statistics == "batch")
     assert not torch.equal(module.network.head.weight, before["head.weight"].float())
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_student_learns_what_its_teacher_does(
-    data: Path, tmp_path: Path, make_identity: MakeModel, share: float
-) -> None:
-    teacher = make_identity(3, 2)
-    with torch.no_grad():
-        assert teacher.network.tail.bias is not None
-        teacher.network.tail.bias += 0.2
-    path = save_model(tmp_path / "teacher", teacher.state_dict(), teacher.card)
-    config = replace(
-        CONFIG,
-        name="student",
-        upsampling="direct",
-        teacher=str(path),
-        teacher_share=share,
-        steps=80,
-        every=80,
-        validate=None,
-    )
-    student = trained(config, data, tmp_path / "runs").average.eval()
-    lr = torch.stack([patch for patch, _ in patches(config, data)])
-    with torch.no_grad():
-        brighter = float((student(lr) - lr.repeat_interleave(2, 2).repeat_interleave(2, 3)).mean())
-    assert brighter == pytest.approx(0.2 * share, abs=0.04)
-
-
-def patches(config: Config, data: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    sampler = make_sampler(config, data)
-    return [Patches(sampler)[number] for number in range(10)]
-
-
-def test_a_teacher_of_another_scale_is_refused(
-    data: Path, tmp_path: Path, make_model: MakeModel
-) -> None:
-    teacher = make_model(3, 4, features=8, blocks=1)
-    path = save_model(tmp_path / "teacher", teacher.state_dict(), teacher.card)
-    with pytest.raises(ValueError, match="is ×4 with 3 channels; tiny is ×2 with 3"):
-        trained(replace(CONFIG, teacher=str(path)), data, tmp_path / "runs")
 
 
 def test_an_export_without_a_run_is_refused(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Poisoned:
 
     bad: tuple[int, ...] = ()
 
-    def training_step(self, batch: tuple[Tensor, Tensor], number: int) -> None:
+    def training_step(self, batch: tuple[Tensor, ...], number: int) -> None:
         lr, hr = batch
         if int(self.done) in self.bad:  # type: ignore[attr-defined]
             lr = torch.full_like(lr, float("inf"))
@@ -77,7 +77,7 @@ def test_the_tenth_such_step_ends_the_run(data: Path, tmp_path: Path) -> None:
 class Small(FidelityModule):
     """Stands on an accelerator with memory for three patches."""
 
-    def training_step(self, batch: tuple[Tensor, Tensor], number: int) -> None:
+    def training_step(self, batch: tuple[Tensor, ...], number: int) -> None:
         if len(batch[0]) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         super().training_step(batch, number)
@@ -86,8 +86,8 @@ class Small(FidelityModule):
 class Tiny(Small):
     """Has memory for none."""
 
-    def training_step(self, batch: tuple[Tensor, Tensor], number: int) -> None:
-        super().training_step(tuple(torch.cat([p] * 4) for p in batch), number)  # type: ignore[arg-type]
+    def training_step(self, batch: tuple[Tensor, ...], number: int) -> None:
+        super().training_step(tuple(torch.cat([p] * 4) for p in batch), number)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,11 @@ class Config:
     """model whose results are learnt from beside the HR images (distillation)"""
     teacher_share: Share = 0.5
     """of the loss that is measured against the teacher, the rest against HR"""
+    teacher_ways: Literal[1, 2, 4, 8] = 1
+    """ways in which the teacher sees an image, turned and flipped; what it makes of it is their
+    mean, so that a model can be taught by itself"""
+    teacher_consistency: Annotated[int, Field(ge=0)] = 0
+    """steps of back-projection after the teacher, which hold the means of LR without noise"""
     start: str | None = None
     """model to start from (name or path); None starts at interpolation"""
     mix: Share = 1.0

@@ -39,8 +39,13 @@ REAL = "real LR images"
 def make_sampler(config: Config, data: Path) -> PatchSampler:
     """Read the sources of a configuration and return what draws patches from them."""
     shelf = Shelf()
+    sources = [load_source(source, data, config, shelf) for source in config.sources]
+    if config.teacher is not None:
+        from .teacher import taught
+
+        sources = taught(sources, config, shelf)
     return PatchSampler(
-        [load_source(source, data, config, shelf) for source in config.sources],
+        sources,
         [source.weight for source in config.sources],
         scale=config.scale,
         patch=config.patch,

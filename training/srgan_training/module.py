@@ -55,7 +55,7 @@ class GeneratorModule(L.LightningModule):
 
     # -- data -------------------------------------------------------------------------------------
 
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         """Return the patches of the next epoch."""
         config, first = self.config, int(self.done)
         steps = Steps(

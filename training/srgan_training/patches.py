@@ -32,6 +32,8 @@ class StoredPair:
 
     lr: Pixels
     hr: Pixels
+    taught: Pixels | None = None
+    """what a teacher makes of the LR"""
 
     def read(self) -> Pair:
         """Return the whole pair."""
@@ -95,58 +97,64 @@ class PatchSampler:
         self.weights = np.asarray(weights, float) / np.sum(weights)
         self.areas = [np.array([p.lr[0].size for p in s], float) for s in self.sources]
 
-    def draw(self, number: int) -> tuple[Array, Array]:
-        """Return LR and HR of patch ``number``, ``(C, p, p)`` and ``(C, scale·p, scale·p)``."""
+    def draw(self, number: int) -> tuple[Array, ...]:
+        """Return LR and HR of patch ``number``, ``(C, p, p)`` and ``(C, scale·p, scale·p)``.
+
+        Where pairs have what a teacher makes of the LR, the third is that.
+        """
         rng, n, s = np.random.default_rng([self.seed, number]), self.patch, self.scale
         for _ in range(5):
             which = int(rng.choice(len(self.sources), p=self.weights))
             area = self.areas[which]
             pair = self.sources[which][int(rng.choice(len(area), p=area / area.sum()))]
             y, x = (int(rng.integers(m - n + 1)) for m in pair.lr.shape[1:])
-            lr = pair.lr[:, y : y + n, x : x + n]
-            hr = pair.hr[:, s * y : s * (y + n), s * x : s * (x + n)]
-            if hr.std() >= self.flat or rng.random() < KEPT_FLAT:
+            fine = np.s_[:, s * y : s * (y + n), s * x : s * (x + n)]
+            patch = [pair.lr[:, y : y + n, x : x + n], pair.hr[fine]]
+            if patch[1].std() >= self.flat or rng.random() < KEPT_FLAT:
                 break
+        if isinstance(pair, StoredPair) and pair.taught is not None:
+            patch.append(pair.taught[fine])
         if rng.random() < self.intensity:
-            lr, hr = relit(lr, hr, rng)
+            patch = relit(patch, rng)
         flip_y, flip_x, transpose = rng.random(3) < 0.5
         if flip_y:
-            lr, hr = lr[:, ::-1], hr[:, ::-1]
+            patch = [part[:, ::-1] for part in patch]
         if flip_x:
-            lr, hr = lr[:, :, ::-1], hr[:, :, ::-1]
+            patch = [part[:, :, ::-1] for part in patch]
         if transpose:
-            lr, hr = lr.transpose(0, 2, 1), hr.transpose(0, 2, 1)
-        return lr, hr
+            patch = [part.transpose(0, 2, 1) for part in patch]
+        return tuple(patch)
 
-    def batch(self, size: int, first: int = 0) -> tuple[Tensor, Tensor]:
+    def batch(self, size: int, first: int = 0) -> tuple[Tensor, ...]:
         """Return ``size`` patches from number ``first`` on, stacked."""
-        lr, hr = zip(*(self.draw(first + i) for i in range(size)), strict=True)
-        return torch.from_numpy(np.stack(lr)), torch.from_numpy(np.stack(hr))
+        parts = zip(*(self.draw(first + i) for i in range(size)), strict=True)
+        return tuple(torch.from_numpy(np.stack(part)) for part in parts)
 
 
-def relit(lr: Array, hr: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return a patch with another brightness and contrast, which leaves it within [0, 1].
+def relit(patch: Sequence[Array], rng: np.random.Generator) -> list[Array]:
+    """Return LR and HR with another brightness and contrast, which leaves them within [0, 1].
 
     What reduces an image is linear but for noise, so that LR and HR may be mapped alike; and a
     network that has seen a shape at many levels does not depend on the level. Contrast is
-    multiplied by 0.2 to 2, log-uniformly, and never so far that the patch leaves the range.
+    multiplied by 0.2 to 2, log-uniformly, and never so far that the patch leaves the range. What a
+    teacher made is mapped alike.
     """
-    low, high = float(min(lr.min(), hr.min())), float(max(lr.max(), hr.max()))
+    low = min(float(part.min()) for part in patch[:2])
+    high = max(float(part.max()) for part in patch[:2])
     spread = max(high - low, 1e-3)
     gain = min(float(np.exp(rng.uniform(np.log(0.2), np.log(2)))), 1 / spread)
     offset = float(rng.uniform(0, 1 - gain * spread)) - gain * low
-    return lr * np.float32(gain) + np.float32(offset), hr * np.float32(gain) + np.float32(offset)
+    return [part * np.float32(gain) + np.float32(offset) for part in patch]
 
 
-class Patches(Dataset[tuple[Tensor, Tensor]]):
+class Patches(Dataset[tuple[Tensor, ...]]):
     """The patches of a sampler as a data set without an end."""
 
     def __init__(self, sampler: PatchSampler) -> None:
         self.sampler = sampler
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        lr, hr = self.sampler.draw(number)
-        return torch.from_numpy(lr.copy()), torch.from_numpy(hr.copy())
+    def __getitem__(self, number: int) -> tuple[Tensor, ...]:
+        return tuple(torch.from_numpy(part.copy()) for part in self.sampler.draw(number))
 
 
 class Steps(Sampler[list[int]]):

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_srgan.models import save_model
+from srgan_training.config import Adversarial, Config
+from srgan_training.data import load_source, make_sampler
+from srgan_training.evaluation import enlarge
+from srgan_training.images import Shelf
+from srgan_training.patches import Patches, PatchSampler
+from srgan_training.teacher import in_all_ways
+from tests.conftest import MakeModel
+
+from .test_fidelity import CONFIG, trained
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_student_learns_what_its_teacher_does(
+    data: Path, tmp_path: Path, make_identity: MakeModel, share: float
+) -> None:
+    teacher = make_identity(3, 2)
+    with torch.no_grad():
+        assert teacher.network.tail.bias is not None
+        teacher.network.tail.bias += 0.2
+    path = save_model(tmp_path / "teacher", teacher.state_dict(), teacher.card)
+    config = replace(
+        CONFIG,
+        name="student",
+        upsampling="direct",
+        teacher=str(path),
+        teacher_share=share,
+        steps=80,
+        every=80,
+        validate=None,
+    )
+    student = trained(config, data, tmp_path / "runs").average.eval()
+    lr = torch.stack([patch[0] for patch in patches(config, data)])
+    with torch.no_grad():
+        brighter = float((student(lr) - lr.repeat_interleave(2, 2).repeat_interleave(2, 3)).mean())
+    assert brighter == pytest.approx(0.2 * share, abs=0.04)
+
+
+def patches(config: Config, data: Path) -> list[tuple[torch.Tensor, ...]]:
+    sampler = make_sampler(config, data)
+    return [Patches(sampler)[number] for number in range(10)]
+
+
+def test_a_teacher_sees_an_image_in_all_ways(make_model: MakeModel) -> None:
+    model = make_model(3, 2, features=8, blocks=1)
+    lr = np.random.default_rng(0).random((3, 10, 14), np.float32)
+    one, all_ways = (in_all_ways(lr, model, ways) for ways in (1, 8))
+    np.testing.assert_array_equal(one, enlarge(lr, model, eight_bit=False))
+    assert np.abs(one - all_ways).max() > 1e-3
+    # The mean over all ways turns and flips with the image, which the model itself does not.
+    np.testing.assert_allclose(
+        in_all_ways(lr[:, ::-1], model, 8), all_ways[:, ::-1], rtol=0, atol=1e-6
+    )
+    turned = np.ascontiguousarray(lr.swapaxes(1, 2)[:, ::-1])
+    np.testing.assert_allclose(
+        in_all_ways(turned, model, 8), all_ways.swapaxes(1, 2)[:, ::-1], rtol=0, atol=1e-6
+    )
+
+
+def test_a_patch_of_a_teacher_lies_where_its_hr_does(data: Path, make_model: MakeModel) -> None:
+    # Patches are cut, flipped and relit alike: what was taught is the HR itself here.
+    sources = [load_source(CONFIG.sources[0], data, CONFIG, Shelf())]
+    pairs = [replace(pair, taught=pair.hr) for pair in sources[0]]
+    sampler = PatchSampler([pairs], [1], scale=CONFIG.scale, patch=8, intensity=0.5)
+    _, hr, taught = sampler.batch(40)
+    torch.testing.assert_close(taught, hr)
+
+
+def test_a_teacher_of_another_scale_is_refused(
+    data: Path, tmp_path: Path, make_model: MakeModel
+) -> None:
+    teacher = make_model(3, 4, features=8, blocks=1)
+    path = save_model(tmp_path / "teacher", teacher.state_dict(), teacher.card)
+    with pytest.raises(ValueError, match="is ×4 with 3 channels; tiny is ×2 with 3"):
+        trained(replace(CONFIG, teacher=str(path)), data, tmp_path / "runs")
+
+
+def test_the_adversarial_phase_refuses_a_teacher(data: Path) -> None:
+    config = replace(CONFIG, teacher="general-x4", adversarial=Adversarial())
+    with pytest.raises(ValueError, match="the adversarial phase takes none"):
+        make_sampler(config, data)
