@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QMessageBox
 
 import napari_srgan as ns
 from napari_srgan.models import save_model
+from napari_srgan.plugin import preferences
+from napari_srgan.plugin.widget import SuperResolveWidget
 from tests.conftest import MakeModel
 from tests.plugin.conftest import Opened, idle
 
@@ -215,6 +218,28 @@ def test_what_was_set_is_remembered(open_widget: Open) -> None:
     assert again.widget.model.value == "gray-x4"
     assert again.widget.advanced.precision.value == "float32"
     assert again.widget.advanced.tile.value == 64
+
+
+@pytest.mark.parametrize(
+    ("kept", "chosen", "stays"),
+    [
+        ("gray-x4", "auto", "auto"),
+        ("gray-x4", None, "gray-x4"),
+        ("gone-x4", None, "auto"),
+    ],
+)
+def test_what_is_chosen_before_the_models_are_known_stays(
+    open_widget: Open, qtbot: QtBot, kept: str, chosen: str | None, stays: str
+) -> None:
+    opened = open_widget()
+    preferences.put("model", kept)
+    early = SuperResolveWidget(opened.viewer)
+    qtbot.addWidget(early)
+    assert early.model.value == kept
+    if chosen is not None:
+        early.model.value = chosen
+    opened.wait(lambda: early.cards)
+    assert early.model.value == stays
 
 
 def test_the_source_is_hidden_where_a_person_asked_for_it(open_widget: Open) -> None:

@@ -86,6 +86,7 @@ class SuperResolveWidget(Form):
             (self.region, self._regions),
         ):
             combo.choices = choices
+        self.model.value = preferences.get("model")
         self._guard.setSingleShot(True)
         self._guard.setInterval(QApplication.doubleClickInterval())
         self._guard.timeout.connect(self._jobs_changed)
@@ -154,9 +155,8 @@ class SuperResolveWidget(Form):
         self.cards = {card.name: card for card in found.cards}
         self.advanced.set_devices(found.devices)
         self.advanced.precision.tooltip = f"{PRECISION_TIP}; here {found.precision}"
+        # What was chosen meanwhile stays.
         self.model.reset_choices()
-        if (kept := preferences.get("model")) in self.cards:
-            self.model.value = kept
         self._model_changed()
 
     def reset_choices(self, *_: Any) -> None:
