@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_srgan.models import save_model
+from napari_srgan.models import load_model, save_model
 from srgan_training.config import Adversarial, Config
 from srgan_training.data import load_source, make_sampler
 from srgan_training.evaluation import enlarge
 from srgan_training.images import Shelf
-from srgan_training.patches import Patches, PatchSampler
+from srgan_training.patches import Patches, PatchSampler, StoredPair
 from srgan_training.teacher import in_all_ways
 from tests.conftest import MakeModel
 
@@ -82,6 +82,27 @@ def test_a_teacher_of_another_scale_is_refused(
     path = save_model(tmp_path / "teacher", teacher.state_dict(), teacher.card)
     with pytest.raises(ValueError, match="is ×4 with 3 channels; tiny is ×2 with 3"):
         trained(replace(CONFIG, teacher=str(path)), data, tmp_path / "runs")
+
+
+def test_a_source_may_have_a_teacher_of_its_own(
+    data: Path, tmp_path: Path, make_model: MakeModel, make_identity: MakeModel
+) -> None:
+    models = [make_model(3, 2), make_identity(3, 2)]
+    paths = [
+        str(save_model(tmp_path / f"teacher{i}", model.state_dict(), model.card))
+        for i, model in enumerate(models)
+    ]
+    own = replace(CONFIG.sources[0], teacher=paths[1])
+    config = replace(CONFIG, sources=(CONFIG.sources[0], own), teacher=paths[0])
+    sampler = make_sampler(config, data)
+    for pairs, path in zip(sampler.sources, paths, strict=True):
+        pair = pairs[0]
+        assert isinstance(pair, StoredPair)
+        assert pair.taught is not None
+        expected = enlarge(pair.lr[:], load_model(path), eight_bit=False)
+        np.testing.assert_allclose(pair.taught[:], expected, rtol=2e-3, atol=1e-3)
+    with pytest.raises(ValueError, match="train has no teacher, other sources have"):
+        make_sampler(replace(config, teacher=None), data)
 
 
 def test_the_adversarial_phase_refuses_a_teacher(data: Path) -> None:

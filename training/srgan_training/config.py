@@ -38,6 +38,8 @@ class Source:
     and not another sensor's intensities"""
     degradation: Any = None
     """how LR is made of these HR images; None as everywhere else in the configuration"""
+    teacher: str | None = None
+    """model that teaches on these images; None as everywhere else in the configuration"""
     weight: Positive = 1.0
     """share of the patches, relative to the other sources"""
     exclude: tuple[str, ...] = ()

@@ -40,7 +40,7 @@ def make_sampler(config: Config, data: Path) -> PatchSampler:
     """Read the sources of a configuration and return what draws patches from them."""
     shelf = Shelf()
     sources = [load_source(source, data, config, shelf) for source in config.sources]
-    if config.teacher is not None:
+    if config.teacher or any(source.teacher for source in config.sources):
         from .teacher import taught
 
         sources = taught(sources, config, shelf)

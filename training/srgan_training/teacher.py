@@ -10,28 +10,32 @@ from rich.progress import track
 
 from napari_srgan import Model, load_model
 
-from .config import Config
+from .config import Config, Source
 from .evaluation import enlarge
 from .images import Array, Shelf, as_stored
 from .patches import StoredPair
 
 
-def load_teacher(config: Config) -> Model:
-    """Return the model that a configuration names as its teacher.
+def load_teacher(source: Source, config: Config) -> Model:
+    """Return the model that a source names as its teacher, or else the configuration.
 
     Raises
     ------
     ValueError
-        If its scale or its channels are others than those of what is trained, or if the phase is
-        the adversarial one, which has no teacher.
+        If there is none while another source has one, if its scale or its channels are others than
+        those of what is trained, or if the phase is the adversarial one, which has no teacher.
     """
-    assert config.teacher is not None
+    name = source.teacher or config.teacher
+    if name is None:
+        raise ValueError(
+            f"{config.name}: {', '.join(source.folders)} has no teacher, other sources have"
+        )
     if config.adversarial is not None:
         raise ValueError(f"{config.name}: has a teacher; the adversarial phase takes none")
-    model = load_model(config.teacher)
+    model = load_model(name)
     if (model.scale, model.channels) != (config.scale, config.channels):
         raise ValueError(
-            f"the teacher {config.teacher} is ×{model.scale} with {model.channels} channels; "
+            f"the teacher {name} is ×{model.scale} with {model.channels} channels; "
             f"{config.name} is ×{config.scale} with {config.channels}"
         )
     return model
@@ -40,21 +44,26 @@ def load_teacher(config: Config) -> Model:
 def taught(
     sources: Sequence[Sequence[StoredPair]], config: Config, shelf: Shelf
 ) -> list[list[StoredPair]]:
-    """Return the pairs with what the configuration's teacher makes of their LR.
+    """Return the pairs of each source with what its teacher makes of their LR.
 
     Each image is enlarged whole and once, which is less work than to enlarge every patch of it
     that is drawn; each process of a distributed run does so by itself. Images smaller than a patch,
     of which none is drawn, are left out.
     """
-    teacher = load_teacher(config)
-    large = [[p for p in pairs if min(p.lr.shape[1:]) >= config.patch] for pairs in sources]
-    steps = iter(track([p for pairs in large for p in pairs], f"{teacher.card.name} teaches"))
+    teachers = [load_teacher(source, config) for source in config.sources]
 
-    def teach(pair: StoredPair) -> StoredPair:
+    def teach(pair: StoredPair, teacher: Model) -> StoredPair:
         sr = in_all_ways(pair.lr[:], teacher, config.teacher_ways, config.teacher_consistency)
         return replace(pair, taught=shelf.keep(as_stored(sr.astype(np.float16))))
 
-    return [[teach(next(steps)) for _ in pairs] for pairs in large]
+    return [
+        [
+            teach(pair, teacher)
+            for pair in track(pairs, f"{teacher.card.name} teaches")
+            if min(pair.lr.shape[1:]) >= config.patch
+        ]
+        for pairs, teacher in zip(sources, teachers, strict=True)
+    ]
 
 
 def in_all_ways(lr: Array, model: Model, ways: int, consistency: int = 0) -> Array:
