@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QMessageBox
 import napari_srgan as ns
 from napari_srgan.models import save_model
 from napari_srgan.plugin import preferences
-from napari_srgan.plugin.widget import SuperResolveWidget
+from napari_srgan.plugin.widget import FILE, SuperResolveWidget
 from tests.conftest import MakeModel
 from tests.plugin.conftest import Opened, idle
 
@@ -240,6 +240,8 @@ def test_what_is_chosen_before_the_models_are_known_stays(
         early.model.value = chosen
     opened.wait(lambda: early.cards)
     assert early.model.value == stays
+    first, *_, last = early.model.choices
+    assert (first, last) == ("auto", FILE)
 
 
 def test_the_source_is_hidden_where_a_person_asked_for_it(open_widget: Open) -> None:

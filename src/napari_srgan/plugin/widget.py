@@ -155,8 +155,13 @@ class SuperResolveWidget(Form):
         self.cards = {card.name: card for card in found.cards}
         self.advanced.set_devices(found.devices)
         self.advanced.precision.tooltip = f"{PRECISION_TIP}; here {found.precision}"
-        # What was chosen meanwhile stays.
-        self.model.reset_choices()
+        # What was chosen meanwhile stays; emptied first, since new choices go behind the old ones.
+        chosen = self.model.value
+        with self.model.changed.blocked():
+            self.model.choices = ()
+            self.model.choices = self._models
+            if chosen in self.model.choices:
+                self.model.value = chosen
         self._model_changed()
 
     def reset_choices(self, *_: Any) -> None:
