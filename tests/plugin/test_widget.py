@@ -12,7 +12,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 import napari_srgan as ns
 from napari_srgan.models import save_model
@@ -242,6 +242,22 @@ def test_what_is_chosen_before_the_models_are_known_stays(
     assert early.model.value == stays
     first, *_, last = early.model.choices
     assert (first, last) == ("auto", FILE)
+
+
+def test_the_models_stay_in_their_order(
+    open_widget: Open, tmp_path: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_widget()
+    choices = opened.widget.model.choices
+    # With another kind of layer “auto” stands for another model.
+    opened.viewer.add_image(np.zeros((16, 16, 3), "uint8"), rgb=True)
+    assert opened.widget.model.choices == choices
+    model = make_model()
+    path = save_model(tmp_path / "own", model.state_dict(), model.card)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    opened.widget.model.value = FILE
+    assert opened.widget.model.value == path
+    assert opened.widget.model.choices == (*choices[:-1], path, FILE)
 
 
 def test_the_source_is_hidden_where_a_person_asked_for_it(open_widget: Open) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn.functional import avg_pool2d
 
 from napari_srgan.models import load_model, save_model
 from napari_srgan.nn.generator import Generator
@@ -86,12 +87,8 @@ def block_means(pixels: Array, border: int) -> Matrix:
 
     What does not fill a block is left out, as is the border; an image smaller than a block is one.
     """
-    inner = np.asarray(crop_border(pixels, border), np.float64)
-    sides = [min(BLOCK, n) for n in inner.shape[1:]]
-    height, width = (n // side * side for n, side in zip(inner.shape[1:], sides, strict=True))
-    whole = inner[:, :height, :width]
-    blocks = whole.reshape(len(whole), height // sides[0], sides[0], width // sides[1], sides[1])
-    means: Matrix = blocks.mean((2, 4)).reshape(len(whole), -1).T
+    inner = torch.from_numpy(crop_border(pixels, border).astype(np.float64))
+    means: Matrix = avg_pool2d(inner, [min(BLOCK, n) for n in inner.shape[1:]]).flatten(1).T.numpy()
     return means
 
 

@@ -27,6 +27,7 @@ from .images import (
 )
 from .pairs import load_pairs
 from .patches import PatchSampler, StoredPair, cropped, make_pair
+from .teacher import taught
 
 if TYPE_CHECKING:
     from .degradations import Chain
@@ -41,8 +42,6 @@ def make_sampler(config: Config, data: Path) -> PatchSampler:
     shelf = Shelf()
     sources = [load_source(source, data, config, shelf) for source in config.sources]
     if config.teacher or any(source.teacher for source in config.sources):
-        from .teacher import taught
-
         sources = taught(sources, config, shelf)
     return PatchSampler(
         sources,

@@ -16,14 +16,14 @@ from .images import Array, Shelf, as_stored
 from .patches import StoredPair
 
 
-def load_teacher(source: Source, config: Config) -> Model:
-    """Return the model that a source names as its teacher, or else the configuration.
+def teacher_of(source: Source, config: Config) -> str:
+    """Return the name of the model that teaches on a source's images.
 
     Raises
     ------
     ValueError
-        If there is none while another source has one, if its scale or its channels are others than
-        those of what is trained, or if the phase is the adversarial one, which has no teacher.
+        If there is none while another source has one, or if the phase is the adversarial one,
+        which has no teacher.
     """
     name = source.teacher or config.teacher
     if name is None:
@@ -32,6 +32,17 @@ def load_teacher(source: Source, config: Config) -> Model:
         )
     if config.adversarial is not None:
         raise ValueError(f"{config.name}: has a teacher; the adversarial phase takes none")
+    return name
+
+
+def load_teacher(name: str, config: Config) -> Model:
+    """Return a teacher.
+
+    Raises
+    ------
+    ValueError
+        If its scale or its channels are others than those of what is trained.
+    """
     model = load_model(name)
     if (model.scale, model.channels) != (config.scale, config.channels):
         raise ValueError(
@@ -50,7 +61,8 @@ def taught(
     that is drawn; each process of a distributed run does so by itself. Images smaller than a patch,
     of which none is drawn, are left out.
     """
-    teachers = [load_teacher(source, config) for source in config.sources]
+    names = [teacher_of(source, config) for source in config.sources]
+    teachers = {name: load_teacher(name, config) for name in set(names)}
 
     def teach(pair: StoredPair, teacher: Model) -> StoredPair:
         sr = in_all_ways(pair.lr[:], teacher, config.teacher_ways, config.teacher_consistency)
@@ -58,11 +70,11 @@ def taught(
 
     return [
         [
-            teach(pair, teacher)
-            for pair in track(pairs, f"{teacher.card.name} teaches")
+            teach(pair, teachers[name])
+            for pair in track(pairs, f"{teachers[name].card.name} teaches")
             if min(pair.lr.shape[1:]) >= config.patch
         ]
-        for pairs, teacher in zip(sources, teachers, strict=True)
+        for pairs, name in zip(sources, names, strict=True)
     ]
 
 

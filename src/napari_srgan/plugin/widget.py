@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from ..options import choose_model
 from . import preferences
 from .background import make_worker
-from .controls import PRECISION_TIP, show_card
+from .controls import PRECISION_TIP, renew, show_card
 from .descriptions import axes_of, outlook_text, source_text
 from .extent import Extent, around_centre, camera_of, spans_of
 from .file_layers import MADE
@@ -155,13 +155,7 @@ class SuperResolveWidget(Form):
         self.cards = {card.name: card for card in found.cards}
         self.advanced.set_devices(found.devices)
         self.advanced.precision.tooltip = f"{PRECISION_TIP}; here {found.precision}"
-        # What was chosen meanwhile stays; emptied first, since new choices go behind the old ones.
-        chosen = self.model.value
-        with self.model.changed.blocked():
-            self.model.choices = ()
-            self.model.choices = self._models
-            if chosen in self.model.choices:
-                self.model.value = chosen
+        renew(self.model)
         self._model_changed()
 
     def reset_choices(self, *_: Any) -> None:
@@ -205,8 +199,7 @@ class SuperResolveWidget(Form):
         self.about.setText(source_text(layer, self.viewer.layers.selection.active, given))
         if layer is not None:
             self.advanced.axes.native.setPlaceholderText(axes_of(layer))
-        with self.model.changed.blocked():
-            self.model.reset_choices()
+        renew(self.model)
         self._card_changed()
         self._jobs_changed()
         self.live.refresh()
@@ -219,8 +212,8 @@ class SuperResolveWidget(Form):
             )
             if name and Path(name) not in self.files:
                 self.files.append(Path(name))
+            renew(self.model)
             with self.model.changed.blocked():
-                self.model.reset_choices()
                 self.model.value = Path(name) if name else "auto"
         self._card_changed()
         self.lookout.soon()
