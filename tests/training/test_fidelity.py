@@ -76,6 +76,19 @@ trained(config, Path({str(data)!r}), Path({str(tmp_path / "killed")!r}))
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+def test_a_run_goes_on_with_its_own_settings_alone(data: Path, tmp_path: Path) -> None:
+    config = replace(CONFIG, steps=2, every=2)
+    trained(config, data, tmp_path)
+    went_on = trained(replace(config, steps=4, trained_on="more"), data, tmp_path)
+    assert int(went_on.done) == 4
+    other = replace(config, steps=6, loss="mse", every=3)
+    with pytest.raises(ValueError, match=r"other settings: loss \('l1'\), every \(2\); take"):
+        trained(other, data, tmp_path)
+    # Nothing is read before.
+    with pytest.raises(ValueError, match="other settings"):
+        trained(other, tmp_path / "nowhere", tmp_path)
+
+
 @pytest.mark.parametrize("loss", ["l1", "mse"])
 def test_training_learns(data: Path, tmp_path: Path, loss: str) -> None:
     config = replace(CONFIG, steps=60, every=10, loss=loss)  # type: ignore[arg-type]

@@ -1,9 +1,10 @@
-"""Checkpoints that are whole or not there."""
+"""Checkpoints that are whole or not there, and of the run that is to go on."""
 
 from __future__ import annotations
 
 import io
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,44 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from napari_srgan.io.guard import replacing
+
+from .config import Config
+
+LAST = "last.ckpt"
+CARD = {"description", "not_for", "domains", "trained_on", "licence"}
+FREE = CARD | {"steps", "mix", "validate", "workers"}
+"""settings that may be others when a run goes on"""
+
+
+def settings_of(config: Config) -> dict[str, str]:
+    """Return, as text, the settings that must stay while a run is stopped and goes on."""
+    names = [field.name for field in fields(config) if field.name not in FREE]
+    return {name: repr(getattr(config, name)) for name in names}
+
+
+def find_last(folder: Path, config: Config) -> Path | None:
+    """Return the checkpoint that a run in ``folder`` goes on from, None where there is none.
+
+    Raises
+    ------
+    ValueError
+        If it is that of a run with other settings, naming them.
+    """
+    path = folder / LAST
+    if not path.exists():
+        return None
+    checkpoint = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    before = checkpoint.get("settings", {})
+    now = settings_of(config)
+    others = [
+        f"{name} ({before[name]})" for name in now if before.get(name, now[name]) != now[name]
+    ]
+    if others:
+        raise ValueError(
+            f"{path} is of a run with other settings: {', '.join(others)}; take another folder "
+            "(--out), or remove it to begin anew"
+        )
+    return path
 
 
 class WholeCheckpoints(TorchCheckpointIO):

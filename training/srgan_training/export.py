@@ -10,10 +10,10 @@ from napari_srgan import ModelCard, load_model
 from napari_srgan.models import save_model
 from napari_srgan.models.blend import between
 
+from .checkpoints import LAST
 from .config import Config
 from .data import describe_lr
 from .module import start
-from .trainer import LAST
 
 
 def export(config: Config, run: Path, folder: Path) -> Path:

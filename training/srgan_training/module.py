@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from napari_srgan.nn.generator import Generator, channels_last_, interpolate_
 
+from .checkpoints import settings_of
 from .config import Config
 from .losses import PIXEL, NaNGuard, amplitude_loss, coarse_loss, grid_loss
 from .metrics import luma, psnr
@@ -91,8 +92,9 @@ class GeneratorModule(L.LightningModule):
         return factor
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep how many steps were skipped."""
+        """Keep how many steps were skipped, and whose the checkpoint is."""
         checkpoint["skipped"] = self.guard.skipped
+        checkpoint["settings"] = settings_of(self.config)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on counting where the run stopped."""

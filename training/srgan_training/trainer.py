@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from napari_srgan.engine.device import has_bfloat16_units
 
-from .checkpoints import WholeCheckpoints
+from .checkpoints import LAST, WholeCheckpoints, find_last
 from .config import Config, Source
 from .data import load_source, make_sampler
 from .fidelity import FidelityModule
@@ -26,7 +26,6 @@ from .memory import TooLargeError, largest_batch
 from .module import GeneratorModule
 from .speed import Speed
 
-LAST = "last.ckpt"
 SILENT: dict[str, Any] = {
     "logger": False,
     "enable_checkpointing": False,
@@ -50,6 +49,8 @@ def train(config: Config, data: Path, folder: Path, **options: Any) -> Generator
     folder, options
         As in `run`.
     """
+    # Before the data are read, which may take long.
+    find_last(folder, config)
     L.seed_everything(config.seed, verbose=False)
     return run(make_module(config, data), folder, **options)
 
@@ -81,6 +82,8 @@ def run(
     ------
     TooLargeError
         If the accelerator runs out of memory, saying which size of batch fits.
+    ValueError
+        If the checkpoint is of a run with other settings.
     FloatingPointError
         If ten steps were not finite.
     OSError
@@ -88,7 +91,7 @@ def run(
     """
     config = module.config
     folder.mkdir(parents=True, exist_ok=True)
-    last = folder / LAST
+    last = find_last(folder, config)
     bfloat16 = torch.cuda.is_available() or has_bfloat16_units()
     make: Callable[..., L.Trainer] = partial(
         L.Trainer,
@@ -129,7 +132,7 @@ def run(
         warnings.filterwarnings("ignore", message=".*does not have many workers")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not")
         try:
-            trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
+            trainer.fit(module, ckpt_path=last, weights_only=True)
             return module
         except torch.OutOfMemoryError as error:
             # Without its traceback, whose frames hold on to the memory.
