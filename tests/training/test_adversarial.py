@@ -18,6 +18,7 @@ from srgan_training.losses import (
     generator_loss,
     grid_loss,
     ramp,
+    structure_loss,
 )
 
 REAL, FAKE = [2.0, -0.5, 0.25], [-1.0, 0.75, -3.0]
@@ -84,6 +85,18 @@ def test_amplitude_loss_has_finite_gradients_on_flat_patches() -> None:
     amplitude_loss(sr, torch.rand(1, 3, WINDOW, WINDOW)).backward()
     assert sr.grad is not None
     assert torch.isfinite(sr.grad).all()
+
+
+def test_structure_loss_sees_contrast_and_place() -> None:
+    hr = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert float(structure_loss(hr, hr)) == pytest.approx(0, abs=1e-6)
+    means = hr.mean((2, 3), keepdim=True)
+    losses = [float(structure_loss(means + share * (hr - means), hr)) for share in (0, 0.5, 0.8)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[0] > 0.9
+    # A level that is shifted a little costs next to nothing; contrast in the wrong place, all.
+    assert float(structure_loss(hr + 0.02, hr)) < 0.02
+    assert float(structure_loss(hr.flip(-1), hr)) > 0.9
 
 
 def test_discriminator_has_the_layers_of_the_paper() -> None:

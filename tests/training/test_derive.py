@@ -15,7 +15,7 @@ from napari_srgan import Model
 from napari_srgan.models import ModelCard, save_model
 from napari_srgan.models.blend import between
 from srgan_training.cli import app
-from srgan_training.derive import Derivation, derive, read_derivation
+from srgan_training.derive import Derivation, Way, derive, read_derivation
 from tests.conftest import MakeModel
 from tests.training.test_config import CONFIGS
 
@@ -73,7 +73,7 @@ def test_the_way_added_to_its_own_start_leads_where_it_led(
     tmp_path: Path, ends: tuple[str, str], share: float
 ) -> None:
     low, high = (ns.load_model(path).state_dict() for path in ends)
-    path = derive(Derivation("c", ends[:1], way=ends, share=share), tmp_path)
+    path = derive(Derivation("c", ends[:1], ways=(Way(*ends, share),)), tmp_path)
     assert path.stem == "c-adversarial"
     made = ns.load_model(path)
     assert made.card.end == "adversarial"
@@ -83,11 +83,27 @@ def test_the_way_added_to_its_own_start_leads_where_it_led(
     assert not torch.allclose(made.state_dict()["tail.weight"], low["tail.weight"], atol=2e-3)
 
 
+def test_ways_add_up(tmp_path: Path, make_model: MakeModel, ends: tuple[str, str]) -> None:
+    low, high = (ns.load_model(path).state_dict() for path in ends)
+    third = stored(tmp_path, make_model(3), "third")
+    faithful = ns.load_model(
+        derive(Derivation("f", ends[:1], ways=(Way(ends[0], third),)), tmp_path)
+    )
+    assert faithful.card.end == "fidelity"
+    ways = (Way(*ends, 0.5), Way(ends[0], third, 0.25))
+    made = ns.load_model(derive(Derivation("d", ends[:1], ways=ways), tmp_path))
+    assert made.card.end == "adversarial"
+    other = ns.load_model(third).state_dict()
+    name = "body_conv.weight"
+    wanted = 0.25 * low[name] + 0.5 * high[name] + 0.25 * other[name]
+    assert torch.allclose(made.state_dict()[name], wanted, atol=2e-3)
+
+
 def test_the_last_convolution_of_another_scale_stays(
     tmp_path: Path, make_model: MakeModel, ends: tuple[str, str]
 ) -> None:
     start = stored(tmp_path, make_model(1, scale=2), "fine")
-    path = derive(Derivation("fine", (start,), channels=1, way=ends), tmp_path / "new")
+    path = derive(Derivation("fine", (start,), channels=1, ways=(Way(*ends),)), tmp_path / "new")
     old, made = ns.load_model(start).state_dict(), ns.load_model(path).state_dict()
     assert torch.equal(made["tail.weight"], old["tail.weight"])
     low, high = (ns.load_model(end).state_dict() for end in ends)
@@ -100,11 +116,11 @@ def test_models_that_do_not_fit_are_named(
 ) -> None:
     small = stored(tmp_path, make_model(3, features=4), "small")
     with pytest.raises(ValueError, match="low and small are no two ends"):
-        derive(Derivation("d", ends[:1], way=(ends[0], small)), tmp_path)
+        derive(Derivation("d", ends[:1], ways=(Way(ends[0], small),)), tmp_path)
     with pytest.raises(ValueError, match="low, small: differ in architecture"):
         derive(Derivation("d", (ends[0], small)), tmp_path)
     with pytest.raises(ValueError, match=r"is \(4, .* in small and \(8, .* in high"):
-        derive(Derivation("d", (small,), way=ends), tmp_path)
+        derive(Derivation("d", (small,), ways=(Way(*ends),)), tmp_path)
 
 
 def test_derivation_by_command(tmp_path: Path, ends: tuple[str, str]) -> None:
@@ -117,9 +133,13 @@ def test_derivation_by_command(tmp_path: Path, ends: tuple[str, str]) -> None:
     done = CliRunner().invoke(app, ["derive", str(file), "--to", str(tmp_path)])
     assert done.exit_code != 0
     assert "from: there is no such setting; allowed are name, start" in done.output
+    file.write_text(f"name: e\nstart: [{ends[0]}]\nways: [{{low: a, high: b, part: 1}}]\n")
+    done = CliRunner().invoke(app, ["derive", str(file), "--to", str(tmp_path)])
+    assert "ways.0.part: there is no such setting; allowed are low, high, share" in done.output
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("derived/*.yaml")), ids=lambda p: p.stem)
 def test_shipped_derivations_are_valid(path: Path) -> None:
     derivation = read_derivation(path)
-    assert path.stem == derivation.name + ("" if derivation.way is None else "-adversarial")
+    assert path.stem.removesuffix("-adversarial") == derivation.name
+    assert derivation.ways or path.stem == derivation.name

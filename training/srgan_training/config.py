@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -67,7 +67,7 @@ class Adversarial:
     ramp: Annotated[int, Field(ge=0)] = 0
     """steps over which that weight rises from 0"""
     pixel_weight: NotNegative = 0.01
-    """of the pixel loss with ``amplitude``, ``coarse`` and ``grid``, a small anchor"""
+    """of the pixel loss with ``amplitude`` … ``grid``, a small anchor"""
     label: Share = 0.9
     """what the discriminator is told of real patches (one-sided label smoothing)"""
     lr: Positive = 1e-4
@@ -121,6 +121,8 @@ class Config:
     amplitude: NotNegative = 0.0
     """weight of the difference of local Fourier amplitudes, which brings contrast where phases
     cannot be known"""
+    structure: NotNegative = 0.0
+    """weight of 1 − SSIM, which brings contrast where it is known to lie"""
     coarse: NotNegative = 0.0
     """weight, beside the pixel loss, of the difference between means over scale × scale pixels"""
     grid: NotNegative = 0.0
@@ -169,6 +171,8 @@ class Config:
     """data and machine, for the card"""
     licence: str = ""
     """licence of the data, for the card"""
+
+    sections: ClassVar = {"sources": Source, "adversarial": Adversarial}
 
     @property
     def architecture(self) -> GeneratorConfig:
@@ -250,7 +254,7 @@ def sentence(error: Any, kind: type[Any] = Config) -> str:
     """Say what is wrong with one value of a checked dataclass, as pydantic found it."""
     name = ".".join(map(str, error["loc"]))
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        section = {"sources": Source, "adversarial": Adversarial}.get(str(error["loc"][0]), kind)
+        section = getattr(kind, "sections", {}).get(str(error["loc"][0]), kind)
         return f"{name}: there is no such setting; allowed are {', '.join(section.__annotations__)}"
     if error["type"].startswith("missing"):
         return f"{name}: is missing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -22,6 +22,18 @@ from .config import CHECKED, Count, Positive, Share, end_name, read_yaml
 
 
 @dataclass(frozen=True, config=CHECKED)
+class Way:
+    """What a training changed in a model: from ``low``, where it began, to ``high``."""
+
+    low: str
+    """name or path"""
+    high: str
+    """name or path; with an adversarial end an adversarial end comes out"""
+    share: Share = 1.0
+    """of the change"""
+
+
+@dataclass(frozen=True, config=CHECKED)
 class Derivation:
     """What is made of which models."""
 
@@ -33,11 +45,8 @@ class Derivation:
     """of each of ``start`` in the mean, relative to the others; none: all alike"""
     channels: Count = 3
     """that it is carried over to"""
-    way: tuple[str, str] | None = None
-    """a fidelity end and the adversarial one that was trained from it: what the training changed
-    is added to ``start``, and an adversarial end comes out"""
-    share: Share = 1.0
-    """of that change"""
+    ways: tuple[Way, ...] = ()
+    """changes that are added to ``start``"""
     description: str = ""
     """one sentence for the card: what the model is for"""
     domains: tuple[str, ...] = ()
@@ -45,10 +54,7 @@ class Derivation:
     trained_on: str = ""
     """data and machine, for the card; empty: that of ``start``"""
 
-    @property
-    def end(self) -> End:
-        """Which end of the model comes out."""
-        return "fidelity" if self.way is None else "adversarial"
+    sections: ClassVar = {"ways": Way}
 
 
 def read_derivation(path: Path) -> Derivation:
@@ -91,13 +97,15 @@ def derive(derivation: Derivation, folder: Path) -> Path:
     models = [load_model(name) for name in d.start]
     model = models[-1]
     state = adapt_channels(mean(models, d.parts), d.channels)
-    if d.way is not None:
-        low, high = (load_model(name) for name in d.way)
-        state = changed(state, model, low, high, d.share)
+    end: End = "fidelity"
+    for way in d.ways:
+        low, high = load_model(way.low), load_model(way.high)
+        state = changed(state, model, low, high, way.share)
+        end = "adversarial" if high.card.end == "adversarial" else end
     card = replace(
         model.card,
         name=d.name,
-        end=d.end,
+        end=end,
         config=replace(model.card.config, channels=d.channels),
         description=d.description or model.card.description,
         domains=d.domains or model.card.domains,
@@ -105,7 +113,7 @@ def derive(derivation: Derivation, folder: Path) -> Path:
         figures={},
         command="",
     )
-    return save_model(folder / end_name(d.name, d.end), state, card)
+    return save_model(folder / end_name(d.name, end), state, card)
 
 
 def mean(models: Sequence[Model], parts: Sequence[float]) -> State:

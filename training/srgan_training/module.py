@@ -15,7 +15,7 @@ from napari_srgan.nn.generator import Generator, channels_last_, interpolate_
 
 from .checkpoints import settings_of
 from .config import Config
-from .losses import PIXEL, NaNGuard, amplitude_loss, coarse_loss, grid_loss
+from .losses import PIXEL, NaNGuard, amplitude_loss, coarse_loss, grid_loss, structure_loss
 from .metrics import luma, psnr
 from .muon import Muon
 from .patches import Patches, PatchSampler, Steps, StoredPair
@@ -119,6 +119,8 @@ class GeneratorModule(L.LightningModule):
         loss: Tensor = PIXEL[config.loss](sr, hr)
         if config.amplitude:
             loss = loss + config.amplitude * amplitude_loss(sr, hr)
+        if config.structure:
+            loss = loss + config.structure * structure_loss(sr, hr)
         if config.coarse:
             loss = loss + config.coarse * coarse_loss(sr, hr, config.scale)
         if config.grid:
