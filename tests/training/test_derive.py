@@ -85,7 +85,9 @@ def test_the_way_added_to_its_own_start_leads_where_it_led(
 
 def test_ways_add_up(tmp_path: Path, make_model: MakeModel, ends: tuple[str, str]) -> None:
     low, high = (ns.load_model(path).state_dict() for path in ends)
-    third = stored(tmp_path, make_model(3), "third")
+    another = make_model(3)
+    another.network.body_conv.weight.sub_(0.1)
+    third = stored(tmp_path, another, "third")
     faithful = ns.load_model(
         derive(Derivation("f", ends[:1], ways=(Way(ends[0], third),)), tmp_path)
     )
