@@ -12,7 +12,7 @@ from srgan_training.images import Image
 from srgan_training.measures import convention_of, measure
 from srgan_training.metrics import crop_border, drift, luma, psnr, spectral_angle, ssim
 from srgan_training.patches import Pair, make_pair
-from srgan_training.perceptual import gmsd, load_lpips
+from srgan_training.perceptual import gmsd, load_lpips, mdsi
 from srgan_training.spectrum import checkerboard, radial_spectrum, spectrum_error
 
 
@@ -101,6 +101,49 @@ def test_gmsd_takes_odd_sizes() -> None:
     a = np.repeat([[30.0], [30], [120]], 2, axis=1)
     even = np.repeat([[30.0], [30], [60], [60]], 2, axis=1)
     assert gmsd(a, 0 * a) == pytest.approx(gmsd(even, 0 * even))
+
+
+def test_mdsi_grows_with_noise_and_sees_colour_alone() -> None:
+    a = np.broadcast_to(natural(), (3, *natural().shape))
+    assert mdsi(a, a) == 0
+    assert 0 < mdsi(a, a + noise(*a.shape) / 50) < mdsi(a, a + noise(*a.shape) / 8) < 1
+    # A red and a green of one luminance; grey has no colour to be wrong.
+    turned = a.copy()
+    turned[:2, :40] += np.array([0.2 / 0.2989, -0.2 / 0.5870])[:, None, None]
+    assert mdsi(a, turned) > 0.2
+    assert mdsi(a[:1], a[1:2]) == 0
+    assert mdsi(a[:1], a[:1] + noise(*a[:1].shape) / 8) > 0.1
+
+
+def test_mdsi_by_hand() -> None:
+    # One edge of 90 levels beside black: gradients of the luminance by Prewitt, divided by 3.
+    a = np.repeat(np.array([[0.0, 0, 90, 90]]), 4, axis=0)
+    grey = np.repeat(a[None] / 255, 3, axis=0)
+
+    def similarity(m: float, n: float, c: float) -> float:
+        return (2 * m * n + c) / (m * m + n * n + c)
+
+    padded = np.pad(a, 1)
+    dx = sum(padded[i : i + 4, 2:] - padded[i : i + 4, :-2] for i in range(3)) / 3
+    dy = sum(padded[2:, i : i + 4] - padded[:-2, i : i + 4] for i in range(3)) / 3
+    slopes = np.hypot(dx, dy) * 0.9999
+    values = [
+        similarity(s, 0, 140) + similarity(0, s / 2, 55) - similarity(s, s / 2, 55)
+        for s in slopes.flat
+    ]
+    chroma = 550 / ((a * -0.01) ** 2 + (a * -0.09) ** 2 + 550)
+    roots = (0.6 * np.array(values) + 0.4 * chroma.ravel()).astype(complex) ** 0.25
+    expected = np.abs(roots - roots.mean()).mean() ** 0.25
+    assert mdsi(grey, 0 * grey) == pytest.approx(expected, rel=1e-6)
+
+
+def test_mdsi_reduces_large_images_by_means_of_blocks() -> None:
+    small = natural(256, 256)[None]
+    worse = small + noise(*small.shape) / 8
+    large, worse_large = (np.kron(x, np.ones((1, 2, 2))) for x in (small, worse))
+    fine = np.tile([[0.1, -0.1], [-0.1, 0.1]], (256, 256))
+    expected = mdsi(small, worse)
+    assert mdsi(large + fine, worse_large - fine) == pytest.approx(expected, rel=1e-9)
 
 
 def test_lpips_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from napari_srgan.nn.resample import bicubic_down
 from .images import Array
 from .metrics import crop_border, drift, luma, psnr, spectral_angle, ssim
 from .patches import Pair
-from .perceptual import Distance, gmsd
+from .perceptual import Distance, gmsd, mdsi
 from .spectrum import checkerboard, spectrum_error
 
 Convention = Literal["Y", "full range"]
@@ -29,6 +29,7 @@ class Values:
     """dB"""
     ssim: float
     gmsd: float
+    mdsi: float
     lpips: float
     sam: float
     """spectral angle in degrees"""
@@ -64,8 +65,9 @@ def measure(
 
     By the convention ``Y``, planes are Y in 8-bit levels. By ``full range`` they are the bands,
     each brought to its HR's minimum and range; those without contrast are left out, and PSNR takes
-    one mean squared error over all. SSIM, GMSD and the spectra are means over the planes. All but
-    the LR-PSNR leave out ``scale`` pixels at each border.
+    one mean squared error over all. SSIM, GMSD and the spectra are means over the planes; MDSI and
+    LPIPS are those of grey and RGB images alone. All but the LR-PSNR leave out ``scale`` pixels at
+    each border.
 
     Parameters
     ----------
@@ -98,12 +100,14 @@ def measure(
     else:
         a, b = (crop_border(x, scale) for x in images[:2])
         planes = [(luma(a), luma(b))]
+    colours = bands in (1, 3) and len(a) == bands
     spectra = [spectrum_error(x, y) for x, y in planes]
     return Values(
         psnr=psnr(*(np.stack(x) for x in zip(*planes, strict=True))),
         ssim=mean_of([ssim(x, y) for x, y in planes]),
         gmsd=mean_of([gmsd(x, y) for x, y in planes]),
-        lpips=lpips(a, b) if lpips and bands in (1, 3) and len(a) == bands else float("nan"),
+        mdsi=mdsi(a, b) if colours else float("nan"),
+        lpips=lpips(a, b) if lpips and colours else float("nan"),
         sam=sam,
         lr_psnr=psnr(*images[2:], data_range=1),
         spectrum=mean_of([whole for whole, _ in spectra]),

@@ -15,6 +15,7 @@ COLUMNS = (
     ("PSNR dB ↑", "{0.psnr:.2f}"),
     ("SSIM ↑", "{0.ssim:.4f}"),
     ("GMSD ↓", "{0.gmsd:.4f}"),
+    ("MDSI ↓", "{0.mdsi:.4f}"),
     ("LPIPS ↓", "{0.lpips:.4f}"),
     ("SAM ° ↓", "{0.sam:.2f}"),
     ("LR-PSNR dB (worst) ↑", "{0.lr_psnr:.1f} ({0.worst_lr_psnr:.1f})"),
@@ -29,6 +30,7 @@ LEGEND = (
     "all others, each band as it is, peak = maximum − minimum of the HR band unless given.",
     "PSNR, SSIM: `scale` pixels cut at each border; SSIM with an 11 × 11 Gaussian window of σ 1.5.",
     "GMSD: gradient magnitude similarity deviation (Xue et al. 2014), on the same planes.",
+    "MDSI: mean deviation similarity index (Nafchi et al. 2016), of grey and RGB images.",
     "SAM: spectral angle between the bands, in degrees.",
     "LR-PSNR: the result, reduced by antialiased bicubic, against its LR image, in all bands "
     "and to the border; peak as above.",
