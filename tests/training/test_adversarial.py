@@ -17,6 +17,7 @@ from srgan_training.losses import (
     discriminator_loss,
     generator_loss,
     grid_loss,
+    psnr_weights,
     ramp,
     structure_loss,
 )
@@ -85,6 +86,21 @@ def test_amplitude_loss_has_finite_gradients_on_flat_patches() -> None:
     amplitude_loss(sr, torch.rand(1, 3, WINDOW, WINDOW)).backward()
     assert sr.grad is not None
     assert torch.isfinite(sr.grad).all()
+
+
+def test_patches_weigh_as_in_a_mean_of_psnr() -> None:
+    noise = torch.randn(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    hr = torch.zeros_like(noise)
+    sr = (noise * torch.tensor([0.2, 0.1, 0.05])[:, None, None, None]).requires_grad_()
+    apart = (sr - hr).square().mean((1, 2, 3))
+    weights = psnr_weights(sr, hr)
+    assert float(weights.mean()) == pytest.approx(1)
+    (weighted,) = torch.autograd.grad((apart * weights).sum(), sr, retain_graph=True)
+    (expected,) = torch.autograd.grad(apart.log().sum(), sr)
+    ratios = (weighted / expected).mean((1, 2, 3))
+    torch.testing.assert_close(ratios / ratios[0], torch.ones(3), rtol=0.06, atol=0)
+    # What is all but right is not made more of without end.
+    assert float(psnr_weights(hr + torch.tensor([0.0, 0.01, 0.01])[:, None, None, None], hr)[0]) < 2
 
 
 def test_structure_loss_sees_contrast_and_place() -> None:

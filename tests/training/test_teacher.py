@@ -11,6 +11,7 @@ from napari_srgan.models import load_model, save_model
 from srgan_training.config import Adversarial, Config
 from srgan_training.data import load_source, make_sampler
 from srgan_training.evaluation import enlarge
+from srgan_training.fidelity import FidelityModule
 from srgan_training.images import Shelf
 from srgan_training.patches import Patches, PatchSampler, StoredPair
 from srgan_training.teacher import in_all_ways
@@ -101,8 +102,30 @@ def test_a_source_may_have_a_teacher_of_its_own(
         assert pair.taught is not None
         expected = enlarge(pair.lr[:], load_model(path), eight_bit=False)
         np.testing.assert_allclose(pair.taught[:], expected, rtol=2e-3, atol=1e-3)
-    with pytest.raises(ValueError, match="train has no teacher, other sources have"):
-        make_sampler(replace(config, teacher=None), data)
+
+
+def test_a_source_without_a_teacher_is_learnt_from_hr_alone(
+    data: Path, tmp_path: Path, make_model: MakeModel
+) -> None:
+    model = make_model(3, 2)
+    path = str(save_model(tmp_path / "teacher", model.state_dict(), model.card))
+    taught = replace(CONFIG.sources[0], teacher=path)
+    config = replace(CONFIG, sources=(CONFIG.sources[0], taught))
+    batch = [part.numpy() for part in make_sampler(config, data).batch(24)]
+    as_hr = np.array([np.array_equal(hr, third) for hr, third in zip(*batch[1:], strict=True)])
+    assert 0 < as_hr.sum() < len(as_hr)
+
+
+def test_hr_says_how_much_a_patch_counts_and_the_teacher_what_is_learnt(data: Path) -> None:
+    config = replace(CONFIG, loss="mse", patch_weights="psnr")
+    module = FidelityModule(config, make_sampler(config, data))
+    hr = torch.zeros(2, 3, 16, 16)
+    sr = torch.stack([torch.full((3, 16, 16), level) for level in (0.1, 0.3)])
+    target = sr + torch.tensor([0.1, 0.2])[:, None, None, None]
+    # The second patch is nine times as far from HR, and counts a ninth of the first.
+    loss = module.pixel_loss(sr, hr, target)
+    assert float(loss) == pytest.approx((0.9 * 0.1**2 + 0.1 * 0.2**2), rel=0.02)
+    assert float(loss) != pytest.approx(float(module.pixel_loss(sr, target)), rel=0.1)
 
 
 def test_the_adversarial_phase_refuses_a_teacher(data: Path) -> None:

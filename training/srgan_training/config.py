@@ -39,7 +39,8 @@ class Source:
     degradation: Any = None
     """how LR is made of these HR images; None as everywhere else in the configuration"""
     teacher: str | None = None
-    """model that teaches on these images; None as everywhere else in the configuration"""
+    """model that teaches on these images; None as everywhere else in the configuration, and where
+    none does there either, HR alone is learnt from"""
     weight: Positive = 1.0
     """share of the patches, relative to the other sources"""
     exclude: tuple[str, ...] = ()
@@ -118,6 +119,9 @@ class Config:
     keeps what it could on images unlike the new ones (Wortsman et al. 2022, WiSE-FT)"""
     loss: Literal["l1", "mse"] = "l1"
     """mse is the paper's"""
+    patch_weights: Literal["equal", "psnr"] = "equal"
+    """psnr: the pixel loss of a patch counts in inverse proportion to its squared difference from
+    HR, as images do in a mean of PSNR; else what is hard to restore outweighs all the rest"""
     amplitude: NotNegative = 0.0
     """weight of the difference of local Fourier amplitudes, which brings contrast where phases
     cannot be known"""

@@ -24,7 +24,8 @@ class FidelityModule(GeneratorModule):
         sr = self.network(lr).float()
         loss = self.pixel_loss(sr, hr)
         for target in taught:
-            loss = torch.lerp(loss, self.pixel_loss(sr, target), self.config.teacher_share)
+            learnt = self.pixel_loss(sr, hr, target)
+            loss = torch.lerp(loss, learnt, self.config.teacher_share)
         self.take_step(loss, optimisers, self.network)
         self.finish_step()
         self.log_dict({"loss": loss.detach(), "rate": factor}, prog_bar=True)

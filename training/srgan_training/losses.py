@@ -15,8 +15,20 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 PIXEL = {"l1": F.l1_loss, "mse": F.mse_loss}
 KINDS = ("vanilla", "relativistic")
+LIMIT = 40.0
+"""PSNR in dB around which `psnr_weights` stops to rise"""
 WINDOW = 16
 """side in HR pixels of the windows whose amplitudes are compared"""
+
+
+def psnr_weights(sr: Tensor, hr: Tensor) -> Tensor:
+    """Return a weight for each patch ``(N,)``, in inverse proportion to its squared difference.
+
+    Their mean is 1. With them the gradient of a squared loss is that of the mean of the patches'
+    PSNR but for a factor, up to `LIMIT` beyond which a patch does not count more.
+    """
+    apart = (sr.detach() - hr).square().mean((1, 2, 3)) + 10 ** (-LIMIT / 10)
+    return 1 / apart / (1 / apart).mean()
 
 
 def coarse_loss(sr: Tensor, hr: Tensor, scale: int) -> Tensor:

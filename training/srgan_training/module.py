@@ -15,7 +15,15 @@ from napari_srgan.nn.generator import Generator, channels_last_, interpolate_
 
 from .checkpoints import settings_of
 from .config import Config
-from .losses import PIXEL, NaNGuard, amplitude_loss, coarse_loss, grid_loss, structure_loss
+from .losses import (
+    PIXEL,
+    NaNGuard,
+    amplitude_loss,
+    coarse_loss,
+    grid_loss,
+    psnr_weights,
+    structure_loss,
+)
 from .metrics import luma, psnr
 from .muon import Muon
 from .patches import Patches, PatchSampler, Steps, StoredPair
@@ -113,18 +121,27 @@ class GeneratorModule(L.LightningModule):
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
 
-    def pixel_loss(self, sr: Tensor, hr: Tensor) -> Tensor:
-        """Return the configuration's loss between pixels, on both sides ``(N, C, H, W)``."""
-        config = self.config
-        loss: Tensor = PIXEL[config.loss](sr, hr)
+    def pixel_loss(self, sr: Tensor, hr: Tensor, target: Tensor | None = None) -> Tensor:
+        """Return the configuration's loss between pixels, all of them ``(N, C, H, W)``.
+
+        Measured against ``target``, what a teacher made, or HR itself where it is None; HR says
+        how much each patch counts.
+        """
+        config, target = self.config, hr if target is None else target
+        difference = PIXEL[config.loss]
+        if config.patch_weights == "equal":
+            loss = difference(sr, target)
+        else:
+            each = difference(sr, target, reduction="none").mean((1, 2, 3))
+            loss = (each * psnr_weights(sr, hr)).mean()
         if config.amplitude:
-            loss = loss + config.amplitude * amplitude_loss(sr, hr)
+            loss = loss + config.amplitude * amplitude_loss(sr, target)
         if config.structure:
-            loss = loss + config.structure * structure_loss(sr, hr)
+            loss = loss + config.structure * structure_loss(sr, target)
         if config.coarse:
-            loss = loss + config.coarse * coarse_loss(sr, hr, config.scale)
+            loss = loss + config.coarse * coarse_loss(sr, target, config.scale)
         if config.grid:
-            loss = loss + config.grid * grid_loss(sr, hr, config.scale)
+            loss = loss + config.grid * grid_loss(sr, target, config.scale)
         return loss
 
     def take_step(

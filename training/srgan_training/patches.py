@@ -95,12 +95,18 @@ class PatchSampler:
         if not all(self.sources):
             raise ValueError(f"a source has no image of at least {patch} × {patch} LR pixels")
         self.weights = np.asarray(weights, float) / np.sum(weights)
+        self.taught = any(
+            isinstance(pair, StoredPair) and pair.taught is not None
+            for pairs in self.sources
+            for pair in pairs
+        )
         self.areas = [np.array([p.lr[0].size for p in s], float) for s in self.sources]
 
     def draw(self, number: int) -> tuple[Array, ...]:
         """Return LR and HR of patch ``number``, ``(C, p, p)`` and ``(C, scale·p, scale·p)``.
 
-        Where pairs have what a teacher makes of the LR, the third is that.
+        Where a teacher teaches some of the sources, the third is what it makes of the LR, and HR
+        once more in the sources without one.
         """
         rng, n, s = np.random.default_rng([self.seed, number]), self.patch, self.scale
         for _ in range(5):
@@ -112,8 +118,9 @@ class PatchSampler:
             patch = [pair.lr[:, y : y + n, x : x + n], pair.hr[fine]]
             if patch[1].std() >= self.flat or rng.random() < KEPT_FLAT:
                 break
-        if isinstance(pair, StoredPair) and pair.taught is not None:
-            patch.append(pair.taught[fine])
+        if self.taught:
+            taught = pair.taught if isinstance(pair, StoredPair) else None
+            patch.append((pair.hr if taught is None else taught)[fine])
         if rng.random() < self.intensity:
             patch = relit(patch, rng)
         flip_y, flip_x, transpose = rng.random(3) < 0.5

@@ -16,21 +16,16 @@ from .images import Array, Shelf, as_stored
 from .patches import StoredPair
 
 
-def teacher_of(source: Source, config: Config) -> str:
-    """Return the name of the model that teaches on a source's images.
+def teacher_of(source: Source, config: Config) -> str | None:
+    """Return the name of the model that teaches on a source's images, None where none does.
 
     Raises
     ------
     ValueError
-        If there is none while another source has one, or if the phase is the adversarial one,
-        which has no teacher.
+        If the phase is the adversarial one, which has no teacher.
     """
     name = source.teacher or config.teacher
-    if name is None:
-        raise ValueError(
-            f"{config.name}: {', '.join(source.folders)} has no teacher, other sources have"
-        )
-    if config.adversarial is not None:
+    if name is not None and config.adversarial is not None:
         raise ValueError(f"{config.name}: has a teacher; the adversarial phase takes none")
     return name
 
@@ -57,19 +52,21 @@ def taught(
 ) -> list[list[StoredPair]]:
     """Return the pairs of each source with what its teacher makes of their LR.
 
-    Each image is enlarged whole and once, which is less work than to enlarge every patch of it
-    that is drawn; each process of a distributed run does so by itself. Images smaller than a patch,
-    of which none is drawn, are left out.
+    Those of a source that has none stay as they are. Each image is enlarged whole and once, which
+    is less work than to enlarge every patch of it that is drawn; each process of a distributed run
+    does so by itself. Images smaller than a patch, of which none is drawn, are left out.
     """
     names = [teacher_of(source, config) for source in config.sources]
-    teachers = {name: load_teacher(name, config) for name in set(names)}
+    teachers = {name: load_teacher(name, config) for name in names if name is not None}
 
     def teach(pair: StoredPair, teacher: Model) -> StoredPair:
         sr = in_all_ways(pair.lr[:], teacher, config.teacher_ways, config.teacher_consistency)
         return replace(pair, taught=shelf.keep(as_stored(sr.astype(np.float16))))
 
     return [
-        [
+        list(pairs)
+        if name is None
+        else [
             teach(pair, teachers[name])
             for pair in track(pairs, f"{teachers[name].card.name} teaches")
             if min(pair.lr.shape[1:]) >= config.patch
