@@ -17,8 +17,8 @@ from .config import Config
 
 LAST = "last.ckpt"
 CARD = {"description", "not_for", "domains", "trained_on", "licence"}
-FREE = CARD | {"steps", "mix", "validate", "workers"}
-"""settings that may be others when a run goes on"""
+FREE = CARD | {"steps", "mix", "validate", "workers", "batch", "patch"}
+"""settings that may be others when a run goes on; the last two are what memory may ask for"""
 
 
 def settings_of(config: Config) -> dict[str, str]:
