@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_srgan import load_model, super_resolve
+from napari_srgan import ModelError, load_model, super_resolve
 from napari_srgan.models import save_model
 from srgan_training.config import Config, Source
 from srgan_training.data import describe_lr
@@ -89,6 +89,11 @@ def test_a_run_goes_on_with_its_own_settings_alone(data: Path, tmp_path: Path) -
     # Nothing is read before.
     with pytest.raises(ValueError, match="other settings"):
         trained(other, tmp_path / "nowhere", tmp_path)
+
+
+def test_a_start_that_is_not_there_is_said_before_data_are_read(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="nowhere"):
+        trained(replace(CONFIG, start="nowhere"), tmp_path / "none", tmp_path)
 
 
 @pytest.mark.parametrize("loss", ["l1", "mse"])

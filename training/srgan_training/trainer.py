@@ -23,7 +23,7 @@ from .data import load_source, make_sampler
 from .fidelity import FidelityModule
 from .images import Shelf
 from .memory import TooLargeError, largest_batch
-from .module import GeneratorModule
+from .module import GeneratorModule, start
 from .speed import Speed
 
 SILENT: dict[str, Any] = {
@@ -51,6 +51,7 @@ def train(config: Config, data: Path, folder: Path, **options: Any) -> Generator
     """
     # Before the data are read, which may take long.
     find_last(folder, config)
+    start(config)
     L.seed_everything(config.seed, verbose=False)
     return run(make_module(config, data), folder, **options)
 
