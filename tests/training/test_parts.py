@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,22 @@ def test_muon_finds_a_minimum() -> None:
         loss.backward()
         optimiser.step()
     assert float((weight.detach() - goal).norm()) < first / 5
+
+
+def test_noise_is_drawn_as_often_as_asked(data: Path) -> None:
+    noisy = {"kind": "poisson_gaussian", "photons": 100, "read": 0.01}
+    source = Source(("train",), degradation=["bicubic", noisy])
+    once = load_source(source, data, CONFIG, Shelf())
+    often = load_source(replace(source, draws=3), data, CONFIG, Shelf())
+    assert len(often) == 3 * len(once)
+    for i, pair in enumerate(once):
+        first, *others = often[3 * i : 3 * i + 3]
+        np.testing.assert_array_equal(first.lr[:], pair.lr[:])
+        for other in others:
+            assert np.abs(other.lr[:] - pair.lr[:]).mean() > 0.02
+            # HR is kept once.
+            assert other.hr is first.hr
+    assert not np.array_equal(often[1].lr[:], often[2].lr[:])
 
 
 @pytest.mark.parametrize("upsampling", ["staged", "direct"])

@@ -38,6 +38,9 @@ class Source:
     and not another sensor's intensities"""
     degradation: Any = None
     """how LR is made of these HR images; None as everywhere else in the configuration"""
+    draws: Count = 1
+    """how often LR is made of each image, so that a network learns noise as such and not the noise
+    of the images it has seen"""
     teacher: str | None = None
     """model that teaches on these images; None as everywhere else in the configuration, and where
     none does there either, HR alone is learnt from"""

@@ -22,7 +22,6 @@ from .images import (
     find_images,
     kept,
     read_planes,
-    rounded,
     to_image,
 )
 from .pairs import load_pairs
@@ -80,7 +79,7 @@ def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> lis
         ]
         degrade, _ = source_degradation(source, config)
         groups, broken = made_pairs(
-            paths, config.channels, config.scale, degrade, config.seed, shelf
+            paths, config.channels, config.scale, degrade, config.seed, shelf, source.draws
         )
         found = [pair for group in groups.values() for pair in group]
     if broken:
@@ -97,13 +96,14 @@ def made_pairs(
     degrade: Chain | None,
     seed: int,
     shelf: Shelf,
+    draws: int = 1,
 ) -> tuple[dict[Path, list[StoredPair]], list[tuple[Path, str]]]:
-    """Read HR images and make the LR of each of their planes.
+    """Read HR images and make the LR of each of their planes, ``draws`` times.
 
     Returns
     -------
     dict
-        File → its pairs, a pair for each plane.
+        File → its pairs, a pair for each LR of each plane.
     list of (Path, str)
         The files that cannot be read, and why.
     """
@@ -113,12 +113,12 @@ def made_pairs(
         planes, failed = read_all(path)
         broken += failed
         if planes:
-            rngs = [np.random.default_rng([seed, done + i]) for i in range(len(planes))]
-            groups[path] = [
-                reduce(to_image(plane), channels, scale, degrade, rng, shelf)
-                for plane, rng in zip(planes, rngs, strict=True)
-            ]
-            done += len(planes)
+            groups[path] = []
+            for plane in planes:
+                rng = np.random.default_rng([seed, done])
+                rngs = [rng, *rng.spawn(draws - 1)]
+                groups[path] += reduce(to_image(plane), channels, scale, degrade, rngs, shelf)
+                done += 1
     return groups, broken
 
 
@@ -171,10 +171,10 @@ def reduce(
     channels: int,
     scale: int,
     degrade: Chain | None,
-    rng: np.random.Generator,
+    rngs: Sequence[np.random.Generator],
     shelf: Shelf,
-) -> StoredPair:
-    """Make the LR of an image, by bicubic reduction or by a degradation.
+) -> list[StoredPair]:
+    """Make the LR of an image, by bicubic or by a degradation, once with each of ``rngs``.
 
     What lies beyond the percentiles of a deep image is clipped: a few hot pixels would move the
     statistics of the batch normalisation for all. HR is kept as it is stored.
@@ -183,10 +183,9 @@ def reduce(
     pixels = as_stored(image.pixels)
     height, width = (n // scale * scale for n in pixels.shape[1:])
     hr = replace(pixels, clip=not image.eight_bit).cropped(height, width)
-    image = Image(hr, image.eight_bit)
+    image, fine = Image(hr, image.eight_bit), shelf.keep(hr)
     if degrade is None:
-        lr = make_pair(image, scale).lr
+        reduced = [make_pair(image, scale).lr for _ in rngs]
     else:
-        lr = degrade(cropped(image, scale), rng, scale)
-        lr = rounded(lr) if image.eight_bit else lr
-    return StoredPair(kept(lr) if image.eight_bit else lr, shelf.keep(hr))
+        reduced = [degrade(cropped(image, scale), rng, scale) for rng in rngs]
+    return [StoredPair(kept(lr) if image.eight_bit else lr, fine) for lr in reduced]
