@@ -39,30 +39,30 @@ def gmsd(a: Array, b: Array, *, data_range: float = 255) -> float:
     return float(_similarity(m, n, STABILITY).std())
 
 
-def mdsi(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
-    """Return the mean deviation similarity index of two images ``(C, H, W)``, on [0, 1].
+def mdsi(sr: npt.NDArray[Any], hr: npt.NDArray[Any]) -> float:
+    """Return the mean deviation similarity index of a result and HR ``(C, H, W)``, on [0, 1].
 
     C is 3 for RGB, or 1 for grey, in which no chromaticity can differ. 0 for equal images, less is
-    better. Nothing in this project is trained on it.
+    better; the two must not change places. Nothing in this project is trained on it.
 
     Notes
     -----
     Nafchi, Shahkolaei, Hedjam and Cheriet 2016, *Mean Deviation Similarity Index: Efficient and
     Reliable Full-Reference Image Quality Evaluator*, IEEE Access 4, section III: images averaged
     and reduced to some 256 pixels at their shorter side; similarities of the Prewitt gradients of
-    luminance (each with the other and with their mean) and of chromaticity, summed by 0.6 and
-    0.4; the fourth root of the mean deviation of the fourth root of that sum. It is complex where
-    the sum is negative, as in the authors' program.
+    luminance (R of HR, D of the result, F of their mean: RD + DF − RF) and of chromaticity, summed
+    by 0.6 and 0.4; the fourth root of the mean deviation of the fourth root of that sum. It is
+    complex where the sum is negative, as in the authors' program.
     """
-    (y, h, m), (other_y, other_h, other_m) = (_opponent(x) for x in (a, b))
-    first, second, fused = (_gradient_magnitude(x) for x in (y, other_y, (y + other_y) / 2))
+    (y, h, m), (hr_y, hr_h, hr_m) = (_opponent(x) for x in (sr, hr))
+    distorted, reference, fused = (_gradient_magnitude(x) for x in (y, hr_y, (y + hr_y) / 2))
     gradients = (
-        _similarity(first, second, GRADIENT)
-        + _similarity(second, fused, FUSED)
-        - _similarity(first, fused, FUSED)
+        _similarity(reference, distorted, GRADIENT)
+        + _similarity(distorted, fused, FUSED)
+        - _similarity(reference, fused, FUSED)
     )
-    products = 2 * (h * other_h + m * other_m) + CHROMA
-    chroma = products / (h**2 + other_h**2 + m**2 + other_m**2 + CHROMA)
+    products = 2 * (h * hr_h + m * hr_m) + CHROMA
+    chroma = products / (h**2 + hr_h**2 + m**2 + hr_m**2 + CHROMA)
     roots = (0.6 * gradients + 0.4 * chroma).astype(complex) ** 0.25
     return float(np.abs(roots - roots.mean()).mean() ** 0.25)
 
