@@ -67,6 +67,8 @@ def test_noise_is_drawn_as_often_as_asked(data: Path) -> None:
             # HR is kept once.
             assert other.hr is first.hr
     assert not np.array_equal(often[1].lr[:], often[2].lr[:])
+    with pytest.raises(ValueError, match="train: draws is 3, but nothing in its LR is random"):
+        load_source(Source(("train",), draws=3), data, CONFIG, Shelf())
 
 
 @pytest.mark.parametrize("upsampling", ["staged", "direct"])

@@ -57,7 +57,17 @@ def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> lis
 
     Where the source names LR folders, both are read. A file that cannot be read is left out with a
     warning that names it and says how many were.
+
+    Raises
+    ------
+    ValueError
+        If no image can be read, or LR is to be drawn several times where it is always the same.
     """
+    degrade, _ = source_degradation(source, config)
+    if source.draws > 1 and (source.lr or degrade is None):
+        raise ValueError(
+            f"{', '.join(source.folders)}: draws is {source.draws}, but nothing in its LR is random"
+        )
     if source.lr:
         if len(source.lr) != len(source.folders):
             raise ValueError(
@@ -77,7 +87,6 @@ def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> lis
             for path in find_images(data / folder)
             if not any((data / e) in path.parents for e in source.exclude)
         ]
-        degrade, _ = source_degradation(source, config)
         groups, broken = made_pairs(
             paths, config.channels, config.scale, degrade, config.seed, shelf, source.draws
         )
