@@ -117,8 +117,7 @@ def test_flat_stays_flat_and_as_bright_as_it_was(
     flat = np.full((80, 80, 3) if colour else (80, 80), level, "uint8")
     finer = super_resolve(flat, model, axes="YXS" if colour else "YX", precision=precision)
     off = np.abs(finer.astype(float) - level)
-    # In the image's corners.
-    assert off.max() <= 7
+    assert off.max() <= 6  # at the image's border
     assert (off > 3).mean() < 2e-4
     assert off[60:-60, 60:-60].max(initial=0) <= most
 
