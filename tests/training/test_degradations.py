@@ -82,6 +82,17 @@ def test_a_psf_may_differ_along_y_and_x() -> None:
     assert (lr.sum(0) @ t**2) ** 0.5 == pytest.approx(3, rel=1e-3)
 
 
+def test_a_psf_s_width_is_drawn_once_per_image_from_its_range() -> None:
+    image = np.zeros((1, 81, 81), np.float32)
+    image[0, 40, 40] = 1
+    psf, rng, t = GaussianPSF(sigma=(0.5, 2), decimate=False), seeded(), np.arange(-40, 41)
+    blurred = [psf(image, rng, 3)[0] for _ in range(20)]
+    widths = np.array([[(b.sum(axis) @ t**2) ** 0.5 / 3 for axis in (0, 1)] for b in blurred])
+    assert widths[:, 0] == pytest.approx(widths[:, 1], rel=1e-3)
+    assert 0.49 < widths.min() < 0.8 < 1.3 < widths.max() < 2.01
+    assert psf.describe() == "a Gaussian PSF with σ 0.5 to 2 LR px"
+
+
 @pytest.mark.parametrize("scale", [2, 3])
 def test_a_narrow_psf_takes_the_pixels_nearest_the_centre(scale: int) -> None:
     image = seeded().random((1, 12, 12), np.float32)

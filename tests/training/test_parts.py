@@ -71,6 +71,26 @@ def test_noise_is_drawn_as_often_as_asked(data: Path) -> None:
         load_source(Source(("train",), draws=3), data, CONFIG, Shelf())
 
 
+def test_hr_is_changed_before_its_lr_is_made(data: Path) -> None:
+    grain = {"kind": "poisson_gaussian", "read": [0.01, 0.1]}
+    grainy = Source(("train",), scene=grain, draws=8)
+    (plain, *_), (*drawn,) = (
+        load_source(source, data, CONFIG, Shelf()) for source in (Source(("train",)), grainy)
+    )
+    deviations = []
+    for pair in drawn[:8]:
+        expected = make_pair(Image(pair.hr[:], eight_bit=True), CONFIG.scale).lr
+        np.testing.assert_array_equal(pair.lr[:], expected)
+        # Noise goes below the darkest and above the brightest level, where it is clipped.
+        inside = (plain.hr[:] > 0.3) & (plain.hr[:] < 0.7)
+        deviations.append(float((pair.hr[:] - plain.hr[:])[inside].std()))
+    assert 0.009 < min(deviations) < 0.04 < 0.05 < max(deviations) < 0.11
+    with pytest.raises(ValueError, match="train: has a scene, but its LR is not made"):
+        load_source(replace(grainy, lr=("train",), draws=1), data, CONFIG, Shelf())
+    with pytest.raises(ValueError, match="none must"):
+        load_source(replace(grainy, scene="bicubic"), data, CONFIG, Shelf())
+
+
 @pytest.mark.parametrize("upsampling", ["staged", "direct"])
 def test_grey_images_come_out_the_same_in_one_channel_as_in_three(upsampling: Any) -> None:
     colour = random_network(GeneratorConfig(3, 2, 8, 1, upsampling=upsampling))

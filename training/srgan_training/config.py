@@ -41,6 +41,9 @@ class Source:
     draws: Count = 1
     """how often LR is made of each image, so that a network learns noise as such and not the noise
     of the images it has seen"""
+    scene: Any = None
+    """what HR images go through before their LR is made, as a degradation that keeps their size:
+    the grain or the blur of a scene, which a network must not take for a sensor's and remove"""
     teacher: str | None = None
     """model that teaches on these images; None as everywhere else in the configuration, and where
     none does there either, HR alone is learnt from"""

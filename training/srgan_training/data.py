@@ -25,7 +25,7 @@ from .images import (
     to_image,
 )
 from .pairs import load_pairs
-from .patches import PatchSampler, StoredPair, cropped, make_pair
+from .patches import PatchSampler, StoredPair, make_pair
 from .teacher import taught
 
 if TYPE_CHECKING:
@@ -61,10 +61,14 @@ def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> lis
     Raises
     ------
     ValueError
-        If no image can be read, or LR is to be drawn several times where it is always the same.
+        If no image can be read, LR is to be drawn several times where it is always the same, or HR
+        is to be changed whose LR is read.
     """
     degrade, _ = source_degradation(source, config)
-    if source.draws > 1 and (source.lr or degrade is None):
+    scene = scene_of(source)
+    if source.lr and scene is not None:
+        raise ValueError(f"{', '.join(source.folders)}: has a scene, but its LR is not made")
+    if source.draws > 1 and (source.lr or (degrade is None and scene is None)):
         raise ValueError(
             f"{', '.join(source.folders)}: draws is {source.draws}, but nothing in its LR is random"
         )
@@ -88,7 +92,14 @@ def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> lis
             if not any((data / e) in path.parents for e in source.exclude)
         ]
         groups, broken = made_pairs(
-            paths, config.channels, config.scale, degrade, config.seed, shelf, source.draws
+            paths,
+            config.channels,
+            config.scale,
+            degrade,
+            config.seed,
+            shelf,
+            draws=source.draws,
+            scene=scene,
         )
         found = [pair for group in groups.values() for pair in group]
     if broken:
@@ -105,9 +116,11 @@ def made_pairs(
     degrade: Chain | None,
     seed: int,
     shelf: Shelf,
+    *,
     draws: int = 1,
+    scene: Chain | None = None,
 ) -> tuple[dict[Path, list[StoredPair]], list[tuple[Path, str]]]:
-    """Read HR images and make the LR of each of their planes, ``draws`` times.
+    """Read HR images, change them and make the LR of each of their planes, ``draws`` times.
 
     Returns
     -------
@@ -126,7 +139,9 @@ def made_pairs(
             for plane in planes:
                 rng = np.random.default_rng([seed, done])
                 rngs = [rng, *rng.spawn(draws - 1)]
-                groups[path] += reduce(to_image(plane), channels, scale, degrade, rngs, shelf)
+                groups[path] += reduce(
+                    to_image(plane), channels, scale, degrade, rngs, shelf, scene
+                )
                 done += 1
     return groups, broken
 
@@ -169,6 +184,21 @@ def source_degradation(source: Source, config: Config) -> tuple[Chain | None, st
     return degradation_of(own)
 
 
+def scene_of(source: Source) -> Chain | None:
+    """Return what a source's HR images go through.
+
+    Raises
+    ------
+    ValueError
+        If it would make them smaller.
+    """
+    if source.scene is None:
+        return None
+    from .degradations import parse_degradation
+
+    return parse_degradation(source.scene, reducing=False)
+
+
 def describe_lr(config: Config) -> str:
     """Say for the card how the LR images of a configuration came about."""
     ways = [REAL if s.lr else source_degradation(s, config)[1] for s in config.sources]
@@ -182,19 +212,25 @@ def reduce(
     degrade: Chain | None,
     rngs: Sequence[np.random.Generator],
     shelf: Shelf,
+    scene: Chain | None = None,
 ) -> list[StoredPair]:
     """Make the LR of an image, by bicubic or by a degradation, once with each of ``rngs``.
 
     What lies beyond the percentiles of a deep image is clipped: a few hot pixels would move the
-    statistics of the batch normalisation for all. HR is kept as it is stored.
+    statistics of the batch normalisation for all. HR is kept as it is stored, or as
+    ``scene`` makes it.
     """
     image = image.as_channels(channels)
     pixels = as_stored(image.pixels)
     height, width = (n // scale * scale for n in pixels.shape[1:])
     hr = replace(pixels, clip=not image.eight_bit).cropped(height, width)
     image, fine = Image(hr, image.eight_bit), shelf.keep(hr)
-    if degrade is None:
-        reduced = [make_pair(image, scale).lr for _ in rngs]
-    else:
-        reduced = [degrade(cropped(image, scale), rng, scale) for rng in rngs]
-    return [StoredPair(kept(lr) if image.eight_bit else lr, fine) for lr in reduced]
+    pairs = []
+    for rng in rngs:
+        if scene is not None:
+            changed = np.clip(scene(hr[:], rng, scale), 0, 1)
+            image = Image(kept(changed) if image.eight_bit else changed, image.eight_bit)
+            fine = shelf.keep(as_stored(image.pixels))
+        lr = make_pair(image, scale).lr if degrade is None else degrade(image.pixels[:], rng, scale)
+        pairs.append(StoredPair(kept(lr) if image.eight_bit else lr, fine))
+    return pairs

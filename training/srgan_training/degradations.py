@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Literal
 
@@ -21,9 +21,7 @@ from napari_srgan.nn.resample import bicubic_down
 from .images import Array, rounded
 from .optics import gaussian, offsets, sigma_of_mtf, weigh
 from .second_order import second_order, through_jpeg
-
-Span = float | tuple[float, float]
-"""a value, or the lowest and highest between which one is drawn per image"""
+from .spans import Span, check, log_uniform, say
 
 
 class Degradation(ABC):
@@ -89,8 +87,8 @@ class GaussianPSF(Degradation):
     about 0.5 HR pixels it no longer has the MTF of that σ.
     """
 
-    sigma: float | None = None
-    """standard deviation in LR pixels, above 0"""
+    sigma: Span | None = None
+    """standard deviation in LR pixels, above 0; a range is drawn from log-uniformly"""
     sigma_y: float | None = None
     sigma_x: float | None = None
     mtf: float | None = None
@@ -106,9 +104,9 @@ class GaussianPSF(Degradation):
                 f"got {sorted(given)}; give one of sigma, mtf, or both sigma_y and sigma_x"
             )
         for name in given - {"mtf"}:
-            _check(name, getattr(self, name), "above 0", lambda v: v > 0)
+            check(name, getattr(self, name), "above 0", lambda v: v > 0, span=name == "sigma")
         if self.mtf is not None:
-            _check("mtf", self.mtf, "between 0 and 1, both excluded", lambda v: 0 < v < 1)
+            check("mtf", self.mtf, "between 0 and 1, both excluded", lambda v: 0 < v < 1)
         if not isinstance(self.decimate, bool):
             raise ValueError(f"decimate is {self.decimate!r}; it must be true or false")
 
@@ -118,7 +116,7 @@ class GaussianPSF(Degradation):
         return "YX" if self.decimate else ""
 
     @property
-    def sigmas(self) -> tuple[float, float]:
+    def sigmas(self) -> tuple[Span, Span]:
         """Standard deviation along y and x in LR pixels."""
         if self.sigma_y is not None and self.sigma_x is not None:
             return self.sigma_y, self.sigma_x
@@ -128,8 +126,9 @@ class GaussianPSF(Degradation):
 
     def _apply(self, image: Array, rng: np.random.Generator, scale: int) -> Array:
         step = scale if self.decimate else 1
+        drawn = {sigma: log_uniform(sigma, rng) for sigma in self.sigmas}
         for axis, sigma in zip((1, 2), self.sigmas, strict=True):
-            image = weigh(image, axis, gaussian(sigma * scale, step), step)
+            image = weigh(image, axis, gaussian(drawn[sigma] * scale, step), step)
         return image
 
     def describe(self) -> str:
@@ -137,7 +136,7 @@ class GaussianPSF(Degradation):
         if self.mtf is not None:
             width = f"an MTF of {self.mtf:g} at the LR Nyquist frequency"
         else:
-            width = "σ " + " × ".join(f"{s:g}" for s in dict.fromkeys(self.sigmas)) + " LR px"
+            width = "σ " + " × ".join(map(say, dict.fromkeys(self.sigmas))) + " LR px"
         return f"a Gaussian PSF with {width}" + (" and decimation" if self.decimate else "")
 
 
@@ -156,7 +155,7 @@ class SliceProfile(Degradation):
     _axes = "Z"
 
     def __post_init__(self) -> None:
-        _check("fwhm", self.fwhm, "above 0", lambda v: v > 0)
+        check("fwhm", self.fwhm, "above 0", lambda v: v > 0)
         if self.shape not in ("gaussian", "box"):
             raise ValueError(f"shape is {self.shape!r}; allowed are 'gaussian' and 'box'")
 
@@ -193,8 +192,8 @@ class PoissonGaussian(Degradation):
 
     def __post_init__(self) -> None:
         if self.photons is not None:
-            _check("photons", self.photons, "above 0", lambda v: v > 0, span=True)
-        _check("read", self.read, "of at least 0", lambda v: v >= 0, span=True)
+            check("photons", self.photons, "above 0", lambda v: v > 0, span=True)
+        check("read", self.read, "of at least 0", lambda v: v >= 0, span=True)
         if isinstance(self.read, tuple) and self.read[0] == 0:
             raise ValueError(f"read is {list(self.read)}; a range must begin above 0")
         if self.photons is None and self.read == 0:
@@ -203,17 +202,17 @@ class PoissonGaussian(Degradation):
     def _apply(self, image: Array, rng: np.random.Generator, scale: int) -> Array:
         noisy = image.astype(np.float64)
         if self.photons is not None:
-            photons = _log_uniform(self.photons, rng)
+            photons = log_uniform(self.photons, rng)
             light = np.maximum(noisy, 0)
             noisy += rng.poisson(light * photons) / photons - light
         if self.read:
-            noisy += _log_uniform(self.read, rng) * rng.standard_normal(image.shape)
+            noisy += log_uniform(self.read, rng) * rng.standard_normal(image.shape)
         return noisy.astype(np.float32)
 
     def describe(self) -> str:
         """Give photons and read noise."""
-        shot = [] if self.photons is None else [f"shot noise of {_say(self.photons)} photons at 1"]
-        read = [f"read noise of {_say(self.read)}"] if self.read else []
+        shot = [] if self.photons is None else [f"shot noise of {say(self.photons)} photons at 1"]
+        read = [f"read noise of {say(self.read)}"] if self.read else []
         return " and ".join(shot + read)
 
 
@@ -225,7 +224,7 @@ class JPEG(Degradation):
     """1 (worst) to 100; a range is drawn from uniformly and rounded to a whole number"""
 
     def __post_init__(self) -> None:
-        _check("quality", self.quality, "from 1 to 100", lambda v: 1 <= v <= 100, span=True)
+        check("quality", self.quality, "from 1 to 100", lambda v: 1 <= v <= 100, span=True)
 
     def _apply(self, image: Array, rng: np.random.Generator, scale: int) -> Array:
         span = self.quality
@@ -233,7 +232,7 @@ class JPEG(Degradation):
 
     def describe(self) -> str:
         """Give the quality."""
-        return f"JPEG of quality {_say(self.quality)}"
+        return f"JPEG of quality {say(self.quality)}"
 
 
 @dataclass(frozen=True)
@@ -261,15 +260,18 @@ class RealESRGAN(Degradation):
 
 @dataclass(frozen=True)
 class Chain(Degradation):
-    """Several degradations, the first applied first; exactly one of them reduces."""
+    """Several degradations, the first applied first; exactly one of them reduces, or none."""
 
     steps: tuple[Degradation, ...]
+    reducing: bool = True
+    """false for what keeps the size of its images"""
 
     def __post_init__(self) -> None:
-        reducing = [s.describe() for s in self.steps if s.reduces]
-        if len(reducing) != 1:
+        found = [s.describe() for s in self.steps if s.reduces]
+        if len(found) != self.reducing:
             raise ValueError(
-                f"{len(reducing)} of {len(self.steps)} steps reduce {reducing}; exactly one must: "
+                f"{len(found)} of {len(self.steps)} steps reduce {found}; "
+                f"{'exactly one' if self.reducing else 'none'} must: "
                 "bicubic, area, gaussian_psf with decimation, slice_profile or real_esrgan"
             )
 
@@ -300,7 +302,9 @@ KINDS: dict[str, type[Degradation]] = {
 }
 
 
-def parse_degradation(spec: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]) -> Chain:
+def parse_degradation(
+    spec: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]], *, reducing: bool = True
+) -> Chain:
     """Build a degradation from YAML's data.
 
     Parameters
@@ -308,17 +312,19 @@ def parse_degradation(spec: str | Mapping[str, Any] | Sequence[str | Mapping[str
     spec
         A kind (``bicubic``), a mapping of a kind and its options (``{kind: gaussian_psf, mtf:
         0.3}``), or a list of these in the order of their application.
+    reducing
+        Whether it makes images smaller; false for what HR images go through.
 
     Raises
     ------
     ValueError
         If a kind, an option or a value is not allowed, naming it and what is; if not exactly one
-        step reduces.
+        step reduces, or with ``reducing`` false any does.
     """
     steps = [spec] if isinstance(spec, str | Mapping) else spec
     if not isinstance(steps, Sequence):
         raise ValueError(f"degradation is {spec!r}; it must be a kind, a mapping or a list of them")
-    return Chain(tuple(_parse_step(step) for step in steps))
+    return Chain(tuple(_parse_step(step) for step in steps), reducing)
 
 
 def _parse_step(spec: str | Mapping[str, Any]) -> Degradation:
@@ -337,25 +343,3 @@ def _parse_step(spec: str | Mapping[str, Any]) -> Degradation:
         return KINDS[kind](**values)
     except ValueError as error:
         raise ValueError(f"degradation {kind!r}: {error}") from error
-
-
-def _log_uniform(span: Span, rng: np.random.Generator) -> float:
-    if not isinstance(span, tuple):
-        return span
-    return float(np.exp(rng.uniform(*np.log(span))))
-
-
-def _say(span: Span) -> str:
-    return f"{span[0]:g} to {span[1]:g}" if isinstance(span, tuple) else f"{span:g}"
-
-
-def _check(
-    name: str, value: Any, rule: str, allowed: Callable[[float], bool], *, span: bool = False
-) -> None:
-    pair = span and isinstance(value, tuple) and len(value) == 2
-    ends: tuple[Any, ...] = value if pair else (value,)
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in ends)
-    if not numbers or not all(math.isfinite(v) and allowed(v) for v in ends) or ends[0] > ends[-1]:
-        what = "a number or [low, high]" if span else "a number"
-        given = list(value) if isinstance(value, tuple) else value
-        raise ValueError(f"{name} is {given!r}; it must be {what} {rule}")
