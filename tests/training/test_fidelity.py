@@ -136,13 +136,15 @@ def test_the_card_says_how_lr_came_about() -> None:
         Source(("b",)),
         Source(("c",), lr=("d",)),
         Source(("e",), degradation=noisy),
+        Source(("f",), scene={"kind": "poisson_gaussian", "read": 0.25}),
     )
     text = describe_lr(replace(CONFIG, sources=sources, degradation="area"))
-    sensor, binned, real = text.split("; or ")
+    sensor, binned, real, grainy = text.split("; or ")
     assert "MTF of 0.3" in sensor
     assert "500 photons" in sensor
     assert binned == "the mean of the pixels (binning)"
     assert real == "real LR images"
+    assert grainy == f"{binned}, of HR changed by read noise of 0.25"
 
 
 @pytest.mark.parametrize("statistics", ["batch", "kept"])

@@ -12,7 +12,7 @@ from napari_srgan.io import ImageFile, write
 from napari_srgan.nn.channels import adapt_channels
 from napari_srgan.nn.generator import GeneratorConfig
 from srgan_training.config import Source
-from srgan_training.data import load_source
+from srgan_training.data import load_source, make_sampler
 from srgan_training.images import (
     Image,
     Scaled,
@@ -89,6 +89,10 @@ def test_hr_is_changed_before_its_lr_is_made(data: Path) -> None:
         load_source(replace(grainy, lr=("train",), draws=1), data, CONFIG, Shelf())
     with pytest.raises(ValueError, match="none must"):
         load_source(replace(grainy, scene="bicubic"), data, CONFIG, Shelf())
+    # Said before any other source is read, which may take minutes.
+    late = replace(CONFIG, sources=(Source(("nowhere",)), replace(grainy, scene="bicubic")))
+    with pytest.raises(ValueError, match="none must"):
+        make_sampler(late, data)
 
 
 @pytest.mark.parametrize("upsampling", ["staged", "direct"])

@@ -22,9 +22,10 @@ from napari_srgan.nn.resample import bicubic_up
 from napari_srgan.options import choose_model
 
 from .config import Config, Source, read_config
-from .data import REAL, degradation_of, left_out, made_pairs, read_all
+from .data import REAL, left_out, made_pairs, read_all
 from .fidelity import FidelityModule
 from .images import Shelf, find_images
+from .making import Making, degradation_of
 from .metrics import psnr
 from .pairs import load_pairs, report
 from .patches import PatchSampler, StoredPair
@@ -172,10 +173,12 @@ def reduced_images(folder: Path, scale: int, degradation: Any, seed: int) -> Fou
     """Read HR images and make their LR."""
     paths = find_images(folder)
     channels = channels_of(paths)
-    degrade, made = degradation_of(degradation)
-    groups, broken = made_pairs(paths, channels, scale, degrade, seed, Shelf())
+    making = Making(scale, degradation_of(degradation), seed=seed)
+    groups, broken = made_pairs(paths, channels, making, Shelf())
     note = with_broken(f"{len(paths)} files", broken)
-    return Found({str(path): group for path, group in groups.items()}, channels, made, note)
+    return Found(
+        {str(path): group for path, group in groups.items()}, channels, making.describe(), note
+    )
 
 
 def with_broken(note: str, broken: list[tuple[Path, str]]) -> str:
