@@ -54,21 +54,24 @@ class IntensityMap:
         """Map the network's values back to the image's dtype, adding the remainder if given."""
         low, span = self._terms(channel)
         if self.exact:
-            values: Array = result * np.float32(span) + np.float32(low)
+            values: Array = result * np.float32(span)
+            values += np.float32(low)
         else:
-            values = result.astype(np.float64) * span + low
+            values = result.astype(np.float64)
+            values *= span
+            values += low
             if remainder is not None:
                 values += remainder
         if self.dtype.kind in "iu":
             info = np.iinfo(self.dtype)
-            values = np.rint(values)
             top = float(info.max)
             if int(top) > info.max:  # 64 bits: float64 has no number for the largest value
                 top = float(np.nextafter(top, 0))
-            values = np.clip(values, float(info.min), top)
+            np.rint(values, out=values)
+            np.clip(values, float(info.min), top, out=values)
         elif self.dtype.itemsize < 4:
             most = float(np.finfo(self.dtype).max)
-            values = np.clip(values, -most, most)
+            np.clip(values, -most, most, out=values)
         return values.astype(self.dtype)
 
     @property

@@ -77,7 +77,7 @@ class Runner:
         """Compute ``(N, C, H, W)``, yielding the part of the work done.
 
         What is returned gives the result, ``(N, C, scale·H, scale·W)`` float32, when it is called;
-        on a GPU that waits until it is there.
+        on a GPU that waits until it is there. In memory the channels may come last.
         """
         x = self._send(torch.from_numpy(windows))
         y = yield from exactly(self.network.stages(x))
@@ -117,7 +117,7 @@ class Runner:
 
     def _fetch(self, y: Tensor) -> Callable[[], npt.NDArray[Any]]:
         if self.copies is None:
-            return lambda: np.ascontiguousarray(y.cpu().numpy())
+            return lambda: y.cpu().numpy()
         host = torch.empty(y.shape, dtype=y.dtype, pin_memory=True)
         self.copies.wait_stream(torch.cuda.current_stream(self.compute.device))
         with torch.cuda.stream(self.copies):

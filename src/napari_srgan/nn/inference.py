@@ -169,7 +169,7 @@ class InferenceGenerator(nn.Module):
         with torch.inference_mode():
             s = self.config.scale
             shape = (batch, self.config.channels, s * height, s * width)
-            out = torch.empty(shape, device=x.device).to(memory_format=torch.channels_last)
+            out = torch.empty(shape, device=x.device, memory_format=torch.channels_last)
         for top in range(0, height, rows):
             yield TRUNK + (1 - TRUNK) * top / height
             bottom = min(top + rows, height)
@@ -202,16 +202,17 @@ class InferenceGenerator(nn.Module):
             reach = self.head.padding[0]
             padded = F.pad(x, (0, 0, int(reach), int(reach)))
             padded = padded.contiguous(memory_format=torch.channels_last)
-            skip, y, z = (self._buffer(x) for _ in range(3))
+            skip, sums, z = (self._buffer(x) for _ in range(3))
             _by_rows(self.head, padded, skip, rows, slope=self.head_slope)
-            y.copy_(skip)
+        y = skip
         for i, slope in enumerate(self.slopes):
             yield i / len(self.slopes)
             with torch.inference_mode():
                 _by_rows(self.body[2 * i], y, z, rows, slope=slope)
             yield (i + 0.5) / len(self.slopes)
             with torch.inference_mode():
-                _by_rows(self.body[2 * i + 1], z, y, rows, add=y)
+                _by_rows(self.body[2 * i + 1], z, sums, rows, add=y)
+            y = sums
         with torch.inference_mode():
             _by_rows(self.body_conv, y, z, rows, add=skip)
             return z[:, :, 1:-1]
@@ -220,8 +221,9 @@ class InferenceGenerator(nn.Module):
         """Return room for a feature map, with a row of zeros above and below."""
         batch, _, height, width = x.shape
         shape = (batch, self.config.features, height + 2, width)
-        buffer = torch.empty(shape, dtype=x.dtype, device=x.device)
-        buffer = buffer.to(memory_format=torch.channels_last)
+        buffer = torch.empty(
+            shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last
+        )
         buffer[:, :, 0] = 0
         buffer[:, :, -1] = 0
         return buffer
@@ -306,10 +308,13 @@ def _by_rows(
     target: Tensor,
     rows: int,
     *,
-    slope: float | None = None,
+    slope: float = 1,
     add: Tensor | None = None,
 ) -> None:
-    """Convolve strip by strip from one buffer into another; see `InferenceGenerator`."""
+    """Convolve strip by strip from one buffer into another, then add, or apply the slope.
+
+    See `InferenceGenerator`.
+    """
     assert isinstance(conv, nn.Conv2d)
     reach = conv.kernel_size[0] // 2
     height = target.shape[-2] - 2
@@ -317,11 +322,11 @@ def _by_rows(
         bottom = min(top + rows, height)
         strip = source[:, :, top : bottom + 2 * reach]
         result = F.conv2d(strip, conv.weight, conv.bias, padding=(0, reach))
-        if slope is not None:
-            F.leaky_relu(result, slope, inplace=True)
+        place = target[:, :, top + 1 : bottom + 1]
         if add is not None:
-            result.add_(add[:, :, top + 1 : bottom + 1])
-        target[:, :, top + 1 : bottom + 1] = result
+            torch.add(result, add[:, :, top + 1 : bottom + 1], out=place)
+        else:
+            place.copy_(F.leaky_relu(result, slope, inplace=True))
 
 
 def _parameters(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
