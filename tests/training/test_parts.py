@@ -77,6 +77,10 @@ def test_hr_is_changed_before_its_lr_is_made(data: Path) -> None:
     (plain, *_), (*drawn,) = (
         load_source(source, data, CONFIG, Shelf()) for source in (Source(("train",)), grainy)
     )
+    shelf = Shelf(room := 10**9)
+    # HR that is changed is not kept beside what it is changed to.
+    again = [pair.hr for pair in load_source(grainy, data, CONFIG, shelf)]
+    assert room - shelf.room == sum(hr.stored.nbytes for hr in again if isinstance(hr, Scaled))
     deviations = []
     for pair in drawn[:8]:
         expected = make_pair(Image(pair.hr[:], eight_bit=True), CONFIG.scale).lr

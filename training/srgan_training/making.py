@@ -46,15 +46,17 @@ class Making:
         pixels = as_stored(image.pixels)
         height, width = (n // self.scale * self.scale for n in pixels.shape[1:])
         hr = replace(pixels, clip=not image.eight_bit).cropped(height, width)
-        image, fine = Image(hr, image.eight_bit), shelf.keep(hr)
+        image = Image(hr, image.eight_bit)
         first = np.random.default_rng([self.seed, index])
+        rngs = (first, *first.spawn(self.draws - 1))
+        if self.scene is None:
+            fine = shelf.keep(hr)
+            return [StoredPair(self._lr(image, rng), fine) for rng in rngs]
         pairs = []
-        for rng in (first, *first.spawn(self.draws - 1)):
-            if self.scene is not None:
-                changed = np.clip(self.scene(hr[:], rng, self.scale), 0, 1)
-                image = Image(kept(changed) if image.eight_bit else changed, image.eight_bit)
-                fine = shelf.keep(as_stored(image.pixels))
-            pairs.append(StoredPair(self._lr(image, rng), fine))
+        for rng in rngs:
+            changed = np.clip(self.scene(hr[:], rng, self.scale), 0, 1)
+            own = Image(kept(changed) if image.eight_bit else changed, image.eight_bit)
+            pairs.append(StoredPair(self._lr(own, rng), shelf.keep(as_stored(own.pixels))))
         return pairs
 
     def _lr(self, image: Image, rng: np.random.Generator) -> Pixels:
