@@ -284,6 +284,24 @@ def test_patches_are_seen_at_other_levels_and_stay_in_range() -> None:
     assert (off.std() / before.std()).item() < 3
 
 
+def test_some_patches_are_one_colour_throughout() -> None:
+    pair = make_pair(Image(rng.random((3, 80, 80)).astype(np.float32), False), 4)
+    without, some = (
+        PatchSampler([[pair]], [1], scale=4, patch=8, uniform=share).batch(400)
+        for share in (0.0, 0.4)
+    )
+    one_colour = some[1].std((2, 3)).amax(1) < 1e-6
+    assert 0.3 < one_colour.float().mean() < 0.5
+    for lr_or_hr, before in zip(some, without, strict=True):
+        assert torch.equal(lr_or_hr[~one_colour], before[~one_colour])
+    lr, hr = (patches[one_colour][:, :, 3, 3] for patches in some)
+    assert torch.equal(lr, hr)
+    assert hr.min() < 0.01
+    assert hr.max() > 0.99
+    greys = (hr.amax(1) == hr.amin(1)).float().mean()
+    assert 0.3 < greys < 0.7
+
+
 def test_a_source_of_too_small_images_is_named() -> None:
     pair = make_pair(Image(np.zeros((1, 40, 40), np.float32), False), 4)
     with pytest.raises(ValueError, match="no image of at least 24"):

@@ -145,6 +145,9 @@ class Config:
     intensity: Share = 0.5
     """share of the patches that are given another brightness and contrast within [0, 1], LR and HR
     alike; without it a network fails on levels that its images hardly have"""
+    uniform: Share = 0.0
+    """share of the patches that are one colour throughout, of any level: a small network learns
+    to keep the corners of flat areas as they are"""
     optimiser: Literal["adam", "muon"] = "muon"
     """muon: Muon for the 3×3 convolutions, Adam for all else"""
     lr: Positive = 1e-3

@@ -25,12 +25,20 @@ def make_sampler(config: Config, data: Path) -> PatchSampler:
     sources = [load_source(source, data, config, shelf) for source in config.sources]
     if config.teacher or any(source.teacher for source in config.sources):
         sources = taught(sources, config, shelf)
+    return sampler_of(sources, [source.weight for source in config.sources], config)
+
+
+def sampler_of(
+    sources: Sequence[Sequence[StoredPair]], weights: Sequence[float], config: Config
+) -> PatchSampler:
+    """Return what draws patches from pairs, as a configuration wants them."""
     return PatchSampler(
         sources,
-        [source.weight for source in config.sources],
+        weights,
         scale=config.scale,
         patch=config.patch,
         intensity=config.intensity,
+        uniform=config.uniform,
         seed=config.seed,
     )
 

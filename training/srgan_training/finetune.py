@@ -22,13 +22,13 @@ from napari_srgan.nn.resample import bicubic_up
 from napari_srgan.options import choose_model
 
 from .config import Config, Source, read_config
-from .data import REAL, left_out, made_pairs, read_all
+from .data import REAL, left_out, made_pairs, read_all, sampler_of
 from .fidelity import FidelityModule
 from .images import Shelf, find_images
 from .making import Making, degradation_of
 from .metrics import psnr
 from .pairs import load_pairs, report
-from .patches import PatchSampler, StoredPair
+from .patches import StoredPair
 
 HELD_OUT = 0.15
 """part of the images that is kept for the comparison"""
@@ -234,15 +234,7 @@ def measure(network: torch.nn.Module | None, pairs: Sequence[StoredPair], scale:
 
 def make_module(material: Material, config: Config) -> FidelityModule:
     """Return the training of a material, which follows the held-out images."""
-    sampler = PatchSampler(
-        [material.train],
-        [1],
-        scale=config.scale,
-        patch=config.patch,
-        intensity=config.intensity,
-        seed=config.seed,
-    )
-    return FidelityModule(config, sampler, material.held_out)
+    return FidelityModule(config, sampler_of([material.train], [1], config), material.held_out)
 
 
 def estimate(module: FidelityModule) -> float:

@@ -73,6 +73,8 @@ class PatchSampler:
         one in ten: a network must have seen flat areas too.
     intensity
         Share of the patches that are given another brightness and contrast, see `relit`.
+    uniform
+        Share of the patches that are replaced by one colour throughout, see `uniform_like`.
     seed
         Patch number ``i`` depends on the seed and ``i`` alone, so that a run that is resumed, or
         spread over processes, sees the patches that it would have seen.
@@ -87,10 +89,11 @@ class PatchSampler:
         patch: int = 24,
         flat: float = 0.02,
         intensity: float = 0.0,
+        uniform: float = 0.0,
         seed: int = 0,
     ) -> None:
         self.scale, self.patch, self.seed = scale, patch, seed
-        self.flat, self.intensity = flat, intensity
+        self.flat, self.intensity, self.uniform = flat, intensity, uniform
         self.sources = [[p for p in s if min(p.lr.shape[1:]) >= patch] for s in sources]
         if not all(self.sources):
             raise ValueError(f"a source has no image of at least {patch} × {patch} LR pixels")
@@ -130,7 +133,8 @@ class PatchSampler:
             patch = [part[:, :, ::-1] for part in patch]
         if transpose:
             patch = [part.transpose(0, 2, 1) for part in patch]
-        return tuple(patch)
+        # Asked for last, so that the other patches are those that they are without.
+        return tuple(uniform_like(patch, rng) if rng.random() < self.uniform else patch)
 
     def batch(self, size: int, first: int = 0) -> tuple[Tensor, ...]:
         """Return ``size`` patches from number ``first`` on, stacked."""
@@ -152,6 +156,19 @@ def relit(patch: Sequence[Array], rng: np.random.Generator) -> list[Array]:
     gain = min(float(np.exp(rng.uniform(np.log(0.2), np.log(2)))), 1 / spread)
     offset = float(rng.uniform(0, 1 - gain * spread)) - gain * low
     return [part * np.float32(gain) + np.float32(offset) for part in patch]
+
+
+def uniform_like(patch: Sequence[Array], rng: np.random.Generator) -> list[Array]:
+    """Return LR and HR of the same shapes that are one colour throughout, half of the time a grey.
+
+    What is added around an image before a convolution stands out nowhere as at the corners of such
+    a patch, and images have next to none at the ends of their range. Levels near 0 and 1 are
+    therefore drawn more often than those between (arcsine distribution).
+    """
+    channels = patch[0].shape[0]
+    drawn = rng.random(1 if rng.random() < 0.5 else channels)
+    levels = np.broadcast_to(0.5 - 0.5 * np.cos(np.pi * drawn), channels).astype(np.float32)
+    return [np.broadcast_to(levels[:, None, None], part.shape).copy() for part in patch]
 
 
 class Patches(Dataset[tuple[Tensor, ...]]):
