@@ -15,6 +15,7 @@ from srgan_training.losses import (
     amplitude_loss,
     coarse_loss,
     discriminator_loss,
+    flat_loss,
     generator_loss,
     grid_loss,
     psnr_weights,
@@ -44,6 +45,16 @@ def largest_singular_value(matrix: torch.Tensor) -> float:
         vector = matrix.T @ (matrix @ vector)
         vector /= vector.norm()
     return float((matrix @ vector).norm())
+
+
+def test_flat_loss_sees_the_corners_of_flat_patches_alone() -> None:
+    hr = torch.full((2, 3, 32, 32), 0.9)
+    hr[1, 0, 5, 5] = 0.2  # which is not flat
+    sr = hr.clone()
+    sr[..., :2, :2] += 0.3
+    # 12 of the 3072 values of a patch are the largest: just those of the corner.
+    assert flat_loss(sr, hr) == pytest.approx(0.3 / 2)
+    assert flat_loss(hr, hr) == 0
 
 
 def test_coarse_loss_sees_only_what_lr_knows() -> None:

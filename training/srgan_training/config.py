@@ -138,6 +138,9 @@ class Config:
     grid: NotNegative = 0.0
     """weight, beside the pixel loss, of the difference between the means of each sub-pixel, which
     keeps the grid of a pixel shuffle out of short trainings"""
+    flat: NotNegative = 0.0
+    """weight, beside the pixel loss, of the largest differences in patches of one colour throughout
+    (see ``uniform``)"""
     steps: Count = 30_000
     batch: Count = 16
     patch: Count = 24

@@ -19,6 +19,8 @@ LIMIT = 40.0
 """PSNR in dB around which `psnr_weights` stops to rise"""
 WINDOW = 16
 """side in HR pixels of the windows whose amplitudes are compared"""
+WORST = 256
+"""of how many values in a flat patch one counts as standing out"""
 
 
 def psnr_weights(sr: Tensor, hr: Tensor) -> Tensor:
@@ -49,6 +51,18 @@ def grid_loss(sr: Tensor, hr: Tensor, scale: int) -> Tensor:
     n, channels, height, width = sr.shape
     apart = (sr - hr).reshape(n, channels, height // scale, scale, width // scale, scale)
     return apart.mean((2, 4)).abs().mean()
+
+
+def flat_loss(sr: Tensor, hr: Tensor) -> Tensor:
+    """Return the mean of the largest absolute differences in patches of one colour throughout.
+
+    The largest are one in `WORST` values of a patch; other patches count as 0. What stands out of a
+    flat area does so at its corners, where a mean over all pixels hardly counts it.
+    """
+    flat = (hr.amax((2, 3)) == hr.amin((2, 3))).all(1)
+    apart = (sr - hr).abs().flatten(1)
+    worst = apart.topk(max(1, apart.shape[1] // WORST)).values.mean(1)
+    return (worst * flat).mean()
 
 
 def amplitude_loss(sr: Tensor, hr: Tensor) -> Tensor:

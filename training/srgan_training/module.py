@@ -20,6 +20,7 @@ from .losses import (
     NaNGuard,
     amplitude_loss,
     coarse_loss,
+    flat_loss,
     grid_loss,
     psnr_weights,
     structure_loss,
@@ -142,6 +143,8 @@ class GeneratorModule(L.LightningModule):
             loss = loss + config.coarse * coarse_loss(sr, target, config.scale)
         if config.grid:
             loss = loss + config.grid * grid_loss(sr, target, config.scale)
+        if config.flat:
+            loss = loss + config.flat * flat_loss(sr, target)
         return loss
 
     def take_step(
