@@ -123,6 +123,18 @@ def test_flat_stays_flat_and_as_bright_as_it_was(
 
 
 @shipped
+def test_half_precision_keeps_the_mean_of_each_channel(path: Path) -> None:
+    model = load_model(path)
+    lr = resampled(hr_of(model.channels), 1 / model.scale)
+    axes = "YX" if model.channels == 1 else "YXS"
+    exact, half = (
+        super_resolve(lr, model, axes=axes, precision=precision).mean((0, 1), dtype=float)
+        for precision in ("float32", "bfloat16")
+    )
+    assert np.abs(half - exact).max() < 0.0005 * 255
+
+
+@shipped
 def test_no_grid_of_the_pixel_shuffle_stands_out(path: Path) -> None:
     scale, hr, _, finer = reduced_and_back(path)
     a, b = (np.atleast_3d(x).mean(-1) for x in (finer, hr))

@@ -147,7 +147,7 @@ def test_half_precision_keeps_the_means_of_float32(upsampling: Any) -> None:
     plain, matched = (
         InferenceGenerator(network).set_dtype(torch.bfloat16, torch.bfloat16) for _ in range(2)
     )
-    matched.shift(matched.mean_shift(exact))
+    matched.correct(matched.measure_correction(exact))
     f = exact.last_shuffle
 
     def off(half: InferenceGenerator) -> float:
@@ -155,3 +155,41 @@ def test_half_precision_keeps_the_means_of_float32(upsampling: Any) -> None:
         return float(apart.mean((0, 2, 4)).abs().max())
 
     assert off(matched) < 0.5 * off(plain)
+
+
+def test_half_precision_keeps_the_means_of_dark_and_bright() -> None:
+    torch.manual_seed(0)
+    network = interpolate_(Generator(GeneratorConfig(3, 4, 64, 3))).eval().requires_grad_(False)
+    for values in network.parameters():
+        values.add_(0.003 * torch.randn_like(values))
+    exact = InferenceGenerator(network)
+    plain, matched = (
+        InferenceGenerator(network).set_dtype(torch.bfloat16, torch.bfloat16) for _ in range(2)
+    )
+    matched.correct(matched.measure_correction(exact))
+    x = torch.linspace(0, 0.8, 60) + 0.2 * torch.rand(1, 1, 60, 60)
+
+    def off(half: InferenceGenerator) -> float:
+        apart = half(x.expand(1, 3, 60, 60)) - exact(x.expand(1, 3, 60, 60))
+        return float(apart.reshape(1, 3, 240, 3, 80).mean((0, 2, 4)).abs().max())
+
+    assert off(matched) < 0.3 * off(plain)
+
+
+def test_all_of_a_half_precision_network_moves_to_a_device() -> None:
+    network = random_network(GeneratorConfig(1, 2, 8, 1))
+    half = InferenceGenerator(network).set_dtype(torch.float16, torch.float16)
+    half.correct(half.measure_correction(InferenceGenerator(network)))
+    result = half.to("meta")(torch.zeros(1, 1, 8, 8, device="meta"))
+    assert result.shape == (1, 1, 16, 16)
+
+
+def test_half_precision_sees_levels_of_eight_bits_exactly() -> None:
+    network = random_network(GeneratorConfig(1, 2, 8, 1))
+    half = InferenceGenerator(network).set_dtype(torch.bfloat16, torch.bfloat16)
+    seen: list[torch.Tensor] = []
+    half.head.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].clone()))
+    levels = torch.arange(256.0).reshape(1, 1, 16, 16)
+    half(levels / 255)
+    assert seen[0].dtype == torch.bfloat16
+    assert torch.equal(seen[0].float() * 256, levels)

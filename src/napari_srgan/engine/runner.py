@@ -25,8 +25,9 @@ Windows = npt.NDArray[np.float32]
 Pending = Callable[[], Windows]
 
 
-_shifts: WeakKeyDictionary[networks.Generator, dict[tuple[Any, ...], Tensor]] = WeakKeyDictionary()
-"""what half precision needs to keep the means of float32, of the networks that have run"""
+_corrections: WeakKeyDictionary[networks.Generator, dict[tuple[Any, ...], Tensor]]
+_corrections = WeakKeyDictionary()
+"""what half precision needs to keep the levels of float32, of the networks that have run"""
 
 
 class Runner:
@@ -60,13 +61,13 @@ class Runner:
         ready.set_dtype(dtype, tail).to(self.compute.device)
         if dtype == torch.float32:
             return ready
-        known = _shifts.setdefault(self.source, {})
+        known = _corrections.setdefault(self.source, {})
         kind = (dtype, tail, self.compute.device)
         if kind not in known:
             exact = self._float32_network
             with whole_float32():
-                known[kind] = ready.mean_shift(exact)
-        return ready.shift(known[kind])
+                known[kind] = ready.measure_correction(exact)
+        return ready.correct(known[kind])
 
     @property
     def on_cuda(self) -> bool:

@@ -16,9 +16,19 @@ STRIP_PIXELS = 1 << 16
 TRUNK = 0.55
 """part of the work that is done before upsampling"""
 SAMPLE = 48
-"""side in pixels of the image over which means are matched"""
+"""side in pixels of the image to which half precision is matched"""
+COLOURED = 0.3
+"""part of that image in which its channels differ"""
 STEP = 2.0**-16
-"""smallest shift by which they are"""
+"""smallest change of gain and shift"""
+IN_256 = 255 / 256
+"""what an image is multiplied by before half precision: 8-bit levels are then parts of 256, which
+it holds exactly; as parts of 255 bfloat16 rounds most of them up, by 0.08 % of the range in the
+mean"""
+MIDDLE = 0.5
+"""what is taken from the pixels before they are written in half precision and added after: the
+smaller a number, the finer it is held; the bright half of the range would else have 128 levels,
+which rounded to those of 8 bits shift the mean"""
 
 
 @torch.no_grad()
@@ -109,6 +119,7 @@ class InferenceGenerator(nn.Module):
         self.strip = strip
         self.head = conv_of(*_parameters(source.head))
         self.head_slope = source.head_act.weight.item()
+        self.in_gain = 1.0
         convs: list[nn.Conv2d] = []
         self.slopes: list[float] = []
         for block in source.body:
@@ -137,6 +148,8 @@ class InferenceGenerator(nn.Module):
             self.anchor = Anchor(source.config)
             kernel = rows_first(self.anchor.kernel, self.last_shuffle)
             self.anchor.kernel = kernel.contiguous(memory_format=torch.channels_last)
+        self.correction: Tensor | None
+        self.register_buffer("correction", None)
         self.reach = _tail_reach(self)
         self.eval().requires_grad_(False)
         channels_last_(self)
@@ -164,7 +177,8 @@ class InferenceGenerator(nn.Module):
                 whole = yield from _within(self.stages(x[i : i + 1]), i / batch, 1 / batch)
                 parts.append(whole)
             return torch.cat(parts)
-        narrow = x.to(self.head.weight.dtype, memory_format=torch.channels_last)
+        seen = x if self.in_gain == 1 else x * self.in_gain
+        narrow = seen.to(self.head.weight.dtype, memory_format=torch.channels_last)
         y = yield from _within(self._trunk(narrow, rows), 0, TRUNK)
         with torch.inference_mode():
             s = self.config.scale
@@ -237,14 +251,20 @@ class InferenceGenerator(nn.Module):
         y = self.tail(y.to(self.tail.weight.dtype)).float()
         if self.anchor is not None:
             y += self.anchor(x)
-        return squash(shuffle_rows(y, self.last_shuffle), self.config.activation)
+        y = squash(y, self.config.activation)
+        if self.correction is not None:
+            gain, shift = self.correction[..., None, None]
+            torch.addcmul(shift, y, gain, out=y)
+        return shuffle_rows(y, self.last_shuffle)
 
     @torch.no_grad()
-    def mean_shift(self, exact: InferenceGenerator) -> Tensor:
-        """Return what brings the means of the pixels to those of the same network in float32.
+    def measure_correction(self, exact: InferenceGenerator) -> Tensor:
+        """Return what brings the pixels to the levels of the same network in float32.
 
-        Rounded weights change the mean of what a convolution gives, of each sub-pixel by another
-        amount where they have weights of their own. The means are taken over a smooth image.
+        Rounded weights change what a convolution gives in the mean, of each sub-pixel by another
+        amount where they have weights of their own, and more where an image is bright. Gain and
+        shift of each sub-pixel and channel ``(2, channels · last_shuffle²)`` are fitted by least
+        squares to a smooth image of all levels, whose channels are alike for the most part.
 
         Parameters
         ----------
@@ -256,33 +276,70 @@ class InferenceGenerator(nn.Module):
         Nagel et al. 2019, *Data-Free Quantization Through Weight Equalization and Bias Correction*,
         section 4.2; here the whole network is corrected at its end.
         """
-        coarse = torch.rand((1, self.config.channels, SAMPLE // 8, SAMPLE // 8), generator=seeded())
-        x = F.interpolate(coarse, scale_factor=8.0, mode="bilinear", align_corners=False)
+        shape = (1 + self.config.channels, SAMPLE // 8, SAMPLE // 8)
+        coarse = torch.rand(shape, generator=seeded())
+        mixed = torch.lerp(coarse[:1], coarse[1:], COLOURED)[None]
+        x = F.interpolate(mixed, scale_factor=8.0, mode="bilinear", align_corners=False)
         x = x.to(self.tail.weight.device)
-        apart = exact(x) - self(x)
-        n, channels, height, width = apart.shape
-        f = self.last_shuffle
-        blocks = apart.reshape(n, channels, height // f, f, width // f, f)
-        # In the order of `rows_first`.
-        shift: Tensor = blocks.mean((0, 2, 4)).permute(1, 2, 0).flatten()
-        if not bool(torch.isfinite(shift).all()):
-            return torch.zeros_like(shift)
+        rounded, meant = (self._by_sub_pixel(network(x)) for network in (self, exact))
+        means = torch.stack([each.mean(1) for each in (rounded, meant)])
+        apart = rounded - means[0][:, None]
+        gain = (apart * meant).sum(1) / apart.square().sum(1)
+        found = torch.stack([gain, means[1] - gain * means[0]])
+        if not bool(torch.isfinite(found).all()):
+            found = torch.stack([torch.ones_like(gain), torch.zeros_like(gain)])
         # In steps, so that it does not depend on how the sums were split between threads.
-        return (shift / STEP).round() * STEP
+        return (found / STEP).round() * STEP
+
+    def _by_sub_pixel(self, image: Tensor) -> Tensor:
+        """Return the values ``(channels · last_shuffle², n)``, in the order of `rows_first`."""
+        values = F.pixel_unshuffle(image, self.last_shuffle)[0].flatten(1)
+        return rows_first(values, self.last_shuffle)
 
     @torch.no_grad()
-    def shift(self, values: Tensor) -> InferenceGenerator:
-        """Add what `mean_shift` returned to the pixels, in place."""
-        assert isinstance(self.tail.bias, Tensor)
-        self.tail.bias.add_(values)
+    def correct(self, correction: Tensor) -> InferenceGenerator:
+        """Have what `measure_correction` returned done to the pixels."""
+        if self.correction is not None:
+            gain, shift = correction
+            correction = torch.stack([self.correction[0] * gain, self.correction[1] * gain + shift])
+        self.correction = correction
         return self
 
+    @torch.no_grad()
     def set_dtype(self, dtype: torch.dtype, tail_dtype: torch.dtype) -> InferenceGenerator:
-        """Set the numbers that the trunk and the pixel-writing tail compute with, in place."""
+        """Set the numbers that the trunk and the pixel-writing tail compute with, in place, once.
+
+        With half precision all values within the network are smaller by `IN_256`, which its
+        weights need not know of: what is between them, sums and leaky ReLU, does not mind.
+        """
+        if dtype != torch.float32:
+            self._shrink(centred=tail_dtype == dtype)
         for part in (self.head, self.body, self.body_conv, self.upsample):
             part.to(dtype)
         self.tail.to(tail_dtype)
         return self
+
+    def _shrink(self, *, centred: bool) -> None:
+        """Make all values smaller by `IN_256`, and the pixels lie around 0 before they are written.
+
+        A tanh needs its own values, and what is added to an interpolation lies around 0 anyway.
+        """
+        self.in_gain = IN_256
+        for conv in (self.head, *self.body, self.body_conv, *self.upsample):
+            _parameters(conv)[1].mul_(IN_256)
+        weight, bias = _parameters(self.tail)
+        if self.config.activation is not None:
+            weight /= IN_256
+            return
+        bias *= IN_256
+        middle = 0.0
+        if self.anchor is not None:
+            self.anchor.kernel *= IN_256
+        elif centred:
+            middle = MIDDLE
+            bias -= middle
+        one = torch.ones_like(bias)
+        self.correct(torch.stack([one / IN_256, one * (middle / IN_256)]))
 
 
 def seeded() -> torch.Generator:
@@ -329,7 +386,8 @@ def _by_rows(
             place.copy_(F.leaky_relu(result, slope, inplace=True))
 
 
-def _parameters(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
+def _parameters(conv: nn.Module) -> tuple[Tensor, Tensor]:
+    assert isinstance(conv, nn.Conv2d)
     assert conv.bias is not None
     return conv.weight, conv.bias
 
