@@ -309,17 +309,18 @@ class InferenceGenerator(nn.Module):
     def set_dtype(self, dtype: torch.dtype, tail_dtype: torch.dtype) -> InferenceGenerator:
         """Set the numbers that the trunk and the pixel-writing tail compute with, in place, once.
 
-        With half precision all values within the network are smaller by `IN_256`, which its
-        weights need not know of: what is between them, sums and leaky ReLU, does not mind.
+        With a tail of half precision, as 8-bit images have it, all values within the network are
+        smaller by `IN_256`, which its weights need not know of: what is between them, sums and
+        leaky ReLU, does not mind.
         """
-        if dtype != torch.float32:
-            self._shrink(centred=tail_dtype == dtype)
+        if tail_dtype != torch.float32:
+            self._shrink()
         for part in (self.head, self.body, self.body_conv, self.upsample):
             part.to(dtype)
         self.tail.to(tail_dtype)
         return self
 
-    def _shrink(self, *, centred: bool) -> None:
+    def _shrink(self) -> None:
         """Make all values smaller by `IN_256`, and the pixels lie around 0 before they are written.
 
         A tanh needs its own values, and what is added to an interpolation lies around 0 anyway.
@@ -335,7 +336,7 @@ class InferenceGenerator(nn.Module):
         middle = 0.0
         if self.anchor is not None:
             self.anchor.kernel *= IN_256
-        elif centred:
+        else:
             middle = MIDDLE
             bias -= middle
         one = torch.ones_like(bias)
