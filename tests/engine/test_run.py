@@ -95,6 +95,27 @@ def test_consistency_brings_the_result_back_to_its_source(make_identity: MakeMod
     assert error(3) < error(0) / 12
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_consistency_makes_up_for_what_a_dtype_cannot_hold(
+    make_identity: MakeModel, dtype: str
+) -> None:
+    top = np.iinfo(dtype).max
+    y, x = np.mgrid[:160, :160] / 40
+    roofs = (0.7 + np.sin(9 * x) + np.cos(7 * y + x)).clip(0.1, 1)
+    source = bicubic_down(torch.from_numpy(roofs)[None, None], 4)[0, 0].numpy()
+    image = np.rint(source.clip(0, 1) * top).astype(dtype)
+
+    def apart(dtype: str) -> float:
+        """Return the error of three steps, in a dtype and clipped to the range of integers."""
+        given = image.astype(dtype)
+        plan = exact_plan(given, make_identity(), consistency=3, normalise=(0, top))
+        sr = carry_out(plan, given).clip(0, top)
+        reduced = bicubic_down(torch.from_numpy(sr.astype(np.float64))[None, None], 4)[0, 0].numpy()
+        return float(np.sqrt(np.mean((reduced - image) ** 2))) / top
+
+    assert apart(dtype) < 0.8 * apart("float32")
+
+
 @pytest.mark.parametrize(
     "dtype", ["uint8", "uint16", "int16", "int8", "int32", "float32", "float64"]
 )

@@ -15,7 +15,12 @@ REACH = 4
 
 
 def back_project(
-    sr: Tensor, lr: Tensor, scale: int, steps: int, reduce: Reduce = bicubic_down
+    sr: Tensor,
+    lr: Tensor,
+    scale: int,
+    steps: int,
+    limits: tuple[float, float] | None = None,
+    reduce: Reduce = bicubic_down,
 ) -> Tensor:
     """Correct ``sr`` towards ``lr``: ``SR ← SR + U(LR − D(SR))``, ``steps`` times.
 
@@ -29,6 +34,10 @@ def back_project(
         Factor between the two.
     steps
         How often; 0 returns ``sr`` as it is.
+    limits
+        Least and greatest value that the result can hold. What lies beyond is cut off before each
+        step and so made up for by the pixels around it: beside a roof as bright as the image goes
+        the overshoot of an edge would else be lost afterwards.
     reduce
         D, how the sensor reduces; antialiased bicubic unless the model's card says otherwise.
 
@@ -37,5 +46,7 @@ def back_project(
     Irani and Peleg 1991. U is bicubic.
     """
     for _ in range(steps):
+        if limits is not None:
+            sr = sr.clamp(*limits)
         sr = sr + bicubic_up(lr - reduce(sr, scale), scale)
     return sr

@@ -75,6 +75,18 @@ class IntensityMap:
         return values.astype(self.dtype)
 
     @property
+    def limits(self) -> tuple[float, float] | None:
+        """Least and greatest value of the network that some channel can hold; None for floats."""
+        if self.dtype.kind not in "iu":
+            return None
+        info = np.iinfo(self.dtype)
+        terms = [self._terms(channel) for channel in range(len(self.low))]
+        return (
+            min((info.min - low) / span for low, span in terms),
+            max((info.max - low) / span for low, span in terms),
+        )
+
+    @property
     def pairs(self) -> list[list[float]]:
         """Low and high of each channel."""
         return [list(pair) for pair in zip(self.low, self.high, strict=True)]

@@ -19,7 +19,7 @@ from .intensity import (
     check_normalise,
     make_intensity_map,
 )
-from .runner import working_bytes
+from .runner import Runner, working_bytes
 from .sampling import sample_channels
 from .tiles import Span, Tile, Tiles, make_tiles
 
@@ -102,6 +102,10 @@ class Plan:
     def nbytes(self) -> int:
         """Size of the result in bytes."""
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def make_runner(self) -> Runner:
+        """Return what takes windows of the image through the network."""
+        return Runner(self.model.network, self.compute, self.consistency, self.intensity.limits)
 
     def split(self, tile: Tile, size: int) -> Tiles:
         """Cut a tile into smaller ones with cores of at most ``size``."""

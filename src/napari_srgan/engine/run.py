@@ -127,7 +127,7 @@ class Run:
 
     def __init__(self, plan: Plan, source: Any, runner: Runner | None = None) -> None:
         self.plan, self.source = plan, source
-        self.runner = runner or Runner(plan.model.network, plan.compute, plan.consistency)
+        self.runner = runner or plan.make_runner()
         self._constants: OrderedDict[bytes, Result] = OrderedDict()
 
     def into(self, out: Any) -> Generator[Progress, None, None]:
@@ -209,7 +209,7 @@ class Run:
 
     def _go_on_with_cpu(self) -> None:
         self.plan = self.plan.on_cpu()
-        self.runner = Runner(self.plan.model.network, self.plan.compute, self.plan.consistency)
+        self.runner = self.plan.make_runner()
 
     def _is_lost(self, error: BaseException) -> bool:
         """Whether an error says that the GPU does not answer any more."""

@@ -41,6 +41,8 @@ class Runner:
         Device and precision.
     consistency
         Steps of back-projection.
+    limits
+        What `back_project` keeps to.
 
     Notes
     -----
@@ -49,8 +51,15 @@ class Runner:
     precision overflows is computed again in float32.
     """
 
-    def __init__(self, network: networks.Generator, compute: Compute, consistency: int = 0) -> None:
-        self.source, self.compute, self.consistency = network, compute, consistency
+    def __init__(
+        self,
+        network: networks.Generator,
+        compute: Compute,
+        consistency: int = 0,
+        limits: tuple[float, float] | None = None,
+    ) -> None:
+        self.source, self.compute = network, compute
+        self.consistency, self.limits = consistency, limits
         self.network = self._prepare(compute.dtype, compute.tail_dtype)
         self.copies = torch.cuda.Stream(compute.device) if self.on_cuda else None
 
@@ -83,7 +92,7 @@ class Runner:
         x = self._send(torch.from_numpy(windows))
         y = yield from exactly(self.network.stages(x))
         with torch.inference_mode():
-            y = back_project(y, x, self.source.config.scale, self.consistency)
+            y = self._consistent(y, x)
         fetch = self._fetch(y)
 
         def finish() -> Windows:
@@ -101,10 +110,11 @@ class Runner:
     def _in_float32(self, windows: Windows) -> Windows:
         x = self._send(torch.from_numpy(windows))
         with torch.inference_mode(), whole_float32():
-            y = back_project(
-                self._float32_network(x), x, self.source.config.scale, self.consistency
-            )
+            y = self._consistent(self._float32_network(x), x)
         return self._fetch(y)()
+
+    def _consistent(self, y: Tensor, x: Tensor) -> Tensor:
+        return back_project(y, x, self.source.config.scale, self.consistency, self.limits)
 
     def _send(self, x: Tensor) -> Tensor:
         if self.copies is None:
