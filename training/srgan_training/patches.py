@@ -14,6 +14,8 @@ from napari_srgan.nn.resample import bicubic_down
 
 from .images import Array, Image, Pixels, rounded
 
+FLAT = 0.02
+"""standard deviation of the HR, of a range of 1, below which a patch counts as flat"""
 KEPT_FLAT = 0.1
 """share of the flat patches that are kept"""
 
@@ -59,6 +61,9 @@ def make_pair(image: Image, scale: int) -> Pair:
 class PatchSampler:
     """Draws aligned patches, flipped and transposed at random.
 
+    One whose HR standard deviation is below `FLAT` is drawn again, up to four times, but for one in
+    ten: a network must have seen flat areas too.
+
     Parameters
     ----------
     sources
@@ -68,9 +73,6 @@ class PatchSampler:
         Relative weight of each source.
     patch
         Side of the LR patch in pixels; images smaller than it are left out.
-    flat
-        A patch whose HR standard deviation is below this is drawn again, up to four times, but for
-        one in ten: a network must have seen flat areas too.
     intensity
         Share of the patches that are given another brightness and contrast, see `relit`.
     uniform
@@ -87,13 +89,12 @@ class PatchSampler:
         *,
         scale: int,
         patch: int = 24,
-        flat: float = 0.02,
         intensity: float = 0.0,
         uniform: float = 0.0,
         seed: int = 0,
     ) -> None:
         self.scale, self.patch, self.seed = scale, patch, seed
-        self.flat, self.intensity, self.uniform = flat, intensity, uniform
+        self.intensity, self.uniform = intensity, uniform
         self.sources = [[p for p in s if min(p.lr.shape[1:]) >= patch] for s in sources]
         if not all(self.sources):
             raise ValueError(f"a source has no image of at least {patch} × {patch} LR pixels")
@@ -119,7 +120,7 @@ class PatchSampler:
             y, x = (int(rng.integers(m - n + 1)) for m in pair.lr.shape[1:])
             fine = np.s_[:, s * y : s * (y + n), s * x : s * (x + n)]
             patch = [pair.lr[:, y : y + n, x : x + n], pair.hr[fine]]
-            if patch[1].std() >= self.flat or rng.random() < KEPT_FLAT:
+            if patch[1].std() >= FLAT or rng.random() < KEPT_FLAT:
                 break
         if self.taught:
             taught = pair.taught if isinstance(pair, StoredPair) else None

@@ -332,13 +332,10 @@ class InferenceGenerator(nn.Module):
         if self.config.activation is not None:
             weight /= IN_256
             return
-        bias *= IN_256
-        middle = 0.0
         if self.anchor is not None:
             self.anchor.kernel *= IN_256
-        else:
-            middle = MIDDLE
-            bias -= middle
+        middle = MIDDLE if self.anchor is None else 0.0
+        bias.mul_(IN_256).sub_(middle)
         one = torch.ones_like(bias)
         self.correct(torch.stack([one / IN_256, one * (middle / IN_256)]))
 
