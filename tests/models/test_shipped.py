@@ -10,11 +10,13 @@ import numpy.typing as npt
 import pytest
 import skimage.data
 import torch
+from torch.nn import functional
 
 from napari_srgan import load_model, super_resolve
 from napari_srgan.engine.device import Precision
 from napari_srgan.models.file import read_card
 from napari_srgan.models.registry import SHIPPED
+from napari_srgan.nn.inference import InferenceGenerator, seeded
 from napari_srgan.nn.resample import bicubic_down, bicubic_up
 from srgan_training.metrics import psnr
 from srgan_training.spectrum import checkerboard
@@ -139,3 +141,21 @@ def test_no_grid_of_the_pixel_shuffle_stands_out(path: Path) -> None:
     scale, hr, _, finer = reduced_and_back(path)
     a, b = (np.atleast_3d(x).mean(-1) for x in (finer, hr))
     assert checkerboard(a, b, scale) < 3
+
+
+@pytest.mark.parametrize("name", ["gray-x2", "gray-x4", "medical-x4"])
+def test_half_precision_rounds_no_sub_pixel_of_a_dark_image_its_own_way(name: str) -> None:
+    network = load_model(name).network
+    exact = InferenceGenerator(network)
+    half = InferenceGenerator(network).set_dtype(torch.bfloat16, torch.bfloat16)
+    half.correct(half.measure_correction(exact))
+    levels = 5 + 25 * torch.rand((1, 1, 10, 10), generator=seeded())
+    dark = functional.interpolate(levels, scale_factor=10, mode="bilinear").round()
+
+    def means(network: InferenceGenerator) -> torch.Tensor:
+        rounded = (255 * network(dark / 255)).round()
+        return functional.pixel_unshuffle(rounded, 2).mean((0, 2, 3))
+
+    shift = 0.01 * torch.tensor([1.0, -1, -1, 1])
+    half.correct(torch.stack([torch.ones(4), shift / 255]))
+    assert float((means(half) - means(exact) - shift).abs().max()) < 0.06

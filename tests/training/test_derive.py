@@ -61,6 +61,14 @@ def test_one_channel_gives_the_mean_of_what_grey_gives(
     assert np.abs(colours.mean(-1) - alone).max() < 1e-3  # weights are stored in float16
 
 
+def test_of_an_adversarial_end_comes_an_adversarial_end(
+    tmp_path: Path, ends: tuple[str, str]
+) -> None:
+    made = derive(Derivation("gray", (ends[1],), channels=1), tmp_path)
+    assert made.stem == "gray-adversarial"
+    assert ns.load_model(made).card.end == "adversarial"
+
+
 def test_several_are_averaged(tmp_path: Path, ends: tuple[str, str]) -> None:
     low, high = (ns.load_model(path).state_dict() for path in ends)
     made = ns.load_model(derive(Derivation("mean", ends), tmp_path)).state_dict()
@@ -144,4 +152,5 @@ def test_derivation_by_command(tmp_path: Path, ends: tuple[str, str]) -> None:
 def test_shipped_derivations_are_valid(path: Path) -> None:
     derivation = read_derivation(path)
     assert path.stem.removesuffix("-adversarial") == derivation.name
-    assert derivation.ways or path.stem == derivation.name
+    from_adversarial = any("adversarial" in start for start in derivation.start)
+    assert from_adversarial or derivation.ways or path.stem == derivation.name

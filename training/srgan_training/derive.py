@@ -28,14 +28,14 @@ class Way:
     low: str
     """name or path"""
     high: str
-    """name or path; with an adversarial end an adversarial end comes out"""
+    """name or path"""
     share: Share = 1.0
     """of the change"""
 
 
 @dataclass(frozen=True, config=CHECKED)
 class Derivation:
-    """What is made of which models."""
+    """What is made of which models; of an adversarial end comes an adversarial end."""
 
     name: str
     """of the model that comes out"""
@@ -97,11 +97,12 @@ def derive(derivation: Derivation, folder: Path) -> Path:
     models = [load_model(name) for name in d.start]
     model = models[-1]
     state = adapt_channels(mean(models, d.parts), d.channels)
-    end: End = "fidelity"
+    ends = {each.card.end for each in models}
     for way in d.ways:
         low, high = load_model(way.low), load_model(way.high)
         state = changed(state, model, low, high, way.share)
-        end = "adversarial" if high.card.end == "adversarial" else end
+        ends.add(high.card.end)
+    end: End = "adversarial" if "adversarial" in ends else "fidelity"
     card = replace(
         model.card,
         name=d.name,

@@ -29,6 +29,10 @@ MIDDLE = 0.5
 """what is taken from the pixels before they are written in half precision and added after: the
 smaller a number, the finer it is held; the bright half of the range would else have 128 levels,
 which rounded to those of 8 bits shift the mean"""
+OFF_LEVELS = (5 + 5**0.5) / 8
+"""what the pixels are multiplied by before that: else every fourth number that half precision has
+for the darkest and brightest lies halfway between two levels of 8 bits, and a shift of a sub-pixel,
+however small, rounds all of those one way; of 3.618 numbers a level, each level has others"""
 
 
 @torch.no_grad()
@@ -332,12 +336,15 @@ class InferenceGenerator(nn.Module):
         if self.config.activation is not None:
             weight /= IN_256
             return
+        more, middle = OFF_LEVELS, MIDDLE
         if self.anchor is not None:
             self.anchor.kernel *= IN_256
-        middle = MIDDLE if self.anchor is None else 0.0
-        bias.mul_(IN_256).sub_(middle)
+            more, middle = 1.0, 0.0
+        gain = IN_256 * more
+        weight *= more
+        bias.mul_(gain).sub_(middle)
         one = torch.ones_like(bias)
-        self.correct(torch.stack([one / IN_256, one * (middle / IN_256)]))
+        self.correct(torch.stack([one / gain, one * (middle / gain)]))
 
 
 def seeded() -> torch.Generator:
