@@ -11,6 +11,7 @@ import pytest
 import torch
 import zarr
 
+from napari_srgan.engine.consistency import back_project
 from napari_srgan.engine.plan import Plan, make_plan
 from napari_srgan.engine.run import Run
 from napari_srgan.engine.run import run as run_plan
@@ -114,6 +115,13 @@ def test_consistency_makes_up_for_what_a_dtype_cannot_hold(
         return float(np.sqrt(np.mean((reduced - image) ** 2))) / top
 
     assert apart(dtype) < 0.8 * apart("float32")
+
+
+def test_consistency_hides_no_overflow() -> None:
+    sr = torch.zeros(1, 1, 32, 32)
+    sr[..., 20, 20] = torch.inf
+    result = back_project(sr, torch.zeros(1, 1, 8, 8), 4, 1, (0, 1))
+    assert not bool(torch.isfinite(result).all())
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def back_project(
     """
     for _ in range(steps):
         if limits is not None:
-            sr = sr.clamp(*limits)
+            # What overflowed is not cut off: 0 · ∞ is NaN.
+            sr = sr.clamp(*limits).addcmul_(sr, sr.new_zeros(()))
         sr = sr + bicubic_up(lr - reduce(sr, scale), scale)
     return sr
