@@ -140,15 +140,22 @@ def test_inference_yields_how_far_it_is() -> None:
     assert parts[-1] < 1
 
 
-@UPSAMPLING
-def test_half_precision_keeps_the_means_of_float32(upsampling: Any) -> None:
-    network = random_network(GeneratorConfig(3, 4, 64, 3, upsampling=upsampling))
-    x = torch.rand((1, 3, 40, 48), generator=torch.Generator().manual_seed(1))
+def in_both(
+    network: Generator,
+) -> tuple[InferenceGenerator, InferenceGenerator, InferenceGenerator]:
+    """Return a network in float32, and in half precision as it comes and corrected."""
     exact = InferenceGenerator(network)
     plain, matched = (
         InferenceGenerator(network).set_dtype(torch.bfloat16, torch.bfloat16) for _ in range(2)
     )
-    matched.correct(matched.measure_correction(exact))
+    return exact, plain, matched.correct(matched.measure_correction(exact))
+
+
+@UPSAMPLING
+def test_half_precision_keeps_the_means_of_float32(upsampling: Any) -> None:
+    network = random_network(GeneratorConfig(3, 4, 64, 3, upsampling=upsampling))
+    x = torch.rand((1, 3, 40, 48), generator=torch.Generator().manual_seed(1))
+    exact, plain, matched = in_both(network)
     f = exact.last_shuffle
 
     def off(half: InferenceGenerator) -> float:
@@ -170,11 +177,7 @@ def test_half_precision_keeps_the_means_of_dark_and_bright() -> None:
         network = interpolate_(Generator(GeneratorConfig(3, 4, 64, 3))).eval().requires_grad_(False)
         for values in network.parameters():
             values.add_(0.003 * torch.randn_like(values))
-        exact = InferenceGenerator(network)
-        plain, matched = (
-            InferenceGenerator(network).set_dtype(torch.bfloat16, torch.bfloat16) for _ in range(2)
-        )
-        matched.correct(matched.measure_correction(exact))
+        exact, plain, matched = in_both(network)
         offs.append((off(matched, exact), off(plain, exact)))
     of_matched, of_plain = np.mean(offs, 0)
     assert of_matched < 0.3 * of_plain
