@@ -42,6 +42,9 @@ def random_network(config: GeneratorConfig, seed: int = 0) -> Generator:
                 module.bias.normal_(0, 0.3)
             if isinstance(module, nn.PReLU):
                 module.weight.uniform_(0.1, 0.4)
+        # Pixels around the middle of the range, where an image of noise allows them to be.
+        assert network.tail.bias is not None
+        network.tail.bias += 0.5
     return network.eval().requires_grad_(False)
 
 

@@ -69,7 +69,9 @@ def upscale(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     tile: Annotated[str, typer.Option(help="auto or pixels.")] = "auto",
-    nodata: Annotated[float | None, typer.Option(help="Value of pixels without one.")] = None,
+    nodata: Annotated[
+        str, typer.Option(help="Value that stands for missing data, auto or none.")
+    ] = "auto",
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
 ) -> None:
     """Super-resolve image files into files that keep their pixel size and place.
@@ -87,7 +89,7 @@ def upscale(
             device=device,
             precision=precision,
             tile=parse_tile(tile),
-            nodata=nodata,
+            nodata=parse_nodata(nodata),
         )
         for path, target in targets(source, out):
             for line in upscale_file(path, target, model, options, progress):
@@ -110,6 +112,19 @@ def parse_tile(text: str) -> int | str:
     """Return what ``tile`` means on the command line: a number, or a word as it is."""
     try:
         return int(text)
+    except ValueError:
+        return text
+
+
+def parse_nodata(text: str) -> Any:
+    """Return what ``nodata`` means on the command line: auto, none or a number.
+
+    What is none of these is returned as it is, for the engine to say what is allowed.
+    """
+    if text == "none":
+        return None
+    try:
+        return float(text)
     except ValueError:
         return text
 
@@ -215,7 +230,7 @@ def upscale_image(
         raise ValueError(f"{path}: the result would overwrite the image; choose another folder")
     if options.axes is None:
         options = replace(options, axes=image.axes)
-    if options.nodata is None:
+    if options.nodata == "auto" and image.nodata is not None:
         options = replace(options, nodata=image.nodata)
     since = time.perf_counter()
     plan = plan_for(image.data, model, options)

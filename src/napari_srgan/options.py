@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .engine.intensity import Normalise
+from .engine.missing import Nodata
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Options:
     device: str = "auto"
     precision: str = "auto"
     tile: str | int = "auto"
-    nodata: float | None = None
+    nodata: Nodata = "auto"
 
 
 def choose_model(*, rgb: bool, scale: int = 4) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .engine.axes import guess_axes, parse_axes
 from .engine.intensity import Normalise, check_dtype
+from .engine.missing import Nodata
 from .engine.plan import Plan, make_plan
 from .engine.run import Progress, Run
 from .engine.tiles import Span
@@ -39,7 +40,7 @@ def super_resolve(
     device: str = "auto",
     precision: str = "auto",
     tile: str | int = "auto",
-    nodata: float | None = None,
+    nodata: Nodata = "auto",
     progress: bool = False,
 ) -> Any:
     """Super-resolve an array along Y and X.
@@ -65,9 +66,10 @@ def super_resolve(
         Peleg 1991). One to three are enough.
     normalise
         What the model sees as 0 and 1: ``auto`` is the whole range of 8-bit integers, else the
-        0.1 and 99.9 percentiles of each channel; ``none`` takes values as they are; or
-        ``(low, high)`` in image values. The map is inverted exactly; nothing is clipped but
-        integers to their own range.
+        0.1 and 99.9 percentiles of each channel, hot pixels left out, and a second exposure where
+        most of an image is dim beside a bright part; ``none`` takes values as they are; or
+        ``(low, high)`` in image values. The map is inverted exactly. What lies far beyond the range
+        is interpolated and never reaches the network.
     volume
         ``slices``: each YX plane on its own; Z and T keep their sampling.
     device
@@ -77,9 +79,10 @@ def super_resolve(
     tile
         Side of a tile in pixels of the image, or ``auto``. The result does not depend on it.
     nodata
-        A value that marks pixels without one. Like NaN and infinities it does not reach the
-        network and stands in the result where it stood in the image. With an axis S, where all of
-        R, G and B have it.
+        A value that stands for missing data. Like NaN and infinities it does not reach the
+        network and stands in the result where it stood in the image; no other result has it. With
+        an axis S, where all of R, G and B have it. ``auto`` recognises a fill value such as −9999:
+        the least or greatest value, exactly repeated, far from all others. None: there is none.
     progress
         Whether to show a progress bar.
 
@@ -129,8 +132,13 @@ def plan_for(
     options: Options,
     *,
     spans: Sequence[Span] | None = None,
+    missing: Any | None = None,
+    look: bool = True,
 ) -> Plan:
-    """Check image and options, choose and load the model, and plan the run of a part or of all."""
+    """Check image and options, choose and load the model, and plan the run of a part or of all.
+
+    ``missing`` and ``look`` are those of `make_plan`.
+    """
     check_dtype(np.dtype(image.dtype))
     if options.volume != "slices":
         raise ValueError(f"volume={options.volume!r}; allowed is 'slices'")
@@ -155,6 +163,8 @@ def plan_for(
         precision=options.precision,
         tile=options.tile,
         spans=spans,
+        missing=missing,
+        look=look,
     )
 
 

@@ -9,12 +9,17 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from .exposures import Inner
+from .ranges import Range, choose_range
+from .sampling import Squares
+
 Array = npt.NDArray[Any]
 Normalise = Literal["auto", "none"] | tuple[float, float]
 
-PERCENTILES = (0.1, 99.9)
-FILL_REACH = 4
-"""pixels over which valid neighbours are carried into invalid ones"""
+LARGE = 1e300
+"""image values from which their differences may be too large for float64"""
+LARGEST = 1e30
+"""largest value on the network's range; further out nothing reaches the network anyway"""
 
 
 @dataclass(frozen=True)
@@ -30,20 +35,24 @@ class IntensityMap:
     dtype: np.dtype[Any]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    inner: tuple[Inner | None, ...] = (None,)
+    """range of a second exposure of each channel, on the network's range"""
 
     def forward(self, values: Array, channel: int = 0) -> npt.NDArray[np.float32]:
         """Map image values to float32 on the network's range."""
-        low, span = self._terms(channel)
+        low, span, shrink = self._terms(channel)
         if self.exact:
             return np.asarray((values.astype(np.float32) - np.float32(low)) / np.float32(span))
-        return ((values.astype(np.float64) - low) / span).astype(np.float32)
+        mapped = (values.astype(np.float64) * shrink - low) / span
+        return np.clip(mapped, -LARGEST, LARGEST).astype(np.float32)
 
     def remainder(self, values: Array, channel: int = 0) -> npt.NDArray[np.float64] | None:
         """Return what `forward` rounds off, in image values; None where that is nothing."""
         if self.exact:
             return None
-        low, span = self._terms(channel)
-        return values.astype(np.float64) - (self.forward(values, channel) * np.float64(span) + low)
+        low, span, shrink = self._terms(channel)
+        mapped = self.forward(values, channel) * np.float64(span) + low
+        return (values.astype(np.float64) * shrink - mapped) / shrink
 
     def inverse(
         self,
@@ -52,7 +61,7 @@ class IntensityMap:
         remainder: npt.NDArray[np.float64] | None = None,
     ) -> Array:
         """Map the network's values back to the image's dtype, adding the remainder if given."""
-        low, span = self._terms(channel)
+        low, span, shrink = self._terms(channel)
         if self.exact:
             values: Array = result * np.float32(span)
             values += np.float32(low)
@@ -61,7 +70,7 @@ class IntensityMap:
             values *= span
             values += low
             if remainder is not None:
-                values += remainder
+                values += remainder * shrink
         if self.dtype.kind in "iu":
             info = np.iinfo(self.dtype)
             top = float(info.max)
@@ -69,9 +78,11 @@ class IntensityMap:
                 top = float(np.nextafter(top, 0))
             np.rint(values, out=values)
             np.clip(values, float(info.min), top, out=values)
-        elif self.dtype.itemsize < 4:
-            most = float(np.finfo(self.dtype).max)
+        else:
+            most = float(np.finfo(self.dtype).max) * shrink
             np.clip(values, -most, most, out=values)
+            if shrink != 1:
+                values /= shrink
         return values.astype(self.dtype)
 
     @property
@@ -82,9 +93,13 @@ class IntensityMap:
         info = np.iinfo(self.dtype)
         terms = [self._terms(channel) for channel in range(len(self.low))]
         return (
-            min((info.min - low) / span for low, span in terms),
-            max((info.max - low) / span for low, span in terms),
+            min((info.min - low) / span for low, span, _ in terms),
+            max((info.max - low) / span for low, span, _ in terms),
         )
+
+    def inner_of(self, channel: int) -> Inner | None:
+        """Return the range of a channel's second exposure; None where it has one only."""
+        return self.inner[channel] if channel < len(self.inner) else None
 
     @property
     def pairs(self) -> list[list[float]]:
@@ -96,9 +111,12 @@ class IntensityMap:
         """Whether float32 arithmetic gives every value of the dtype back: up to 16-bit integers."""
         return self.dtype.kind in "iu" and self.dtype.itemsize <= 2
 
-    def _terms(self, channel: int) -> tuple[float, float]:
+    def _terms(self, channel: int) -> tuple[float, float, float]:
+        """Return low, high − low, and by what both are multiplied so that they are finite."""
         low, high = self.low[channel], self.high[channel]
-        return low, high - low
+        shrink = 1.0 if max(abs(low), abs(high)) < LARGE else 2.0**-4
+        low, high = low * shrink, high * shrink
+        return low, high - low, shrink
 
 
 def check_dtype(dtype: np.dtype[Any]) -> None:
@@ -139,83 +157,29 @@ def check_normalise(normalise: object) -> None:
 
 
 def make_intensity_map(
-    samples: Sequence[Array], dtype: np.dtype[Any], normalise: Normalise = "auto"
+    samples: Sequence[Squares], dtype: np.dtype[Any], normalise: Normalise = "auto"
 ) -> IntensityMap:
     """Choose the map of a layer.
 
     Parameters
     ----------
     samples
-        Valid values of each channel, from the whole layer.
+        Squares of each channel, from the whole layer, NaN where there is no value.
     dtype
         The layer's dtype, which the result will have.
     normalise
-        ``auto`` maps the whole range of 8-bit integers, and of anything else the 0.1 and 99.9
-        percentiles of each channel. ``none`` takes the values as they are, for data that lie in
+        ``auto`` maps the whole range of 8-bit integers, and of anything else what `choose_range`
+        says of each channel. ``none`` takes the values as they are, for data that lie in
         [0, 1] already. A pair of numbers is taken for every channel.
     """
     if normalise == "none":
-        ranges = [(0.0, 1.0)] * len(samples)
+        ranges = [Range(0.0, 1.0)] * len(samples)
     elif normalise != "auto":
-        ranges = [(float(normalise[0]), float(normalise[1]))] * len(samples)
+        ranges = [Range(float(normalise[0]), float(normalise[1]))] * len(samples)
     elif dtype.kind in "iu" and dtype.itemsize == 1:
         info = np.iinfo(dtype)
-        ranges = [(float(info.min), float(info.max))] * len(samples)
+        ranges = [Range(float(info.min), float(info.max))] * len(samples)
     else:
-        ranges = [_percentiles(s) for s in samples]
-    low, high = zip(*ranges, strict=True)
-    return IntensityMap(dtype, low, high)
-
-
-def _percentiles(sample: Array) -> tuple[float, float]:
-    if not sample.size:
-        return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(sample.astype(np.float64), PERCENTILES))
-    if high - low <= abs(low) * 1e-12:
-        low, high = float(sample.min()), float(sample.max())
-    if high - low <= abs(low) * 1e-12:
-        return low, low + (abs(low) or 1.0)
-    return low, high
-
-
-def invalid_pixels(values: Array, nodata: float | None) -> npt.NDArray[np.bool_] | None:
-    """Return where there is no value: NaN, infinity or ``nodata``; None where all are valid."""
-    invalid: npt.NDArray[np.bool_] | None = None
-    if values.dtype.kind == "f":
-        invalid = ~np.isfinite(values)
-    if nodata is not None and not np.isnan(nodata):
-        same = np.asarray(values == nodata)
-        invalid = same if invalid is None else invalid | same
-    return invalid if invalid is not None and invalid.any() else None
-
-
-def fill_invalid(
-    values: npt.NDArray[np.float32], invalid: npt.NDArray[np.bool_], constant: float = 0.5
-) -> npt.NDArray[np.float32]:
-    """Replace invalid pixels of ``(H, W)`` by what borders on them.
-
-    In each of ``FILL_REACH`` rounds the invalid pixels next to valid ones get the mean of those
-    among their eight neighbours; what is left gets ``constant``. A filled value depends on pixels
-    at most ``FILL_REACH`` away, so tiles that see that far beyond their halo agree.
-    """
-    values = np.where(invalid, np.float32(0), values)
-    known = ~invalid
-    for _ in range(FILL_REACH):
-        if known.all():
-            return values
-        count = _neighbour_sum(known.astype(np.float32))
-        reached = ~known & (count > 0)
-        total = _neighbour_sum(values)
-        values = np.where(reached, total / np.maximum(count, 1), values).astype(np.float32)
-        known = known | reached
-    return np.where(known, values, np.float32(constant))
-
-
-def _neighbour_sum(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    padded = np.pad(values, 1)
-    height, width = values.shape
-    shifts = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]
-    total = np.zeros_like(values)
-    for i, j in shifts:
-        total += padded[i : i + height, j : j + width]
-    return total
+        ranges = [choose_range(squares) for squares in samples]
+    low, high, inner = zip(*((r.low, r.high, r.inner) for r in ranges), strict=True)
+    return IntensityMap(dtype, low, high, inner)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from .axes import Layout, guess_axes, make_layout, parse_axes
-from .consistency import REACH
+from .consistency import REACH as CONSISTENCY_REACH
 from .device import Compute, choose_compute, free_memory
-from .intensity import (
-    FILL_REACH,
-    IntensityMap,
-    Normalise,
-    check_dtype,
-    check_normalise,
-    make_intensity_map,
-)
+from .exposures import REACH as EXPOSURE_REACH
+from .intensity import IntensityMap, Normalise, check_dtype, check_normalise, make_intensity_map
+from .missing import FILL_REACH, Missing, Nodata, check_mask, check_nodata, without
+from .outliers import REACH as OUTLIER_REACH
+from .overshoot import REACH as OVERSHOOT_REACH
+from .ranges import find_fill_value
 from .runner import Runner, working_bytes
-from .sampling import sample_channels
+from .sampling import Squares, sample_channels
 from .tiles import Span, Tile, Tiles, make_tiles
 
 if TYPE_CHECKING:
@@ -48,7 +46,10 @@ class Plan:
     intensity: IntensityMap
     compute: Compute
     consistency: int
-    nodata: float | None
+    missing: Missing
+    """what says that a pixel has no value"""
+    found_nodata: bool
+    """whether nothing but the values says what stands for missing data"""
     halo: int
     """LR pixels around a tile's core that its result depends on"""
     spans: tuple[Span, ...]
@@ -63,6 +64,11 @@ class Plan:
     def scale(self) -> int:
         """Factor along Y and X."""
         return self.model.scale
+
+    @property
+    def nodata(self) -> float | None:
+        """Value that stands for missing data."""
+        return self.missing.nodata
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -148,11 +154,13 @@ def make_plan(
     axes: str | None = None,
     consistency: int = 0,
     normalise: Normalise = "auto",
-    nodata: float | None = None,
+    nodata: Nodata = "auto",
     device: str = "auto",
     precision: str = "auto",
     tile: str | int = "auto",
     spans: Sequence[Span] | None = None,
+    missing: Any | None = None,
+    look: bool = True,
 ) -> Plan:
     """Decide how an image goes through a model; see `napari_srgan.super_resolve` for the options.
 
@@ -163,34 +171,109 @@ def make_plan(
     spans
         The part to super-resolve: first entry along each axis and the one after its last. None is
         all of the image. The part's result depends on what surrounds it.
+    missing
+        Array-like of bool of the image's shape, with or without S: True where there is no value.
+    look
+        Whether a sample of the values is read, where the range or what stands for missing data
+        follow from it. Without it the plan has the right shape, tiles and device but a range
+        that means nothing.
 
     Raises
     ------
     TypeError, ValueError
         If the image or an option cannot be used, saying what was given and what is allowed.
     """
+    steps = plan_steps(
+        source,
+        model,
+        axes=axes,
+        consistency=consistency,
+        normalise=normalise,
+        nodata=nodata,
+        device=device,
+        precision=precision,
+        tile=tile,
+        spans=spans,
+        missing=missing,
+        look=look,
+    )
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast("Plan", end.value)
+
+
+def plan_steps(
+    source: Any,
+    model: Model,
+    *,
+    axes: str | None,
+    consistency: int,
+    normalise: Normalise,
+    nodata: Nodata,
+    device: str,
+    precision: str,
+    tile: str | int,
+    spans: Sequence[Span] | None,
+    missing: Any | None,
+    look: bool,
+) -> Generator[float, None, Plan]:
+    """Do what `make_plan` does, yielding the part of the sample that was read."""
     dtype = np.dtype(source.dtype)
     check_dtype(dtype)
     check_normalise(normalise)
+    check_nodata(nodata)
     if not isinstance(consistency, int) or consistency < 0:
         raise ValueError(f"consistency={consistency!r}; it must be a number of steps from 0 up")
     size = check_tile(tile)
     axes = guess_axes(source.shape) if axes is None else parse_axes(axes, source.shape)
     layout = make_layout(axes, source.shape, model.channels)
+    check_mask(missing, layout)
     if layout.channel_axis is None:
         model = model.one_channel
     compute = choose_compute(device, precision, eight_bit=dtype.itemsize == 1)
-    samples = sample_channels(source, layout, nodata, needed=needs_samples(dtype, normalise))
-    intensity = make_intensity_map(samples, dtype, normalise)
-    halo = model.halo + REACH * consistency
-    if nodata is not None or dtype.kind == "f":
+    known = Missing(None if nodata == "auto" else nodata, missing)
+    channels: list[Squares] = [[]] * (
+        1 + max((layout.channel_of(p) for p in layout.planes()), default=0)
+    )
+    eight_bit = dtype.kind in "iu" and dtype.itemsize == 1
+    if look and not eight_bit and "auto" in (normalise, nodata):
+        channels = yield from sample_channels(source, layout, known)
+    found = None
+    if not eight_bit and nodata in (None, "auto"):
+        found = find_fill_value(channels)
+    if found is not None:
+        # Where it is said to be a value like others, it is an outlier: the range is without it.
+        channels = [without(squares, found) for squares in channels]
+        if nodata == "auto":
+            known = replace(known, nodata=found)
+    intensity = make_intensity_map(channels, dtype, normalise)
+    # Of the options alone, so that a plan without a look has the same tiles.
+    halo = max(model.halo, EXPOSURE_REACH, OVERSHOOT_REACH) + CONSISTENCY_REACH * consistency
+    outliers = not eight_bit or normalise != "auto"
+    if outliers or nodata not in (None, "auto") or missing is not None or layout.alpha:
         halo += FILL_REACH
+    if outliers:
+        halo += OUTLIER_REACH
     spans = check_spans([(0, n) for n in layout.shape] if spans is None else spans, layout)
     most = most_pixels(model, compute, consistency)
     region = spans[layout.y], spans[layout.x]
     tiles = make_tiles(layout.plane, halo, size=size, pixels=None if size else most, region=region)
     together = BATCH_PIXELS if compute.device.type == "cpu" else most
-    plan = Plan(model, layout, intensity, compute, consistency, nodata, halo, spans, tiles, batch=1)
+    plan = Plan(
+        model=model,
+        layout=layout,
+        intensity=intensity,
+        compute=compute,
+        consistency=consistency,
+        missing=known,
+        found_nodata=found is not None and nodata == "auto",
+        halo=halo,
+        spans=spans,
+        tiles=tiles,
+        batch=1,
+    )
     most_windows = together // plan.window_pixels
     return replace(plan, batch=max(1, min(len(tiles) * len(plan.planes), most_windows)))
 
@@ -228,11 +311,6 @@ def check_tile(tile: str | int) -> int | None:
     if isinstance(tile, int) and not isinstance(tile, bool) and tile >= 1:
         return tile
     raise ValueError(f"tile={tile!r}; allowed are 'auto' or a number of pixels of at least 1")
-
-
-def needs_samples(dtype: np.dtype[Any], normalise: Normalise) -> bool:
-    """Whether the intensity map depends on the image's values."""
-    return normalise == "auto" and not (dtype.kind in "iu" and dtype.itemsize == 1)
 
 
 def most_pixels(model: Model, compute: Compute, consistency: int = 0) -> int:

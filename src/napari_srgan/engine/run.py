@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from ..nn.resample import bicubic_up
-from .axes import Layout
-from .intensity import fill_invalid
 from .plan import LEAST_CORE, Plan
 from .runner import Pending, Runner, is_device_error, is_out_of_memory
-from .sampling import read_part
-from .tiles import Tile
-
-Array = npt.NDArray[Any]
-Plane = tuple[int, ...]
-Result = npt.NDArray[np.float32]
-
-REMEMBERED = 4
-"""different constant windows whose result is kept"""
+from .window import Values, Window, Work, nearest, read_window, write_window
 
 
 @dataclass(frozen=True)
@@ -39,37 +26,8 @@ class Progress:
     """tiles in all; grows when memory runs out and tiles are halved"""
     note: str = ""
     """what a person should know that has just happened, in a sentence"""
-
-
-@dataclass(frozen=True)
-class Work:
-    """One tile of one plane."""
-
-    plane: Plane
-    tile: Tile
-
-    @property
-    def pixels(self) -> int:
-        """LR pixels that come of it."""
-        rows, columns = _extent(self.tile)
-        return rows * columns
-
-
-@dataclass(frozen=True)
-class Window:
-    """What a tile reads, made ready for the network."""
-
-    work: Work
-    stored: Array
-    """``(C, h, w)`` as the image has it"""
-    values: npt.NDArray[np.float32]
-    """the same on the network's range, invalid pixels filled"""
-    invalid: npt.NDArray[np.bool_] | None
-
-    @property
-    def all_invalid(self) -> bool:
-        """Whether no pixel has a value, so that there is nothing to compute."""
-        return self.invalid is not None and bool(self.invalid.all())
+    stage: Literal["reading", "computing"] = "computing"
+    """while an image is read to find its range, ``done`` is the part of it that was read"""
 
 
 @dataclass
@@ -95,23 +53,18 @@ class Tally:
 class Launched:
     """A batch on its way through the network."""
 
-    run: Run
     windows: Sequence[Window]
-    known: dict[int, Result]
-    """results that were known before"""
     place: dict[int, int]
-    """place of each other window's result in the computed batch"""
+    """place in the computed batch of each window that had to be computed"""
     fetch: Pending | None
-    constants: dict[bytes, int]
-    """places of the results of constant windows, to be remembered"""
+    scale: int
 
-    def results(self) -> Iterator[tuple[Window, Result]]:
+    def results(self) -> Iterator[tuple[Window, Values]]:
         """Wait for the results and give each with its window."""
         computed = self.fetch() if self.fetch is not None else ()
-        for key, place in self.constants.items():
-            self.run.remember(key, computed[place])
         for i, window in enumerate(self.windows):
-            yield window, self.known[i] if i in self.known else computed[self.place[i]]
+            known = i not in self.place
+            yield window, nearest(window.seen, self.scale) if known else computed[self.place[i]]
 
 
 class Run:
@@ -128,7 +81,8 @@ class Run:
     def __init__(self, plan: Plan, source: Any, runner: Runner | None = None) -> None:
         self.plan, self.source = plan, source
         self.runner = runner or plan.make_runner()
-        self._constants: OrderedDict[bytes, Result] = OrderedDict()
+        self.outliers = 0
+        """values so far that were interpolated, since the network must not see them"""
 
     def into(self, out: Any) -> Generator[Progress, None, None]:
         """Super-resolve into ``out``, yielding progress.
@@ -146,7 +100,7 @@ class Run:
         """
         queue = deque(Work(plane, tile) for plane in self.plan.planes for tile in self.plan.tiles)
         tally = Tally(sum(work.pixels for work in queue), len(queue))
-        core = max((max(_extent(work.tile)) for work in queue), default=0)
+        core = max((max(work.tile.core_shape) for work in queue), default=0)
         # On a GPU one batch is computed while the one before is fetched and written.
         ahead: deque[Launched] = deque()
         while queue or ahead:
@@ -157,7 +111,8 @@ class Run:
                     batch = []
                 if len(ahead) > self.runner.on_cuda or not queue:
                     for window, result in ahead[0].results():
-                        self._write(window, result, out)
+                        write_window(self.plan, self.source, window, result, out)
+                        self.outliers += window.outliers
                     tally.add([w.work for w in ahead.popleft().windows])
                     yield tally.progress()
             except (RuntimeError, MemoryError) as error:
@@ -184,7 +139,6 @@ class Run:
 
         Returns the largest core from now on, and what a person should know.
         """
-        self._constants.clear()
         device = self.plan.compute.device
         if self._is_lost(error):
             self._go_on_with_cpu()
@@ -218,102 +172,21 @@ class Run:
     def _launch(self, batch: Sequence[Work], tally: Tally) -> Generator[Progress, None, Launched]:
         """Read a batch and put it on its way through the network.
 
-        A window of one value (air, nodata) is computed once: what the network makes of a window
-        depends on its values alone, wherever it lies.
+        A window of one value (air, nodata) is known without it.
         """
-        windows = [self._read(work) for work in batch]
-        keys = [None if w.all_invalid else _constant_key(w.values) for w in windows]
-        first: dict[bytes, int] = {}
-        known: dict[int, Result] = {}
-        place: dict[int, int] = {}
-        computed: list[int] = []
-        for i, (window, key) in enumerate(zip(windows, keys, strict=True)):
-            if window.all_invalid:
-                known[i] = _nearest(window.values, self.plan.scale)
-            elif key is not None and key in self._constants:
-                known[i] = self._constants[key]
-            elif key is not None and key in first:
-                place[i] = place[first[key]]
-            else:
-                place[i] = len(computed)
-                computed.append(i)
-                if key is not None:
-                    first[key] = i
+        windows = [read_window(self.plan, self.source, work) for work in batch]
+        computed = [i for i, window in enumerate(windows) if not window.is_known]
+        place = {i: at for at, i in enumerate(computed)}
         fetch: Pending | None = None
         if computed:
             size = sum(windows[i].work.pixels for i in computed)
-            work = self.runner.start(np.stack([windows[i].values for i in computed]))
+            work = self.runner.start([windows[i] for i in computed])
             while fetch is None:
                 try:
                     yield tally.progress(next(work) * size)
                 except StopIteration as end:
                     fetch = end.value
-        return Launched(self, windows, known, place, fetch, {k: place[i] for k, i in first.items()})
-
-    def remember(self, key: bytes, result: Result) -> None:
-        """Keep what the network made of a constant window, for those like it."""
-        self._constants[key] = result.copy()
-        while len(self._constants) > REMEMBERED:
-            self._constants.popitem(last=False)
-
-    def _read(self, work: Work) -> Window:
-        layout, intensity = self.plan.layout, self.plan.intensity
-        index = layout.index(work.plane, *work.tile.window)
-        part, missing = read_part(self.source, layout, index, self.plan.nodata)
-        stored = _as_channels(part, layout)
-        invalid = None if missing is None else _as_channels(missing, layout)
-        channel = layout.channel_of(work.plane)
-        if invalid is None:
-            values = intensity.forward(stored, channel)
-        else:
-            valid = np.where(invalid, np.zeros((), stored.dtype), stored)
-            values = np.stack(
-                [
-                    fill_invalid(v, i)
-                    for v, i in zip(intensity.forward(valid, channel), invalid, strict=True)
-                ]
-            )
-        return Window(work, stored, np.ascontiguousarray(values), invalid)
-
-    def _write(self, window: Window, result: Result, out: Any) -> None:
-        """Map a result back to the image's values and put its core into ``out``."""
-        plan, scale = self.plan, self.plan.scale
-        work, tile = window.work, window.work.tile
-        layout, channel = plan.layout, plan.layout.channel_of(work.plane)
-        inner = (slice(None), *tile.core_in_window())
-        fine = (slice(None), *tile.core_in_window(scale))
-        stored = window.stored[inner]
-        invalid = None if window.invalid is None else window.invalid[inner]
-        valid = stored if invalid is None else np.where(invalid, np.zeros((), stored.dtype), stored)
-        remainder = plan.intensity.remainder(valid, channel)
-        if remainder is not None:
-            remainder = _nearest(remainder, scale)
-        values = plan.intensity.inverse(result[fine], channel, remainder)
-        if invalid is not None:
-            values = np.where(_nearest(invalid, scale), _nearest(stored, scale), values)
-        rows, columns = tile.core(scale)
-        index = plan.place(layout.index(work.plane, rows, columns))
-        order = layout.order()
-        if layout.channel_axis is None:
-            values = values[0]
-        out[index] = values.transpose(np.argsort(order))
-        if layout.alpha and (layout.channel_axis is not None or work.plane[-1] == 0):
-            self._write_alpha(work, out)
-
-    def _write_alpha(self, work: Work, out: Any) -> None:
-        """Resample the alpha of a tile by bicubic interpolation."""
-        layout, tile, dtype = self.plan.layout, work.tile, self.plan.dtype
-        index = (*layout.index(work.plane, *tile.window)[:-1], 3)
-        stored = np.asarray(self.source[index])
-        stored = stored.T if layout.x < layout.y else stored
-        alpha = torch.from_numpy(stored.astype(np.float32)[None, None])
-        fine = bicubic_up(alpha, self.plan.scale)[0, 0].numpy()[
-            tile.core_in_window(self.plan.scale)
-        ]
-        opaque = np.iinfo(dtype).max if dtype.kind in "iu" else 1
-        fine = np.clip(np.rint(fine) if dtype.kind in "iu" else fine, 0, opaque)
-        target = self.plan.place(layout.index(work.plane, *tile.core(self.plan.scale)))
-        out[(*target[:-1], 3)] = (fine.T if layout.x < layout.y else fine).astype(dtype)
+        return Launched(windows, place, fetch, self.plan.scale)
 
 
 def run(plan: Plan, source: Any, out: Any) -> Generator[Progress, None, None]:
@@ -326,25 +199,3 @@ def run(plan: Plan, source: Any, out: Any) -> Generator[Progress, None, None]:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0]
-
-
-def _extent(tile: Tile) -> tuple[int, int]:
-    return tile.core_y[1] - tile.core_y[0], tile.core_x[1] - tile.core_x[0]
-
-
-def _as_channels(part: Array, layout: Layout) -> Array:
-    """Return what an index of the layout picks as ``(C, Y, X)``."""
-    part = part.transpose(layout.order())
-    return part if part.ndim == 3 else part[None]
-
-
-def _nearest(values: Array, scale: int) -> Array:
-    return values.repeat(scale, -2).repeat(scale, -1)
-
-
-def _constant_key(values: npt.NDArray[np.float32]) -> bytes | None:
-    """Return the value of a constant window, with its shape, as a key; None if it varies."""
-    first = values[:, :1, :1]
-    if (values == first).all():
-        return first.tobytes() + repr(values.shape).encode()
-    return None

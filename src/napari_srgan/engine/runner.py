@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,17 +14,19 @@ import torch
 from torch import Tensor
 
 from ..nn import generator as networks
-from ..nn.inference import STRIP_PIXELS, InferenceGenerator
+from ..nn.inference import STRIP_PIXELS, InferenceGenerator, share_of
+from ..nn.resample import bicubic_up
 from .consistency import back_project
 from .device import Compute
 from .exact import exactly, whole_float32
+from .exposures import Inner, merge_
+from .overshoot import limit_overshoot_
+from .window import Values, Window
 
 SLACK = 1.08
 """memory that is taken for each byte that is asked for"""
 
-Windows = npt.NDArray[np.float32]
-Pending = Callable[[], Windows]
-
+Pending = Callable[[], Values]
 
 _corrections: WeakKeyDictionary[networks.Generator, dict[tuple[Any, ...], Tensor]]
 _corrections = WeakKeyDictionary()
@@ -83,19 +86,16 @@ class Runner:
         """Whether an NVIDIA or AMD GPU does the work."""
         return self.compute.device.type == "cuda"
 
-    def start(self, windows: Windows) -> Generator[float, None, Pending]:
-        """Compute ``(N, C, H, W)``, yielding the part of the work done.
+    def start(self, windows: Sequence[Window]) -> Generator[float, None, Pending]:
+        """Compute windows of one shape, yielding the part of the work done.
 
-        What is returned gives the result, ``(N, C, scale·H, scale·W)`` float32, when it is called;
-        on a GPU that waits until it is there. In memory the channels may come last.
+        What is returned gives the results, ``(N, C, scale·H, scale·W)`` float32, when it is called;
+        on a GPU that waits until they are there. In memory the channels may come last.
         """
-        x = self._send(torch.from_numpy(windows))
-        y = yield from exactly(self.network.stages(x))
-        with torch.inference_mode():
-            y = self._consistent(y, x)
+        y = yield from self._compute(windows, self.network)
         fetch = self._fetch(y)
 
-        def finish() -> Windows:
+        def finish() -> Values:
             result = fetch()
             if self.compute.dtype != torch.float32 and not np.isfinite(result).all():
                 result = self._in_float32(windows)
@@ -107,14 +107,66 @@ class Runner:
     def _float32_network(self) -> InferenceGenerator:
         return self._prepare(torch.float32, torch.float32)
 
-    def _in_float32(self, windows: Windows) -> Windows:
-        x = self._send(torch.from_numpy(windows))
-        with torch.inference_mode(), whole_float32():
-            y = self._consistent(self._float32_network(x), x)
-        return self._fetch(y)()
+    def _in_float32(self, windows: Sequence[Window]) -> Values:
+        work = self._compute(windows, self._float32_network)
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                return self._fetch(end.value)()
 
-    def _consistent(self, y: Tensor, x: Tensor) -> Tensor:
-        return back_project(y, x, self.source.config.scale, self.consistency, self.limits)
+    def _compute(
+        self, windows: Sequence[Window], network: InferenceGenerator
+    ) -> Generator[float, None, Tensor]:
+        """Return what the network makes of windows, with all that belongs to it.
+
+        Each exposure that is needed goes through the network; the overshoot of each is limited;
+        exposures are merged; what outliers exceed is interpolated and added; and the whole is
+        back-projected.
+        """
+        shown = [_exposures(window) for window in windows]
+        # The windows of the second exposures go through the network after all first ones.
+        firsts = [i for i, each in enumerate(shown) if each.first]
+        seconds = [i for i, each in enumerate(shown) if each.second is not None]
+        total = len(firsts) + len(seconds)
+        x = self._send(torch.from_numpy(np.stack([window.seen for window in windows])))
+        scale = self.source.config.scale
+        y: Tensor | None = None
+        if firsts:
+            chosen = x if len(firsts) == len(windows) else x[firsts]
+            y = yield from share_of(self._limited(network, chosen), 0, len(firsts) / total)
+        if len(firsts) < len(windows):
+            # Windows that need the second exposure only have an empty place.
+            with torch.inference_mode():
+                n, c, height, width = x.shape
+                room = torch.zeros((n, c, scale * height, scale * width), device=x.device)
+                if y is not None:
+                    room[firsts] = y
+                y = room
+        assert y is not None
+        if seconds:
+            dim = np.stack([cast("Values", shown[i].second) for i in seconds])
+            inner = yield from share_of(
+                self._limited(network, self._send(torch.from_numpy(dim))),
+                len(firsts) / total,
+                len(seconds) / total,
+            )
+            with torch.inference_mode():
+                for at, i in enumerate(seconds):
+                    weight = torch.from_numpy(cast("Values", shown[i].weight)).to(y.device)
+                    merge_(y[i], inner[at], weight, cast("Inner", windows[i].inner), scale)
+        with torch.inference_mode():
+            outlying = [i for i, window in enumerate(windows) if window.excess is not None]
+            for i in outlying:
+                excess = torch.from_numpy(cast("Values", windows[i].excess)).to(y.device)
+                y[i] += bicubic_up(excess[None], scale)[0]
+                x[i] += excess
+            return back_project(y, x, scale, self.consistency, self.limits)
+
+    def _limited(self, network: InferenceGenerator, x: Tensor) -> Generator[float, None, Tensor]:
+        y = yield from exactly(network.stages(x))
+        with torch.inference_mode():
+            return limit_overshoot_(y, x, self.source.config.scale)
 
     def _send(self, x: Tensor) -> Tensor:
         if self.copies is None:
@@ -141,6 +193,27 @@ class Runner:
             return host.numpy()
 
         return wait
+
+
+@dataclass(frozen=True)
+class _Exposures:
+    """What of a window goes through the network."""
+
+    first: bool = True
+    """whether the exposure of the whole range is needed"""
+    second: Values | None = None
+    """the exposure of the inner range, where that is needed"""
+    weight: Values | None = None
+    """of the first"""
+
+
+def _exposures(window: Window) -> _Exposures:
+    if window.inner is None:
+        return _Exposures()
+    weight = window.inner.weight(window.seen)
+    if (weight == 1).all():
+        return _Exposures()
+    return _Exposures(bool((weight > 0).any()), window.inner.expose(window.seen), weight)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -40,6 +40,11 @@ class Tile:
         return self.window_y[1] - self.window_y[0], self.window_x[1] - self.window_x[0]
 
     @property
+    def core_shape(self) -> tuple[int, int]:
+        """Rows and columns of the core."""
+        return self.core_y[1] - self.core_y[0], self.core_x[1] - self.core_x[0]
+
+    @property
     def window(self) -> tuple[slice, slice]:
         """The window as an index of the image."""
         return slice(*self.window_y), slice(*self.window_x)

@@ -178,12 +178,12 @@ class InferenceGenerator(nn.Module):
         if batch > 1 and rows < height:
             parts = []
             for i in range(batch):
-                whole = yield from _within(self.stages(x[i : i + 1]), i / batch, 1 / batch)
+                whole = yield from share_of(self.stages(x[i : i + 1]), i / batch, 1 / batch)
                 parts.append(whole)
             return torch.cat(parts)
         seen = x if self.in_gain == 1 else x * self.in_gain
         narrow = seen.to(self.head.weight.dtype, memory_format=torch.channels_last)
-        y = yield from _within(self._trunk(narrow, rows), 0, TRUNK)
+        y = yield from share_of(self._trunk(narrow, rows), 0, TRUNK)
         with torch.inference_mode():
             s = self.config.scale
             shape = (batch, self.config.channels, s * height, s * width)
@@ -352,7 +352,7 @@ def seeded() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def _within(
+def share_of(
     stages: Generator_[float, None, Tensor], start: float, share: float
 ) -> Generator_[float, None, Tensor]:
     """Pass on what part of the whole is done, where ``stages`` are a share of it."""

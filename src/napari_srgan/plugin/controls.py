@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QMessageBox, QWidget
 from superqt import QCollapsible
 
+from ..engine.missing import Nodata
 from ..options import Options
 from . import preferences
 
@@ -85,9 +86,10 @@ class Advanced(QWidget):
             tooltip="Makes the result, reduced again, equal its source; one step is enough",
         )
         self.nodata = LineEdit(
-            tooltip="The value of pixels without one; they stay as they are. NaN always does"
+            tooltip="The value that stands for missing data, or “none”. NaN always does; a fill "
+            "value such as −9999 is recognised"
         )
-        self.nodata.native.setPlaceholderText("none")
+        self.nodata.native.setPlaceholderText("automatic")
         self.device = ComboBox(
             choices=["auto"], tooltip="What computes: the best graphics card, or the one chosen"
         )
@@ -139,9 +141,11 @@ class Advanced(QWidget):
         """
         text = self.nodata.value.strip()
         try:
-            nodata = float(text) if text else None
+            nodata: Nodata = "auto" if not text else None if text == "none" else float(text)
         except ValueError as error:
-            raise ValueError(f"The no-data value {text!r} is not a number.") from error
+            raise ValueError(
+                f"The no-data value {text!r} is not a number; “none” means that there is none."
+            ) from error
         normalise = self.normalise.value
         if normalise == "limits":
             low, high = layer.contrast_limits

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..engine.axes import complete_labels, guess_axes
 from ..engine.intensity import Normalise
+from ..engine.missing import Nodata
 from ..options import Options
 from .file_layers import FILE, MADE, Origin
 from .provenance import provenance
@@ -51,7 +52,7 @@ def super_resolve_layer(
     device: str = "auto",
     precision: str = "auto",
     tile: str | int = "auto",
-    nodata: float | None = None,
+    nodata: Nodata = "auto",
     progress: bool = False,
 ) -> Image:
     """Super-resolve an image layer into a new layer that covers the same place.
@@ -138,7 +139,8 @@ def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
         axes = complete_labels(layer.axis_labels, data.shape, rgb=layer.rgb)
         options = replace(options, axes=axes or guess_axes(data.shape, rgb=layer.rgb))
     origin = layer.metadata.get(FILE)
-    if options.nodata is None and isinstance(origin, Origin):
+    declared = isinstance(origin, Origin) and origin.record.nodata is not None
+    if options.nodata == "auto" and declared:
         options = replace(options, nodata=origin.record.nodata)
     return data, options
 

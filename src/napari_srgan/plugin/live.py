@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.intensity import Normalise, check_normalise
+from ..engine.missing import Nodata
 from ..options import Options
 from .background import load_torch
 from .layers import layer_source, source_of
@@ -32,7 +33,7 @@ def live_layer(
     device: str = "auto",
     precision: str = "auto",
     tile: str | int = "auto",
-    nodata: float | None = None,
+    nodata: Nodata = "auto",
 ) -> Image:
     """Return a layer that is super-resolved where and when one looks at it.
 
@@ -102,7 +103,7 @@ def prepare(layer: Layer, model: str | Path | Model, options: Options) -> Prepar
     data, filled = layer_source(source, options)
     if options.tile == "auto":
         filled = replace(filled, tile=TILES[choose_device(options.device).type])
-    plan = plan_for(data, model, replace(filled, normalise="none"))
+    plan = plan_for(data, model, filled, look=False)
     return Prepared(source, data, model, options, filled, plan)
 
 

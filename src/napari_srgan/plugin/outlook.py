@@ -90,7 +90,7 @@ def look_ahead(
 
     check_normalise(options.normalise)
     with a_core_left_over():
-        plan = plan_for(data, model, replace(options, normalise="none"), spans=spans)
+        plan = plan_for(data, model, options, spans=spans, look=False)
         on_disk = not fits_in_memory(plan)
         outlook = Outlook(
             axes=plan.layout.axes,

@@ -32,6 +32,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "device": str(plan.compute.device),
         "precision": plan.compute.precision,
         "nodata": plan.nodata,
+        "nodata_recognised": plan.found_nodata,
         "versions": {"napari-srgan": __version__, "torch": torch.__version__},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -1,0 +1,135 @@
+"""One tile's way in and out: read and made ready for the network, mapped back and written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ..nn.resample import bicubic_up
+from .axes import Layout
+from .exposures import Inner
+from .missing import Mask, keep_clear
+from .outliers import find_outliers, split_outliers
+from .tiles import Tile
+
+if TYPE_CHECKING:
+    from .plan import Plan
+
+Array = npt.NDArray[Any]
+Values = npt.NDArray[np.float32]
+Plane = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One tile of one plane."""
+
+    plane: Plane
+    tile: Tile
+
+    @property
+    def pixels(self) -> int:
+        """LR pixels that come of it."""
+        rows, columns = self.tile.core_shape
+        return rows * columns
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a tile reads, made ready for the network."""
+
+    work: Work
+    stored: Array
+    """``(C, h, w)`` as the image has it"""
+    seen: Values
+    """the same on the network's range; outliers are levelled and invalid pixels filled"""
+    excess: Values | None
+    """what outliers have beyond that; None where there are none"""
+    outliers: int
+    """values of the core that are outliers"""
+    inner: Inner | None
+    """range of a second exposure"""
+    invalid: Mask | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether nothing has to be computed: there is no value, or a single one."""
+        if self.invalid is not None and self.invalid.all():
+            return True
+        return self.excess is None and bool((self.seen == self.seen[:, :1, :1]).all())
+
+
+def read_window(plan: Plan, source: Any, work: Work) -> Window:
+    """Read what a tile sees and map it to the network's range."""
+    layout, intensity = plan.layout, plan.intensity
+    index = layout.index(work.plane, *work.tile.window)
+    part, missing = plan.missing.read(source, layout, index)
+    stored = _as_channels(part, layout)
+    invalid = None if missing is None else _as_channels(missing, layout)
+    channel = layout.channel_of(work.plane)
+    values = intensity.forward(_valid(stored, invalid), channel)
+    outliers = find_outliers(values, invalid)
+    seen, excess = split_outliers(values, outliers, invalid)
+    core = (slice(None), *work.tile.core_in_window())
+    count = 0 if outliers is None else int(outliers.all[core].sum())
+    inner = intensity.inner_of(channel)
+    return Window(work, stored, np.ascontiguousarray(seen), excess, count, inner, invalid)
+
+
+def write_window(plan: Plan, source: Any, window: Window, result: Values, out: Any) -> None:
+    """Map a result back to the image's values and put its core into ``out``."""
+    scale = plan.scale
+    work, tile = window.work, window.work.tile
+    layout, channel = plan.layout, plan.layout.channel_of(work.plane)
+    inner = (slice(None), *tile.core_in_window())
+    fine = (slice(None), *tile.core_in_window(scale))
+    stored = window.stored[inner]
+    invalid = None if window.invalid is None else window.invalid[inner]
+    remainder = plan.intensity.remainder(_valid(stored, invalid), channel)
+    if remainder is not None:
+        remainder = nearest(remainder, scale)
+    values = plan.intensity.inverse(result[fine], channel, remainder)
+    colours = 0 if layout.axes[-1] == "S" and layout.channel_axis is not None else None
+    values = keep_clear(values, plan.nodata, colours)
+    if invalid is not None:
+        values = np.where(nearest(invalid, scale), nearest(stored, scale), values)
+    rows, columns = tile.core(scale)
+    index = plan.place(layout.index(work.plane, rows, columns))
+    if layout.channel_axis is None:
+        values = values[0]
+    out[index] = values.transpose(np.argsort(layout.order()))
+    if layout.alpha and (layout.channel_axis is not None or work.plane[-1] == 0):
+        _write_alpha(plan, source, work, out)
+
+
+def _write_alpha(plan: Plan, source: Any, work: Work, out: Any) -> None:
+    """Resample the alpha of a tile by bicubic interpolation."""
+    layout, tile, dtype = plan.layout, work.tile, plan.dtype
+    index = (*layout.index(work.plane, *tile.window)[:-1], 3)
+    stored = np.asarray(source[index])
+    stored = stored.T if layout.x < layout.y else stored
+    alpha = torch.from_numpy(stored.astype(np.float32)[None, None])
+    fine = bicubic_up(alpha, plan.scale)[0, 0].numpy()[tile.core_in_window(plan.scale)]
+    opaque = np.iinfo(dtype).max if dtype.kind in "iu" else 1
+    fine = np.clip(np.rint(fine) if dtype.kind in "iu" else fine, 0, opaque)
+    target = plan.place(layout.index(work.plane, *tile.core(plan.scale)))
+    out[(*target[:-1], 3)] = (fine.T if layout.x < layout.y else fine).astype(dtype)
+
+
+def nearest(values: Array, scale: int) -> Array:
+    """Repeat each pixel of ``(..., H, W)``."""
+    return values.repeat(scale, -2).repeat(scale, -1)
+
+
+def _valid(stored: Array, invalid: Mask | None) -> Array:
+    return stored if invalid is None else np.where(invalid, np.zeros((), stored.dtype), stored)
+
+
+def _as_channels(part: Array, layout: Layout) -> Array:
+    """Return what an index of the layout picks as ``(C, Y, X)``."""
+    part = part.transpose(layout.order())
+    return part if part.ndim == 3 else part[None]
