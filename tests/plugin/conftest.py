@@ -50,6 +50,11 @@ class Opened:
         """Wait until no job is left."""
         self.wait(lambda: not self.widget.queue.jobs, seconds)
 
+    def wait_until_settled(self) -> None:
+        """Wait until nothing is being worked out any more."""
+        lookout = self.widget.lookout
+        self.wait(lambda: not lookout.timer.isActive() and not lookout.worker)
+
     def wait_for_outlook(self, *, timed: bool = False) -> Any:
         """Wait until it is known what will come out, and return it."""
 

@@ -140,7 +140,7 @@ def test_a_second_run_of_a_layer_makes_a_second_result(open_widget: Open) -> Non
     for _ in range(2):
         opened.run()
         opened.wait_for_jobs()
-    assert opened.names == ["a", "a ×4 [1]", "a ×4"]
+    assert opened.names == ["a", "a ×4", "a ×4 [1]"]
 
 
 def test_the_result_lies_right_above_its_source(open_widget: Open) -> None:

@@ -54,11 +54,18 @@ def test_an_image_that_cannot_be_taken_is_refused_before_the_click(
 ) -> None:
     opened = open_widget()
     opened.viewer.add_image(data, name="a", contrast_limits=(0, 1))
+    buttons = (opened.widget.run_button, opened.widget.preview_button, opened.widget.live_button)
     opened.wait(lambda: sentence in opened.message)
-    opened.run()
-    opened.wait_for_jobs()
-    assert opened.names == ["a"]
+    opened.wait_until_settled()
+    for button in buttons:
+        opened.click(button)
+        assert not button.native.isEnabled()
+    assert opened.widget.queue.jobs == []
     assert sentence in opened.message
+    opened.viewer.add_image(image(9, 9), name="b")
+    assert all(button.native.isEnabled() for button in buttons)
+    opened.wait_for_outlook()
+    assert opened.message == ""
 
 
 def test_axes_of_an_image_of_7_dimensions_can_be_named_no_more(open_widget: Open) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def super_resolve_active(viewer: napari.Viewer) -> Job | None:
-    """Super-resolve the selected layer in a background thread and add the result.
+    """Super-resolve the selected layers in the background, one after the other.
 
     Progress stands in napari's activity dock, and in the widget where that is open. The viewer
     stays usable; closing it cancels.
@@ -19,18 +19,25 @@ def super_resolve_active(viewer: napari.Viewer) -> Job | None:
     Returns
     -------
     Job or None
-        The queued job, whose ``cancel`` stops it; None where no image layer is selected.
+        The first of the queued jobs, whose ``cancel`` stops it; None where no image layer is
+        selected. ``queue_of(viewer).jobs`` has them all.
     """
     from napari.layers import Image
-    from napari.utils.notifications import show_info
 
     from . import preferences
     from .jobs import Order, queue_of
-    from .layers import source_of
+    from .layers import sources_of
 
-    layer = viewer.layers.selection.active
-    if not isinstance(layer, Image):
-        show_info("Select an image layer first; only image layers can be super-resolved.")
+    queue = queue_of(viewer)
+    selected = [each for each in viewer.layers if each in viewer.layers.selection]
+    images = sources_of(selected)
+    others = [each for each in selected if not isinstance(each, Image)]
+    if not images:
+        queue.say("Select an image layer first; only image layers can be super-resolved.")
         return None
-    layer = source_of(layer)
-    return queue_of(viewer).add(Order(layer, hide_source=preferences.get("hide_source")))
+    if others:
+        names = ", ".join(f"“{each.name}” ({type(each).__name__.lower()})" for each in others)
+        queue.say(f"Left out: {names}; only image layers can be super-resolved.")
+    hide = preferences.get("hide_source")
+    jobs = [queue.add(Order(layer, hide_source=hide)) for layer in images]
+    return next((job for job in jobs if job is not None), None)

@@ -185,18 +185,6 @@ def choose(combo: ComboBox, value: Any) -> None:
         combo.value = value
 
 
-def renew(combo: ComboBox) -> None:
-    """Ask anew what there is to choose and keep what is chosen, without a signal.
-
-    The list is emptied first: magicgui puts new choices behind the old ones, whatever their order.
-    """
-    chosen = combo.value
-    with combo.changed.blocked():
-        combo.native.clear()
-        combo.reset_choices()
-        choose(combo, chosen)
-
-
 def collapsible(title: str, content: QWidget) -> QCollapsible:
     """Put a widget under a title that opens and closes it."""
     box = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")

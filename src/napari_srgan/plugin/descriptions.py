@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.layers import Image
-
 from ..engine.axes import complete_labels
 from ..options import Options
 from . import words
@@ -13,22 +11,22 @@ from .jobs import EXPECTED
 from .layers import layer_source, level_0
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Image
 
     from .outlook import Outlook
 
 NOTHING = "Open an image first: drop a file onto the window, or take File ▸ Open Sample."
 
 
-def source_text(layer: Image | None, active: Layer | None, given: str | None = None) -> str:
+def source_text(layer: Image | None, remark: str = "", given: str | None = None) -> str:
     """Say what was understood of a layer.
 
     Parameters
     ----------
     layer
-        The one that is chosen; None if there is none.
-    active
-        The one that is selected in the viewer.
+        The one that is looked at; None if there is none.
+    remark
+        What is taken and why, where that needs saying.
     given
         Axes that a person typed.
     """
@@ -47,10 +45,7 @@ def source_text(layer: Image | None, active: Layer | None, given: str | None = N
         words.pixel_size(layer.scale[-2:], layer.units[-2:]),
     ]
     text = " · ".join(part for part in parts if part)
-    if active is not None and not isinstance(active, Image):
-        kind = type(active).__name__.lower()
-        text += f"\n“{active.name}” is a {kind} layer; the image “{layer.name}” is taken."
-    return text
+    return f"{text}\n{remark}" if remark else text
 
 
 def axes_of(layer: Image, given: str | None = None) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox, PushButton
+from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from .choice import Choice
 from .controls import Advanced, DetailRow, caption, collapsible
+from .layer_choice import LayerChoice
 
 WIDTH = 300
 """the least, in pixels of the screen"""
@@ -17,17 +19,17 @@ class Form(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layer = ComboBox(choices=[], tooltip="The image that is super-resolved")
+        self.layer = LayerChoice(
+            tooltip="The image that is super-resolved, or all of those that are selected"
+        )
         self.help = PushButton(text="?", tooltip="Open the documentation in a browser")
         self.about = QLabel()
-        self.model = ComboBox(
-            choices=[],
+        self.model = Choice(
             tooltip="What computes the finer image; automatic goes by the layer's channels",
         )
         self.card = PushButton(text="i", tooltip="What the model is for, and how good it is")
         self.detail = DetailRow()
-        self.region = ComboBox(
-            choices=[],
+        self.region = Choice(
             tooltip="How much is super-resolved; draw a rectangle in a Shapes layer to choose it",
         )
         self.forecast = QLabel()

@@ -13,6 +13,8 @@ from psygnal import Signal
 from ..options import Options
 from .background import a_core_left_over, load_torch, wait_at_exit
 from .layers import layer_arguments, layer_source, layer_state, level_0, steps
+from .lineage import enter, place_above
+from .naming import Recipe, recipe_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 State = Literal["waiting", "running", "cancelling", "done", "cancelled", "failed"]
 EXPECTED = (ValueError, TypeError, OSError, MemoryError)
 """errors whose text tells a person what to mend"""
+PREVIEW = " preview"
+"""what the name of a preview ends with"""
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,13 @@ class Job:
         self.worker: Any = None
         self.bar: Any = None
         self.steps: Generator[Progress, None, tuple[Any, Plan]] | None = None
+        self.recipe: Recipe | None = None
+        """how the result was made, once it is there"""
 
     @property
     def name(self) -> str:
         """What the job is called."""
-        return f"{self.source['name']}{' (preview)' if self.order.preview else ''}"
+        return f"{self.order.layer.name}{' (preview)' if self.order.preview else ''}"
 
     @property
     def active(self) -> bool:
@@ -113,10 +119,10 @@ class Job:
             except RuntimeError as error:
                 # A worker takes these for its own end and would say nothing.
                 raise JobError(str(error)) from error
+        self.recipe = recipe_of(plan, self.order.model, self.order.options)
         # Where the layer is by now, if it still is what was computed from.
         state = layer_state(self.order.layer) if self.data_unchanged else self.source
-        title = " preview" if self.order.preview else ""
-        return Image(out, **layer_arguments(state, plan, title))
+        return Image(out, **layer_arguments(state, plan, PREVIEW if self.order.preview else ""))
 
     @property
     def data_unchanged(self) -> bool:
@@ -148,6 +154,8 @@ class JobQueue:
         self._viewer = ref(viewer)
         self.jobs: list[Job] = []
         self.previews: WeakKeyDictionary[Image, Image] = WeakKeyDictionary()
+        self.finished = 0
+        """jobs that came to an end since there was none"""
 
     @property
     def viewer(self) -> ViewerModel | None:
@@ -193,6 +201,17 @@ class JobQueue:
         else:
             (show_error if wrong else show_info)(text)
 
+    @property
+    def done(self) -> float:
+        """How much of all jobs is done since there was none, 0 to 1."""
+        parts = [0.0 if job.progress is None else job.progress.done for job in self.jobs]
+        return (self.finished + sum(parts)) / max(1, self.finished + len(parts))
+
+    def cancel_all(self) -> None:
+        """Stop every job, those that wait first."""
+        for job in reversed(self.jobs):
+            job.cancel()
+
     def of(self, layer: Image | None) -> Iterator[Job]:
         """Yield the jobs of a layer that are not over."""
         yield from [j for j in self.jobs if j.active and j.order.layer is layer]
@@ -219,12 +238,14 @@ class JobQueue:
             return
         order, layers = job.order, self.viewer.layers
         there = order.layer in layers
+        name = result.name
+        assert job.recipe is not None
+        enter(result, order.layer, job.recipe, layers)
+        layers.insert(place_above(layers, order.layer) if there else len(layers), result)
+        # Only now, so that napari does not select another layer in its place.
         self._drop_preview(order.layer)
-        if there:
-            layers.insert(layers.index(order.layer) + 1, result)
-        else:
-            layers.append(result)
         if order.preview:
+            result.name = name  # which is free again
             self.previews[order.layer] = result
         elif order.hide_source:
             order.layer.visible = False
@@ -260,6 +281,7 @@ class JobQueue:
         job.bar.close()
         if job.active:
             job.close()
+        self.finished = self.finished + (job.state == "done") if self.jobs else 0
         self.changed.emit()
         self._next()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -75,7 +75,8 @@ def super_resolve_layer(
     napari.layers.Image
         Not yet in a viewer. Its pixels' outer edges lie on those of the source under any scale,
         translate, rotate, shear and affine; colormap, contrast limits, gamma, blending, units and
-        axis labels are the source's. How it was made stands in
+        axis labels are the source's. Its name is the source's with the scale; where an open viewer
+        shows a result of that name, what differs stands behind it. How it was made stands in
         ``metadata["napari_srgan"]``. Data that do not fit into memory lie in a zarr array on
         disk, which is removed with the layer.
 
@@ -89,12 +90,16 @@ def super_resolve_layer(
     from napari.layers import Image
 
     from ..upscale import drive
+    from .lineage import enter, shown_with
+    from .naming import recipe_of
 
-    options = Options(axes, detail, consistency, normalise, volume, device, precision, tile, nodata)
+    asked = Options(axes, detail, consistency, normalise, volume, device, precision, tile, nodata)
     layer = source_of(layer)
-    data, options = layer_source(layer, options)
+    data, options = layer_source(layer, asked)
     out, plan = drive(steps(data, model, options), bar=progress)
-    return Image(out, **layer_arguments(layer_state(layer), plan))
+    result = Image(out, **layer_arguments(layer_state(layer), plan))
+    enter(result, layer, recipe_of(plan, model, asked), shown_with(layer))
+    return result
 
 
 def steps(
@@ -147,9 +152,18 @@ def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
 
 def source_of(layer: Any) -> Any:
     """Return the layer that a live layer shows finer; any other layer is its own source."""
+    layer = getattr(layer, "__wrapped__", layer)  # napari hands out proxies to plugins
     if not getattr(layer, "multiscale", False):
         return layer
     return getattr(getattr(level_0(layer), "owner", None), "source", layer)
+
+
+def sources_of(layers: Iterable[Any]) -> list[Image]:
+    """Return the image layers among some layers, each once; live ones stand for their source."""
+    from napari.layers import Image
+
+    images = (source_of(each) for each in layers if isinstance(each, Image))
+    return list(dict.fromkeys(images))
 
 
 def level_0(layer: Image) -> Any:

@@ -14,6 +14,7 @@ from .extent import camera_of, in_canvas
 from .file_layers import MADE
 from .jobs import EXPECTED, sentence
 from .layers import layer_arguments, layer_state, level_0
+from .lineage import place_above
 from .live_array import Cache
 from .live_pair import Pair
 from .live_picture import Picture, coarser_levels
@@ -289,10 +290,10 @@ def share_memory() -> None:
 
 
 def add_live(viewer: ViewerModel, prepared: Prepared) -> Live:
-    """Add the live layer that was prepared to a viewer, right above its source."""
+    """Add the live layer that was prepared to a viewer, right above its source and its results."""
     live = Live(prepared.layer, prepared)
     layers = viewer.layers
-    layers.insert(layers.index(prepared.layer) + 1, live.make_layer())
+    layers.insert(place_above(layers, prepared.layer), live.make_layer())
     live.attach(viewer)
     return live
 

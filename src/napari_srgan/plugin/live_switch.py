@@ -53,11 +53,11 @@ class LiveSwitch:
         """The live view of the chosen layer, if it has one."""
         from .live_control import lives_of
 
-        return next(lives_of(self.widget.viewer.layers, self.widget.layer.value), None)
+        return next(lives_of(self.widget.viewer.layers, self.widget.layer.source), None)
 
     def switch(self, on: bool) -> None:
         """Switch the live view of the chosen layer on or off."""
-        layer, live = self.widget.layer.value, self.live
+        layer, live = self.widget.layer.source, self.live
         self.widget.say("")
         if on and live is None and layer is not None:
             self.pending = layer
@@ -74,9 +74,9 @@ class LiveSwitch:
 
     def refresh(self, *_: Any) -> None:
         """Show whether the chosen layer has a live view."""
-        layer = self.widget.layer.value
+        layer = self.widget.layer.source
         on = layer is not None and (self.pending is layer or self.live is not None)
-        self.button.setEnabled(layer is not None)
+        self.button.setEnabled(on or (layer is not None and layer in self.widget.fit))
         self.button.setChecked(on)
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class LiveSwitch:
         if self.worker is not None:
             self.again = True
             return
-        layer = self.pending or self.widget.layer.value
+        layer = self.pending or self.widget.layer.source
         if layer is None:
             return
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,23 +14,25 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from ..options import choose_model
 from . import preferences
 from .background import make_worker
-from .controls import PRECISION_TIP, renew, show_card
+from .choice import file_texts
+from .controls import PRECISION_TIP, show_card
 from .descriptions import axes_of, outlook_text, source_text
 from .extent import Extent, around_centre, camera_of, spans_of
-from .file_layers import MADE
 from .form import Form
 from .job_rows import JobRows
 from .jobs import EXPECTED, Job, Order, queue_of, sentence
-from .layers import layer_source, source_of
+from .layers import layer_source, level_0
 from .live_switch import LiveSwitch
 from .lookout import Lookout
 from .outlook import Outlook, Survey, survey
+from .suitability import doubt, refusal
 
 if TYPE_CHECKING:
     import napari
 
     from ..engine.tiles import Span
     from ..models import ModelCard
+    from ..options import Options
 
 DOCS = "https://github.com/napari-srgan/napari-srgan#in-napari"
 FILE = "choose a file…"
@@ -61,10 +64,20 @@ class SuperResolveWidget(Form):
         self.outlook: Outlook | None = None
         self.problem = ""
         """why there would be no result"""
+        self.refused = ""
+        """why none of the chosen layers can be super-resolved"""
+        self.fit: tuple[Image, ...] = ()
+        """the chosen layers that can be super-resolved"""
+        self.remarks: list[str] = []
+        """what a person should know of the chosen layers"""
         self.said: tuple[str, bool] = ("", False)
         """what happened last, and whether something went wrong"""
         self._watched: tuple[Any, ...] = ()
-        self._before: Image | None = None
+        self._before: tuple[Image, ...] = ()
+        self._outlook_of: tuple[Any, ...] = (None, None)
+        self._model_before: Any = "auto"
+        self._shapes: Shapes | None = None
+        """the layer whose rectangle was chosen last"""
         self._closed = False
         self.rows = JobRows(self.queue)
         self.add_jobs(self.rows)
@@ -72,20 +85,16 @@ class SuperResolveWidget(Form):
         self._guard = QTimer(self)
         self.live = LiveSwitch(self)
         self._connect()
+        self.layer.attach(self.viewer)
         self.reset_choices()
-        self._follow_selection()
         worker = make_worker(survey)
         worker.returned.connect(self._surveyed)
         worker.errored.connect(lambda error: self.say(sentence(error), True))
         worker.start()
 
     def _connect(self) -> None:
-        for combo, choices in (
-            (self.layer, self._image_layers),
-            (self.model, self._models),
-            (self.region, self._regions),
-        ):
-            combo.choices = choices
+        self.model.choices = self._models
+        self.region.choices = self._regions
         self.model.value = preferences.get("model")
         self._guard.setSingleShot(True)
         self._guard.setInterval(QApplication.doubleClickInterval())
@@ -94,7 +103,7 @@ class SuperResolveWidget(Form):
         self.lookout.failed.connect(self._cannot)
         self.layer.changed.connect(self._layer_changed)
         self.model.changed.connect(self._model_changed)
-        self.region.changed.connect(self._layer_changed)
+        self.region.changed.connect(self._region_changed)
         self.detail.slider.changed.connect(self.lookout.soon)
         for control in self.advanced.controls:
             control.changed.connect(self.lookout.soon)
@@ -105,7 +114,7 @@ class SuperResolveWidget(Form):
         self.card.changed.connect(self.show_card)
         self.queue.changed.connect(self._jobs_changed)
         self.queue.said.connect(self.say)
-        self.viewer.layers.selection.events.active.connect(self._follow_selection)
+        self.viewer.layers.selection.events.changed.connect(self._follow_selection)
         self.viewer.dims.events.connect(self._view_changed)
         camera_of(self.viewer).events.connect(self._view_changed)
         # A lambda, since Qt lets go of an object's own methods before it says that it is gone.
@@ -119,25 +128,25 @@ class SuperResolveWidget(Form):
         self.queue.changed.disconnect(self._jobs_changed)
         self.queue.said.disconnect(self.say)
         self.rows.disconnect_all()
-        self.viewer.layers.selection.events.active.disconnect(self._follow_selection)
+        self.viewer.layers.selection.events.changed.disconnect(self._follow_selection)
         self.viewer.dims.events.disconnect(self._view_changed)
         camera_of(self.viewer).events.disconnect(self._view_changed)
         self._watch()
+        self.layer.detach()
         self.live.close()
         self.lookout.stop()
 
     # -- what there is to choose from -------------------------------------------------------------
 
     def _image_layers(self, _: Any = None) -> list[tuple[str, Image]]:
-        images = [each for each in self.viewer.layers if isinstance(each, Image)]
-        return [(each.name, each) for each in images if source_of(each) is each]
+        return [entry for entry in self.layer.offered() if isinstance(entry[1], Image)]
 
     def _models(self, _: Any = None) -> list[tuple[str, Any]]:
-        layer = self.layer.value
+        layer = self.layer.source
         auto = "auto" if layer is None else f"auto: {choose_model(rgb=layer.rgb)}"
         kept = preferences.get("model")
         names = list(self.cards) or ([kept] if kept != "auto" else [])
-        files: list[tuple[str, Any]] = [(path.name, path) for path in self.files]
+        files = zip(file_texts(self.files), self.files, strict=True)
         return [
             (auto, "auto"),
             *((name, name) for name in names),
@@ -155,7 +164,7 @@ class SuperResolveWidget(Form):
         self.cards = {card.name: card for card in found.cards}
         self.advanced.set_devices(found.devices)
         self.advanced.precision.tooltip = f"{PRECISION_TIP}; here {found.precision}"
-        renew(self.model)
+        self.model.renew()
         self._model_changed()
 
     def reset_choices(self, *_: Any) -> None:
@@ -169,13 +178,8 @@ class SuperResolveWidget(Form):
     # -- changes ----------------------------------------------------------------------------------
 
     def _follow_selection(self, *_: Any) -> None:
-        """Take the image layer that is selected, unless it is a result of this widget."""
-        active = self.viewer.layers.selection.active
-        if isinstance(active, Image) and MADE not in active.metadata:
-            with self.layer.changed.blocked():
-                self.layer.reset_choices()
-                self.layer.value = active
-        self._layer_changed()
+        if self.layer.follow():
+            self._layer_changed()
 
     def _watch(self, *layers: Any) -> None:
         """Listen to these layers instead of those before."""
@@ -187,23 +191,46 @@ class SuperResolveWidget(Form):
         self._watched = layers
 
     def _layer_changed(self, *_: Any) -> None:
-        layer = self.layer.value
-        if layer is not self._before:
+        layer = self.layer.source
+        if self.layer.sources != self._before:
             # What was said of the axes and values of one layer does not hold for another.
-            self._before = layer
+            self._before = self.layer.sources
             self.advanced.forget()
+        shape = None if layer is None else level_0(layer).shape
+        if (layer, shape) != self._outlook_of:
+            self._outlook_of, self.outlook = (layer, shape), None
         region = self.region.value
         shapes = region if isinstance(region, Shapes) else None
         self._watch(*(each for each in (layer, shapes) if each is not None))
         given = self.advanced.axes.value.strip() or None
-        self.about.setText(source_text(layer, self.viewer.layers.selection.active, given))
+        self.about.setText(source_text(layer, self.layer.remark, given))
         if layer is not None:
             self.advanced.axes.native.setPlaceholderText(axes_of(layer))
-        renew(self.model)
+        self.model.renew()
+        self._examine(given)
         self._card_changed()
         self._jobs_changed()
         self.live.refresh()
         self.lookout.soon()
+
+    def _region_changed(self, *_: Any) -> None:
+        region, shapes = self.region.value, self._shapes
+        self._shapes = region if isinstance(region, Shapes) else None
+        if shapes is not None and shapes not in self.viewer.layers:
+            self.say(f"“{shapes.name}” is gone; the whole layer is taken.")
+        self._layer_changed()
+
+    def _examine(self, axes: str | None) -> None:
+        """See which of the layers can be done at all, before anything is computed."""
+        reasons = [(each, refusal(each, axes)) for each in self.layer.sources]
+        self.fit = tuple(each for each, reason in reasons if not reason)
+        refused = [(each, reason) for each, reason in reasons if reason]
+        self.refused = refused[0][1] if refused and not self.fit else ""
+        self.remarks = [
+            *(f"Left out: “{each.name}”. {reason}" for each, reason in refused if self.fit),
+            *filter(None, (doubt(each, axes) for each in self.fit)),
+        ]
+        self._show()
 
     def _model_changed(self, *_: Any) -> None:
         if self.model.value == FILE:
@@ -212,9 +239,10 @@ class SuperResolveWidget(Form):
             )
             if name and Path(name) not in self.files:
                 self.files.append(Path(name))
-            renew(self.model)
+            self.model.renew()
             with self.model.changed.blocked():
-                self.model.value = Path(name) if name else "auto"
+                self.model.value = Path(name) if name else self._model_before
+        self._model_before = self.model.value
         self._card_changed()
         self.lookout.soon()
 
@@ -223,8 +251,9 @@ class SuperResolveWidget(Form):
         self.card.enabled = card is not None
         self.detail.set_both_ends(card is not None and card.both_ends)
 
-    def _card(self) -> ModelCard | None:
-        layer, chosen = self.layer.value, self.model.value
+    def _card(self, layer: Image | None = None) -> ModelCard | None:
+        """Return what is known of the chosen model, as it is for a layer."""
+        layer, chosen = layer or self.layer.source, self.model.value
         if chosen == "auto":
             chosen = choose_model(rgb=layer is not None and layer.rgb)
         if isinstance(chosen, Path):
@@ -236,28 +265,31 @@ class SuperResolveWidget(Form):
             self.lookout.soon()
 
     def _jobs_changed(self, *_: Any) -> None:
-        job = self._own_job()
-        if job is None:
-            self.run_button.text = "Super-resolve layer"
+        jobs, several = self._own_jobs(), len(self.fit) > 1
+        if jobs:
+            stopping = all(job.state == "cancelling" for job in jobs)
+            self.run_button.text = "Cancelling…" if stopping else "Cancel"
         else:
-            self.run_button.text = "Cancelling…" if job.state == "cancelling" else "Cancel"
-        usable = self.layer.value is not None and not self._guard.isActive()
-        self.run_button.enabled = usable and (job is None or job.state != "cancelling")
-        self.preview_button.enabled = self.layer.value is not None
-        if job is None and not self.queue.jobs:
+            what = f"{len(self.fit)} layers" if several else "layer"
+            self.run_button.text = f"Super-resolve {what}"
+        usable = bool(jobs or self.fit) and not self._guard.isActive()
+        self.run_button.enabled = usable and self.run_button.text != "Cancelling…"
+        self.preview_button.enabled = self.layer.source in self.fit
+        if not jobs and not self.queue.jobs:
             self.lookout.soon()
 
-    def _own_job(self) -> Job | None:
-        """Return the run of the chosen layer that is not over, previews left aside."""
-        return next((j for j in self.queue.of(self.layer.value) if not j.order.preview), None)
+    def _own_jobs(self) -> list[Job]:
+        """Return the runs of the chosen layers that are not over, previews left aside."""
+        jobs = [job for layer in self.layer.sources for job in self.queue.of(layer)]
+        return [job for job in jobs if not job.order.preview]
 
     # -- what will come out -----------------------------------------------------------------------
 
     def _question(self) -> dict[str, Any] | None:
-        layer = self.layer.value
-        if layer is None:
+        layer = self.layer.source
+        if layer is None or layer not in self.fit:
             return None
-        data, options = layer_source(layer, self.advanced.chosen(layer, self.detail.detail))
+        data, options = layer_source(layer, self._options(layer))
         return {
             "data": data,
             "model": self.model.value,
@@ -265,6 +297,14 @@ class SuperResolveWidget(Form):
             "spans": self._spans(layer),
             "may_time": not self.queue.jobs,
         }
+
+    def _options(self, layer: Image) -> Options:
+        """Return what was chosen, for one of the layers."""
+        options = self.advanced.chosen(layer, self.detail.detail)
+        card = self._card(layer)
+        if card is not None and not card.both_ends:
+            options = replace(options, detail=None)
+        return options
 
     def _spans(self, layer: Image) -> list[Span] | None:
         """Return the part that is chosen; None for all of the layer."""
@@ -289,11 +329,11 @@ class SuperResolveWidget(Form):
     def _show(self) -> None:
         if self._closed:
             return
-        layer = self.layer.value
+        layer = self.layer.source
         self.forecast.setText(
             outlook_text(self.outlook, layer) if self.outlook and layer is not None else ""
         )
-        notes = [f"⚠ {self.problem}"] if self.problem else []
+        notes = [f"⚠ {text}" for text in (self.refused or self.problem, *self.remarks) if text]
         if self.outlook is not None:
             notes += self.outlook.notes
         if self.said[0]:
@@ -308,19 +348,23 @@ class SuperResolveWidget(Form):
     # -- the buttons ------------------------------------------------------------------------------
 
     def run_or_cancel(self) -> None:
-        """Queue a run of the chosen layer; if it has one already, cancel that."""
-        job = self._own_job()
-        if job is not None:
-            job.cancel()
+        """Queue runs of the chosen layers; if they have some already, cancel those."""
+        jobs = self._own_jobs()
+        if jobs:
+            for job in reversed(jobs):
+                job.cancel()
             return
-        self._order()
+        self.say("")
+        for layer in self.fit:
+            self._order(layer)
         # The second click of a double click is not a cancel.
         self.run_button.enabled = False
         self._guard.start()
 
     def preview(self) -> None:
         """Queue a run of what is in view, or as much of its middle as is quickly done."""
-        layer = self.layer.value
+        layer = self.layer.source
+        self.say("")
         try:
             spans, cut = around_centre(
                 spans_of("view", layer, self.viewer), layer, self.viewer, self._preview_pixels()
@@ -328,7 +372,7 @@ class SuperResolveWidget(Form):
         except EXPECTED as error:
             self._cannot(sentence(error))
             return
-        if self._order(spans, preview=True) and cut:
+        if self._order(layer, spans, preview=True) and cut:
             self.say("The view is large; the preview shows its middle. Zoom in for all of it.")
 
     def _preview_pixels(self) -> int:
@@ -337,14 +381,14 @@ class SuperResolveWidget(Form):
         window = (PREVIEW_SECONDS / self.outlook.seconds_per_pixel) ** 0.5
         return max(PREVIEW_PIXELS // 4, int(max(window - 2 * self.outlook.halo, 0)) ** 2)
 
-    def _order(self, spans: list[Span] | None = None, *, preview: bool = False) -> bool:
-        layer = self.layer.value
-        self.say("")
+    def _order(
+        self, layer: Image, spans: list[Span] | None = None, *, preview: bool = False
+    ) -> bool:
         try:
             order = Order(
                 layer,
                 self.model.value,
-                self.advanced.chosen(layer, self.detail.detail),
+                self._options(layer),
                 spans if preview else self._spans(layer),
                 preview=preview,
                 hide_source=preferences.get("hide_source"),
