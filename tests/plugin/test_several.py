@@ -12,9 +12,12 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QThreadPool
 
+from napari_srgan.engine.run import Progress
 from napari_srgan.plugin.commands import super_resolve_active
-from napari_srgan.plugin.jobs import queue_of
+from napari_srgan.plugin.job_rows import progress_text
+from napari_srgan.plugin.jobs import Job, Order, queue_of
 from napari_srgan.plugin.layer_choice import Several
 from tests.plugin.conftest import Opened
 
@@ -52,7 +55,7 @@ def test_all_selected_layers_are_done(open_widget: Open) -> None:
     widget = opened.widget
     assert widget.layer.native.currentText() == "2 layers: a, c"
     assert widget.run_button.text == "Super-resolve 2 layers"
-    assert "One after the other: “a”, “c”. Shown here is “c”." in widget.about.text()
+    assert "2 layers, one after the other; shown here is “c”." in widget.about.text()
     opened.run()
     assert [job.name for job in widget.queue.jobs] == ["a", "c"]
     opened.wait_for_jobs()
@@ -102,6 +105,22 @@ def test_the_button_cancels_all_of_them(open_widget: Open, slow_model: None) -> 
     assert opened.names == ["a", "b"]
 
 
+def test_a_job_stopped_when_its_work_is_just_over_adds_nothing(open_widget: Open) -> None:
+    opened = open_widget()
+    add(opened, "a")
+    opened.wait_for_outlook(timed=True)
+    opened.run()
+    job: Any = opened.widget.queue.jobs[0]
+    pool = QThreadPool.globalInstance()
+    assert pool is not None
+    assert pool.waitForDone(60_000)
+    assert job.state == "running"
+    opened.click(opened.widget.rows.rows[0].cross)
+    opened.wait_for_jobs()
+    assert job.state == "cancelled"
+    assert opened.names == ["a"]
+
+
 def test_one_job_alone_has_one_bar(open_widget: Open, slow_model: None) -> None:
     opened = open_widget()
     add(opened, "a", side=200)
@@ -120,10 +139,28 @@ def test_other_layers_among_them_are_named(open_widget: Open) -> None:
     opened.viewer.layers.selection = set(layers)
     assert "Left out: “nuclei” (labels), “spots” (points)." in opened.widget.about.text()
     assert "⚠ Left out: “mask”. The image has dtype bool;" in opened.message
+    assert opened.widget.layer.native.currentText() == "2 layers: a, b"
     assert opened.widget.run_button.text == "Super-resolve 2 layers"
+    assert all(
+        button.native.isEnabled()
+        for button in (opened.widget.preview_button, opened.widget.live_button)
+    )
     opened.run()
     opened.wait_for_jobs()
     assert [name for name in opened.names if "×" in name] == ["a ×4", "b ×4"]
+
+
+def test_of_several_that_cannot_be_done_one_says_why(open_widget: Open) -> None:
+    opened = open_widget()
+    masks = [opened.viewer.add_image(np.zeros((9, 9), bool), name=name) for name in "ab"]
+    (c,) = add(opened, "c")
+    opened.viewer.layers.selection = set(masks)
+    assert "⚠ The image has dtype bool" in opened.message
+    assert not opened.widget.run_button.native.isEnabled()
+    opened.viewer.layers.selection = {masks[0], c}
+    assert opened.widget.layer.value is bare(c)
+    assert "⚠ Left out: “a”. The image has dtype bool" in opened.message
+    assert opened.widget.run_button.text == "Super-resolve layer"
 
 
 def test_a_live_layer_among_them_stands_for_its_source(open_widget: Open) -> None:
@@ -221,3 +258,16 @@ def test_the_menu_s_entry_can_be_clicked_where_an_image_is_selected(
     ):
         viewer.layers.selection = selection
         assert bool(enabled.eval(viewer.layers._ctx)) is expected
+
+
+@pytest.mark.usefixtures("qtbot")
+def test_a_job_that_reads_says_so() -> None:
+    viewer: Any = ViewerModel()
+    job = Job(Order(viewer.add_image(image(16, 16), name="a")))
+    job.state = "running"
+    assert progress_text(job) == "starting…"
+    job.progress = Progress(0.0, 0, 4)
+    object.__setattr__(job.progress, "stage", "reading")
+    assert progress_text(job) == "reading…"
+    object.__setattr__(job.progress, "stage", "computing")
+    assert progress_text(job) == "tile 1 of 4"

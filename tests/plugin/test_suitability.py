@@ -25,7 +25,7 @@ def layer(*shape: int, dtype: str = "uint8", **options: Any) -> Image:
     [
         (layer(9, 9, dtype="bool"), None, "The image has dtype bool; allowed are integers"),
         (layer(2, 2, 2, 2, 9, 9), None, "has 4 axes before Y and X"),
-        (layer(4, 9, 9), "YX", "axes='YX' names 2 axes, but the image has 3"),
+        (layer(4, 9, 9), "YX", "Axes='YX' names 2 axes, but the image has 3"),
         (layer(4, 9, 9), "ABC", "allowed are T time"),
     ],
 )

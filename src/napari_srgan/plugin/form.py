@@ -74,7 +74,7 @@ class Form(QWidget):
             label.setWordWrap(True)
             label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        for label, lines in ((self.about, 2), (self.forecast, 3)):
+        for label, lines in ((self.about, 3), (self.forecast, 3)):
             # Kept free, so that nothing moves while one aims at it.
             label.setMinimumHeight(lines * label.fontMetrics().lineSpacing() + 4)
         self.run_button.native.setDefault(True)

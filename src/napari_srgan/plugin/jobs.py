@@ -234,7 +234,8 @@ class JobQueue:
         job.changed.emit()
 
     def _finish(self, job: Job, result: Image) -> None:
-        if self.viewer is None:
+        if self.viewer is None or job.state == "cancelling":
+            # Stopped when the work was just over; what a person saw was a job that ran.
             return
         order, layers = job.order, self.viewer.layers
         there = order.layer in layers

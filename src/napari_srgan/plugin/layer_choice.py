@@ -13,6 +13,7 @@ from qtpy.QtCore import QTimer
 from .choice import Choice, Entry
 from .layers import source_of, sources_of
 from .lineage import made_from, stems_from
+from .suitability import refusal
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -72,26 +73,29 @@ class LayerChoice(Choice):
         return self.sources[-1] if self.sources else None
 
     @property
+    def left_out(self) -> list[tuple[Image, str]]:
+        """The selected images that are not among several, with the reason of each."""
+        images = [] if self.source is None else sources_of(self._in_selection())
+        return [(each, refusal(each)) for each in images if each not in _fit(images)]
+
+    @property
     def remark(self) -> str:
         """What is taken and why, where that is not just the layer that is selected."""
         if not self.sources:
             return ""
         selected = self._in_selection()
-        images = sources_of(selected)
+        images = _fit(sources_of(selected))
         others = [each for each in selected if not isinstance(each, Image)]
         several = len(self.sources) > 1
         taken = f"the {len(self.sources)} layers" if several else f"“{self.sources[0].name}”"
         verb = "are" if several else "is"
         lines = []
         if several:
-            names = ", ".join(f"“{each.name}”" for each in self.sources)
-            lines.append(f"One after the other: {names}. Shown here is “{self.sources[-1].name}”.")
+            count, shown = len(self.sources), self.sources[-1].name
+            lines.append(f"{count} layers, one after the other; shown here is “{shown}”.")
         if images and set(images) != set(self.sources):
             if len(selected) == 1 and selected[0] is self._arrived():
-                lines.append(
-                    f"“{selected[0].name}” is new; {taken} {verb} still taken. To take the new "
-                    "layer, choose it above."
-                )
+                lines.append(f"“{selected[0].name}” is new; {taken} {verb} still taken.")
             else:
                 names = ", ".join(f"“{each.name}”" for each in images)
                 lines.append(f"{names} {_is_or_are(images)} selected, but {taken} {verb} taken.")
@@ -145,7 +149,7 @@ class LayerChoice(Choice):
         if len(selected) == 1 and self._is_napari_s(selected[0], new=bool(new)):
             self._arrived = ref(selected[0]) if new else self._arrived
         elif images:
-            self._take(images)
+            self._take(_fit(images))
         return True
 
     def _take(self, images: Sequence[Image]) -> None:
@@ -169,6 +173,11 @@ class LayerChoice(Choice):
         if self.viewer is None:
             return ()
         return tuple(each for each in self.viewer.layers if each in self.viewer.layers.selection)
+
+
+def _fit(images: list[Image]) -> list[Image]:
+    """Return those of several images that can be super-resolved, or the topmost if none can."""
+    return [each for each in images if not refusal(each)] or images[-1:]
 
 
 def _kind(layer: Any) -> str:

@@ -226,8 +226,9 @@ class SuperResolveWidget(Form):
         self.fit = tuple(each for each, reason in reasons if not reason)
         refused = [(each, reason) for each, reason in reasons if reason]
         self.refused = refused[0][1] if refused and not self.fit else ""
+        left_out = [*self.layer.left_out, *(refused if self.fit else ())]
         self.remarks = [
-            *(f"Left out: “{each.name}”. {reason}" for each, reason in refused if self.fit),
+            *(f"Left out: “{each.name}”. {reason}" for each, reason in left_out),
             *filter(None, (doubt(each, axes) for each in self.fit)),
         ]
         self._show()
