@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from .intensity import IntensityMap, Normalise, check_dtype, check_normalise, ma
 from .missing import FILL_REACH, Missing, Nodata, check_mask, check_nodata, without
 from .outliers import REACH as OUTLIER_REACH
 from .overshoot import REACH as OVERSHOOT_REACH
+from .progress import Progress, finish
 from .ranges import find_fill_value
 from .runner import Runner, working_bytes
 from .sampling import Squares, sample_channels
@@ -197,11 +198,7 @@ def make_plan(
         missing=missing,
         look=look,
     )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return cast("Plan", end.value)
+    return finish(steps)
 
 
 def plan_steps(
@@ -218,8 +215,8 @@ def plan_steps(
     spans: Sequence[Span] | None,
     missing: Any | None,
     look: bool,
-) -> Generator[float, None, Plan]:
-    """Do what `make_plan` does, yielding the part of the sample that was read."""
+) -> Generator[Progress, None, Plan]:
+    """Do what `make_plan` does, yielding how much of the sample was read."""
     dtype = np.dtype(source.dtype)
     check_dtype(dtype)
     check_normalise(normalise)

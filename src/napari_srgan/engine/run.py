@@ -5,29 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from .plan import LEAST_CORE, Plan
+from .progress import Progress
 from .runner import Pending, Runner, is_device_error, is_out_of_memory
 from .window import Values, Window, Work, nearest, read_window, write_window
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a run yields: several times within a tile and after each one."""
-
-    done: float
-    """part of the work that is done, 0 to 1"""
-    tiles: int
-    """tiles whose pixels are in the result"""
-    total: int
-    """tiles in all; grows when memory runs out and tiles are halved"""
-    note: str = ""
-    """what a person should know that has just happened, in a sentence"""
-    stage: Literal["reading", "computing"] = "computing"
-    """while an image is read to find its range, ``done`` is the part of it that was read"""
 
 
 @dataclass

@@ -21,6 +21,7 @@ from .device import Compute
 from .exact import exactly, whole_float32
 from .exposures import Inner, merge_
 from .overshoot import limit_overshoot_
+from .progress import finish
 from .window import Values, Window
 
 SLACK = 1.08
@@ -95,25 +96,20 @@ class Runner:
         y = yield from self._compute(windows, self.network)
         fetch = self._fetch(y)
 
-        def finish() -> Values:
+        def result_of() -> Values:
             result = fetch()
             if self.compute.dtype != torch.float32 and not np.isfinite(result).all():
                 result = self._in_float32(windows)
             return result
 
-        return finish
+        return result_of
 
     @cached_property
     def _float32_network(self) -> InferenceGenerator:
         return self._prepare(torch.float32, torch.float32)
 
     def _in_float32(self, windows: Sequence[Window]) -> Values:
-        work = self._compute(windows, self._float32_network)
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                return self._fetch(end.value)()
+        return self._fetch(finish(self._compute(windows, self._float32_network)))()
 
     def _compute(
         self, windows: Sequence[Window], network: InferenceGenerator

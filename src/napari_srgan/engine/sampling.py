@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .axes import Layout
 from .missing import Missing
+from .progress import Progress
 
 Array = npt.NDArray[Any]
 Squares = list[Array]
@@ -26,11 +27,11 @@ VALUES = 1 << 20
 
 def sample_channels(
     source: Any, layout: Layout, missing: Missing
-) -> Generator[float, None, list[Squares]]:
+) -> Generator[Progress, None, list[Squares]]:
     """Return squares of each entry along C (one entry if there is no C).
 
     R, G and B share one entry, so that colours stay what they are. The squares lie evenly over
-    the planes of a channel, always at the same places. What is yielded is the part that is read.
+    the planes of a channel, always at the same places.
     """
     planes = layout.planes()
     channels = 1 + max((layout.channel_of(p) for p in planes), default=0)
@@ -56,7 +57,7 @@ def sample_channels(
                 squares = squares.transpose(layout.order())
                 taken[channel] += [squares] if squares.ndim == 2 else list(squares)
                 done += 1
-                yield done / total
+                yield Progress(done / total, 0, 0, stage="reading")
     return taken
 
 

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_srgan.engine.ranges import choose_range, find_fill_value
+
+rng = np.random.default_rng(0)
+
+
+def test_isolated_pixels_do_not_widen_the_range() -> None:
+    clean = rng.normal(1000, 50, (200, 200))
+    for dirt in (60000.0, -30000.0):
+        dirty = np.where(rng.random(clean.shape) < 0.01, dirt, clean)
+        found = choose_range([dirty])
+        assert 700 < found.low < found.high < 1300
+
+
+def test_lines_are_no_spikes() -> None:
+    scene = rng.normal(100, 5, (200, 200))
+    scene[::40] = 2000
+    assert choose_range([scene]).high > 1900
+
+
+@pytest.mark.parametrize("kind", ["normal", "speckle", "photons"])
+def test_noise_has_its_percentiles_as_range(kind: str) -> None:
+    make = {
+        "normal": lambda: rng.normal(0, 1, (300, 300)),
+        "speckle": lambda: rng.exponential(1, (300, 300)),
+        "photons": lambda: rng.poisson(0.05, (300, 300)).astype(float),
+    }
+    image = make[kind]()
+    found = choose_range([image])
+    assert (found.low, found.high) == pytest.approx(np.percentile(image, (0.1, 99.9)))
+
+
+def test_the_bulk_of_a_scene_beside_a_bright_part_has_an_exposure_of_its_own() -> None:
+    scene = rng.uniform(100, 200, (200, 200))
+    assert choose_range([scene]).inner is None
+    scene[:40, :40] = rng.uniform(3000, 4000, (40, 40))
+    found = choose_range([scene])
+    assert found.inner is not None
+    assert found.low + found.inner.high * (found.high - found.low) == pytest.approx(250, abs=20)
+    # The same below a bright scene, and on a black background.
+    dark = choose_range([-scene])
+    assert dark.inner is not None
+    assert dark.inner.low > 0.9
+    scene[100:] = 0
+    assert choose_range([scene]).inner is not None
+
+
+def test_a_fill_value_is_found_among_floats_and_integers() -> None:
+    image = rng.uniform(0, 1, (64, 64))
+    assert find_fill_value([[image]]) is None
+    for value in (-9999.0, float(np.finfo(np.float32).min), 1e20, -32768.0):
+        filled = image.copy()
+        filled[:20, 5:40] = value
+        assert find_fill_value([[filled]]) == value
+    heights = rng.uniform(0, 8000, (64, 64)).round()
+    heights[:9] = -9999
+    assert find_fill_value([[heights]]) == -9999
+
+
+def test_saturation_hot_pixels_and_masks_are_no_fill_values() -> None:
+    image = rng.uniform(400, 1300, (64, 64))
+    hot = np.where(rng.random(image.shape) < 0.01, 60000, image)
+    assert find_fill_value([[hot]]) is None
+    smooth = np.minimum(1300 * np.exp(-(np.linspace(-2, 2, 64) ** 2))[None] + image, 1800)
+    assert find_fill_value([[smooth]]) is None
+    assert find_fill_value([[np.where(image > 900, 65535.0, 0.0)]]) is None
+    assert find_fill_value([[np.full((30, 30), 7.0)]]) is None
