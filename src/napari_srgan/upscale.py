@@ -17,7 +17,8 @@ from .engine.missing import Nodata
 from .engine.plan import Plan, make_plan
 from .engine.run import Progress, Run
 from .engine.tiles import Span
-from .models import Model, load_model
+from .models import Model
+from .models.registry import shared_model
 from .options import Options, choose_model
 from .results import allocate
 
@@ -146,7 +147,7 @@ def plan_for(
     axes = guess_axes(image.shape) if axes is None else parse_axes(axes, image.shape)
     if not isinstance(model, Model):
         name = choose_model(rgb="S" in axes) if model == "auto" else model
-        model = load_model(name, detail=options.detail)
+        model = shared_model(name, detail=options.detail)
     elif options.detail not in (None, model.detail):
         raise ValueError(
             f"detail={options.detail} with a loaded model, whose detail is {model.detail:g}; "

@@ -16,6 +16,8 @@ from ..nn.generator import Generator, GeneratorConfig
 from .card import ModelCard
 
 SUFFIX = ".safetensors"
+CHECKPOINTS = (".pth", ".pt", ".ckpt")
+"""ends of names of PyTorch's checkpoints, which are not read"""
 KEY = "napari_srgan"
 """metadata key whose value is the card as JSON"""
 FORMAT = 1
@@ -137,7 +139,29 @@ def _opened(path: Path) -> Any:
     try:
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError, ValueError) as error:
+        if _is_checkpoint(path):
+            raise ModelError(
+                f"{path}: not a whole {SUFFIX} file but a PyTorch checkpoint, which is not read, "
+                "since loading one may run programs in it. `srgan-train export` writes a model "
+                "from a run of srgan-train; write the weights of another SRGAN generator with "
+                "napari_srgan.models.save_model"
+            ) from error
         raise ModelError(f"{path}: not a whole .safetensors file ({error})") from error
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a file is what ``torch.save`` writes: a zip with a pickle in it, or a bare pickle."""
+    import zipfile
+
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return any(name.endswith("data.pkl") for name in archive.namelist())
+        with path.open("rb") as file:
+            start = file.read(2)
+    except (OSError, zipfile.BadZipFile):
+        return False
+    return path.suffix in CHECKPOINTS and start[:1] == b"\x80" and start[1:] <= b"\x05"
 
 
 def _card(path: Path, file: Any) -> ModelCard:

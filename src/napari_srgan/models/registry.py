@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import warnings
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 from .blend import blend, check_detail
 from .card import End, ModelCard
-from .file import SUFFIX, ModelError, load_file, read_card, sha256_of
+from .file import CHECKPOINTS, SUFFIX, ModelError, load_file, read_card, sha256_of
 from .model import Model
+from .recent import Recent
 
 SHIPPED = Path(__file__).parent / "weights"
+recent = Recent()
+"""what `shared_model` has loaded"""
 
 
 def user_folder() -> Path:
@@ -79,10 +83,28 @@ def load_model(name_or_path: str | Path, *, detail: float | None = None) -> Mode
         If there is no such model, its file cannot be used, or it lacks the end asked for.
     ValueError
         If ``detail`` does not lie between 0 and 1.
+
+    Notes
+    -----
+    The last few models are kept in memory. What is returned is a copy of its own, whose weights
+    may be changed.
+    """
+    shared = shared_model(name_or_path, detail=detail)
+    return replace(shared, network=deepcopy(shared.network), card=deepcopy(shared.card))
+
+
+def shared_model(name_or_path: str | Path, *, detail: float | None = None) -> Model:
+    """Return what `load_model` does, but shared with all who ask for it: it must not be changed.
+
+    A file that was replaced is loaded anew.
     """
     detail = None if detail is None else check_detail(detail)
     given = str(name_or_path)
-    if isinstance(name_or_path, Path) or given.endswith(SUFFIX) or os.path.isfile(given):
+    if (
+        isinstance(name_or_path, Path)
+        or given.endswith((SUFFIX, *CHECKPOINTS))
+        or os.path.isfile(given)
+    ):
         path = Path(os.path.expanduser(name_or_path))
         model = _load(path)
         return _only_end(model, detail, str(path))
@@ -97,10 +119,15 @@ def load_model(name_or_path: str | Path, *, detail: float | None = None) -> Mode
         return _only_end(_load(next(iter(ends.values()))), detail, given)
     if not detail or detail == 1:
         return _load(ends["adversarial" if detail else "fidelity"])
-    return blend(_load(ends["fidelity"]), _load(ends["adversarial"]), detail)
+    low, high = ends["fidelity"], ends["adversarial"]
+    return recent.get(lambda: blend(_load(low), _load(high), detail), low, high, detail=detail)
 
 
 def _load(path: Path) -> Model:
+    return recent.get(lambda: _load_anew(path), path)
+
+
+def _load_anew(path: Path) -> Model:
     network, card = load_file(path)
     return Model(network, card, (sha256_of(path),), float(card.end == "adversarial"))
 
