@@ -12,6 +12,7 @@ from .making import Making, making_of
 from .pairs import load_pairs
 from .patches import PatchSampler, StoredPair
 from .teacher import taught
+from .usable import NAMED, usable
 
 REAL = "real LR images"
 """how LR came about that was not made"""
@@ -46,8 +47,8 @@ def sampler_of(
 def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> list[StoredPair]:
     """Read the images of one source and make their LR.
 
-    Where the source names LR folders, both are read. A file that cannot be read is left out with a
-    warning that names it and says how many were.
+    Where the source names LR folders, both are read. A file that cannot be read or used is left out
+    with a warning that names it and says how many were.
 
     Raises
     ------
@@ -75,32 +76,53 @@ def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> lis
     if broken:
         warnings.warn(left_out(broken), stacklevel=2)
     if not found:
-        raise ValueError(f"no image in {', '.join(source.folders)} below {data} can be read")
+        why = f": {left_out(broken)}" if broken else ""
+        raise ValueError(f"no image in {', '.join(source.folders)} below {data} can be used{why}")
     return found
 
 
 def made_pairs(
-    paths: Sequence[Path], channels: int, making: Making, shelf: Shelf
+    paths: Sequence[Path],
+    channels: int,
+    making: Making,
+    shelf: Shelf,
+    *,
+    least: int = 1,
+    varied: bool = False,
 ) -> tuple[dict[Path, list[StoredPair]], list[tuple[Path, str]]]:
     """Read HR images and make the LR of each of their planes.
+
+    Parameters
+    ----------
+    paths, channels, making, shelf
+        What is read, what it is brought to, how LR is made and where the pixels are kept.
+    least
+        Pixels that LR must have along Y and X.
+    varied
+        Whether planes of a single value are left out.
 
     Returns
     -------
     dict
         File → its pairs, a pair for each LR of each plane.
     list of (Path, str)
-        The files that cannot be read, and why.
+        The files that cannot be read, or not be used in part or whole, and why.
     """
     groups: dict[Path, list[StoredPair]] = {}
     broken, done = [], 0
     for path in paths:
         planes, failed = read_all(path)
         broken += failed
-        if planes:
-            groups[path] = []
-            for plane in planes:
-                groups[path] += making.pairs(plane, channels, done, shelf)
-                done += 1
+        try:
+            good, why = usable(planes, least * making.scale, varied=varied)
+            own = [p for n, plane in good for p in making.pairs(plane, channels, done + n, shelf)]
+        except UNREADABLE as error:  # of a file that is read only now
+            own, why = [], f"{type(error).__name__}: {error}"
+        if why:
+            broken.append((path, why))
+        if own:
+            groups[path] = own
+        done += len(planes)
     return groups, broken
 
 
@@ -113,9 +135,10 @@ def read_all(path: Path) -> tuple[list[Stored], list[tuple[Path, str]]]:
 
 
 def left_out(broken: list[tuple[Path, str]]) -> str:
-    """Say which files could not be read: how many, and the first ones by name."""
-    named = "; ".join(f"{path} ({error})" for path, error in broken[:5])
-    return f"{len(broken)} left out: {named}"
+    """Say which files were left out: how many, and by name, the first ones of very many."""
+    named = "; ".join(f"{path} ({error})" for path, error in broken[:NAMED])
+    more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+    return f"{len(broken)} left out: {named}{more}"
 
 
 def describe_lr(config: Config) -> str:

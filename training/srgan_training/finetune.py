@@ -34,6 +34,8 @@ HELD_OUT = 0.15
 """part of the images that is kept for the comparison"""
 NEEDED = 0.05
 """dB by which a model must beat its start to be called better"""
+LEAST_SIDE = 8
+"""LR pixels along Y and X of the smallest image that is trained on"""
 MOST_STRAYED = 0.1
 """of the range, by which a model may change the brightness of a place"""
 LOOKED_AT, LOOKED_SIDE = 12, 256
@@ -89,7 +91,8 @@ def look_at(
 ) -> Material:
     """Read a folder of pairs (subfolders ``LR`` and ``HR``) or of HR images, and split it.
 
-    The split is by image, never by patch; planes of one volume stay together.
+    The split is by image, never by patch; planes of one volume stay together. What cannot be read,
+    has less than `LEAST_SIDE` pixels in LR or is constant is left out, and named in the note.
 
     Parameters
     ----------
@@ -124,9 +127,10 @@ def look_at(
         found = reduced_images(folder, scale, degradation, seed)
     groups = found.groups
     if len(groups) < 2:
+        why = f" ({left_out(found.broken)})" if found.broken else ""
         raise ValueError(
-            f"{folder}: {len(groups)} usable image; at least two are needed, since one is held "
-            "out to measure on"
+            f"{folder}: {len(groups)} usable image{'s' * (not groups)}; at least two are needed, "
+            f"since one is held out to measure on{why}"
         )
     names = list(groups)
     np.random.default_rng(seed).shuffle(names)
@@ -156,17 +160,21 @@ class Found:
     channels: int
     degradation: str
     note: str
+    broken: list[tuple[Path, str]]
+    """files that were left out, and why"""
 
 
 def real_pairs(lr: Path, hr: Path, scale: int, source: Source) -> Found:
     """Read folders of LR and HR images."""
     channels = channels_of(find_images(hr))
-    aligned, broken = load_pairs(lr, hr, scale, channels, source, Shelf())
+    aligned, broken = load_pairs(
+        lr, hr, scale, channels, source, Shelf(), least=LEAST_SIDE, varied=True
+    )
     groups: dict[str, list[StoredPair]] = {}
     for each in aligned:
         groups.setdefault(each.name.split("[")[0], []).append(each.pair)
-    note = report(aligned) if aligned else "no pair can be read"
-    return Found(groups, channels, REAL, with_broken(note, broken))
+    note = report(aligned) if aligned else "no pair can be used"
+    return Found(groups, channels, REAL, with_broken(note, broken), broken)
 
 
 def reduced_images(folder: Path, scale: int, degradation: Any, seed: int) -> Found:
@@ -174,25 +182,26 @@ def reduced_images(folder: Path, scale: int, degradation: Any, seed: int) -> Fou
     paths = find_images(folder)
     channels = channels_of(paths)
     making = Making(scale, degradation_of(degradation), seed=seed)
-    groups, broken = made_pairs(paths, channels, making, Shelf())
+    groups, broken = made_pairs(paths, channels, making, Shelf(), least=LEAST_SIDE, varied=True)
     note = with_broken(f"{len(paths)} files", broken)
-    return Found(
-        {str(path): group for path, group in groups.items()}, channels, making.describe(), note
-    )
+    named = {str(path): group for path, group in groups.items()}
+    return Found(named, channels, making.describe(), note, broken)
 
 
 def with_broken(note: str, broken: list[tuple[Path, str]]) -> str:
-    """Add to a note which files could not be read."""
+    """Add to a note which files were left out."""
     return f"{note}; {left_out(broken)}" if broken else note
 
 
 def channels_of(paths: Sequence[Path]) -> int:
     """Return 3 where the images are RGB, else 1; the first that can be read decides."""
+    broken = []
     for path in paths:
-        planes, _ = read_all(path)
+        planes, failed = read_all(path)
+        broken += failed
         if planes:
             return len(planes[0])
-    raise ValueError(f"none of {len(paths)} files can be read")
+    raise ValueError(f"none of {len(paths)} files can be read: {left_out(broken)}")
 
 
 def choose_settings(
@@ -200,8 +209,10 @@ def choose_settings(
 ) -> Config:
     """Pick sane values from the data: patch, steps, rates. ``origin`` is what ``start`` came of."""
     smallest = min(min(pair.lr.shape[1:]) for pair in material.train)
-    if smallest < 8:
-        raise ValueError(f"the smallest LR image is {smallest} pixels wide; at least 8 are needed")
+    if smallest < LEAST_SIDE:
+        raise ValueError(
+            f"the smallest LR image is {smallest} pixels wide; at least {LEAST_SIDE} are needed"
+        )
     preset = read_config("finetune-paired" if material.paired else "finetune-hr-only")
     pixels = sum(pair.lr.shape[1] * pair.lr.shape[2] for pair in material.train)
     config = start.card.config

@@ -110,6 +110,7 @@ def find_images(folder: Path | str) -> list[Path]:
     """List the images below ``folder``, sorted by path.
 
     A folder of DICOM series or of OME-Zarr is one image: its slices are of one patient or scene.
+    Hidden files, macOS's ``._image.tif`` among them, are none.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def find_images(folder: Path | str) -> list[Path]:
             if path.is_dir() and kind(path) in ("DICOM", "OME-Zarr"):
                 whole.add(path)
                 found.append(path)
-            elif path.is_file() and path.name.lower().endswith(FILES):
+            elif path.is_file() and path.name.lower().endswith(FILES) and path.name[0] != ".":
                 found.append(path)
     if not found:
         raise FileNotFoundError(f"no image ({', '.join(FILES)}) below {str(folder)!r}")

@@ -25,6 +25,7 @@ from .images import (
     to_image,
 )
 from .patches import StoredPair
+from .usable import unusable
 
 FAR = 0.5
 """shift in LR pixels beyond which a pair is reported"""
@@ -72,9 +73,17 @@ def match_names(lr: Path, hr: Path) -> list[tuple[Path, Path]]:
 
 
 def load_pairs(
-    lr: Path, hr: Path, scale: int, channels: int, source: Source, shelf: Shelf
+    lr: Path,
+    hr: Path,
+    scale: int,
+    channels: int,
+    source: Source,
+    shelf: Shelf,
+    *,
+    least: int = 1,
+    varied: bool = False,
 ) -> tuple[list[Aligned], list[tuple[Path, str]]]:
-    """Read all pairs of two folders; return them, and the files that cannot be read with why.
+    """Read all pairs of two folders; return them, and the files that are left out with why.
 
     Parameters
     ----------
@@ -88,6 +97,10 @@ def load_pairs(
         How they belong together: its ``lr_grid`` and ``harmonise``.
     shelf
         Where the pixels are kept.
+    least
+        Pixels that LR must have along Y and X.
+    varied
+        Whether planes of a single value are left out.
 
     Raises
     ------
@@ -116,13 +129,23 @@ def load_pairs(
         if len(lows) != len(highs):
             raise ValueError(f"{low.name}: LR has {len(lows)} planes, HR {len(highs)}")
         for number, (a, b) in enumerate(zip(lows, highs, strict=True)):
+            name = low.stem if len(lows) == 1 else f"{low.stem}[{number}]"
+            try:
+                why = unusable(a, 1, varied=varied) or unusable(b, 1, varied=varied)
+            except UNREADABLE as error:  # of a file that is read only now
+                why = f"{type(error).__name__}: {error}"
+            if why:
+                broken.append((low.with_stem(name), why))
+                continue
             coarse = to_image(a)
             fine = to_image(b, like=coarse)
             coarse, fine = coarse.as_channels(channels), fine.as_channels(channels)
             if source.lr_grid == "hr":
                 coarse = reduced_to_grid(coarse, fine, scale, low.name)
             check_sizes(coarse.pixels.shape, fine.pixels.shape, scale, low.name)
-            name = low.stem if len(lows) == 1 else f"{low.stem}[{number}]"
+            if why := unusable(b, least * scale):
+                broken.append((high.with_stem(name), why))
+                continue
             pair = StoredPair(*(shelf.keep(as_stored(i.pixels)) for i in (coarse, fine)))
             gain, offset = 1.0, 0.0
             if source.harmonise:
