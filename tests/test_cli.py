@@ -12,10 +12,11 @@ import tifffile
 from typer.testing import CliRunner, Result
 
 from napari_srgan import io
-from napari_srgan.cli import app, parse_normalise, parse_tile, targets
+from napari_srgan.cli import app, parse_normalise, parse_tile
 from napari_srgan.io import GeoReference
 from napari_srgan.io.tiff import ImageFile, read_image, write_image
 from napari_srgan.models import Model, ModelCard, save_model
+from napari_srgan.paths import Job, find_jobs
 from tests.conftest import MakeModel
 
 rng = np.random.default_rng(0)
@@ -197,9 +198,9 @@ def test_the_folder_of_a_file_is_made(tmp_path: Path, source: Path, identity: st
     assert names(tmp_path / "a" / "b") == ["out.tif"]
 
 
-def test_an_old_result_is_replaced(tmp_path: Path, source: Path, identity: str) -> None:
-    out = write_image(tmp_path / "out.tif", ImageFile(pixels(3, 3), "YX"))
-    done(upscale(source, out, "--model", identity))
+def test_an_old_result_is_replaced_on_purpose(tmp_path: Path, source: Path, identity: str) -> None:
+    out = write_image(tmp_path / "out.tif", ImageFile(pixels(18, 24), "YX"))
+    done(upscale(source, out, "--model", identity, "--overwrite"))
     assert read_image(out).data.shape == (36, 48)
 
 
@@ -436,7 +437,7 @@ def test_warnings_are_notes(tmp_path: Path, source: Path, own_models: Path, iden
 
 def test_planning_creates_nothing(tmp_path: Path, source: Path) -> None:
     out = tmp_path / "out"
-    assert targets(str(source), out) == [(source, out / "source.tif")]
+    assert find_jobs([str(source)], str(out)) == ([Job(source, out / "source.tif")], [])
     assert not out.exists()
 
 

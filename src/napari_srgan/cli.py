@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import glob
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from .batch import Existing
+    from .paths import Failure
 
 app = typer.Typer(
     help="Super-resolution of scientific images with the SRGAN generator.",
@@ -27,10 +29,16 @@ PrecisionOption = Annotated[str, typer.Option(help="auto, float32, bfloat16 or f
 
 @contextmanager
 def plain_errors(program: str = "napari-srgan") -> Iterator[None]:
-    """Turn errors that a person can mend into one line and exit code 1; warnings into lines."""
+    """Turn errors that a person can mend into one line and exit code 1; warnings into lines.
+
+    A warning is shown once, however many images it is of.
+    """
+    shown: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        typer.echo(f"note: {message}", err=True)
+        if str(message) not in shown:
+            shown.add(str(message))
+            typer.echo(f"note: {message}", err=True)
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -57,9 +65,16 @@ def demo(
 
 @app.command()
 def upscale(
-    source: Annotated[str, typer.Argument(metavar="IN", help="An image, a folder or a pattern.")],
+    given: Annotated[
+        list[str],
+        typer.Argument(metavar="IN", help="Images, folders or patterns, in which ** descends."),
+    ],
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="A file (.tif, .nii.gz, .zarr, .png) or a folder.")
+        str,
+        typer.Argument(
+            metavar="OUT",
+            help="A file (.tif, .nii.gz, .zarr, .png) or a folder; a / at the end means a folder.",
+        ),
     ],
     model: ModelOption = "auto",
     axes: Annotated[str | None, typer.Option(help="A letter per axis, e.g. TCYX.")] = None,
@@ -73,14 +88,24 @@ def upscale(
         str, typer.Option(help="Value that stands for missing data, auto or none.")
     ] = "auto",
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Pass over images whose result is there.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace results that are there.")
+    ] = False,
 ) -> None:
     """Super-resolve image files into files that keep their pixel size and place.
 
-    IN may be TIFF (OME, ImageJ, GeoTIFF), PNG, JPEG, NIfTI, DICOM (a file or a folder) or OME-Zarr.
+    IN may be TIFF (OME, ImageJ, GeoTIFF), PNG, JPEG, NIfTI, DICOM (a file or a folder), OME-Zarr or
+    a Zarr array. A file that is there already is kept. An image that cannot be done does not stop
+    the others: what failed is listed at the end, and the exit code is 1.
     """
     from .options import Options
 
     with plain_errors():
+        if skip_existing and overwrite:
+            raise ValueError("--skip-existing and --overwrite exclude each other; give one")
         options = Options(
             axes=axes,
             detail=detail,
@@ -91,9 +116,36 @@ def upscale(
             tile=parse_tile(tile),
             nodata=parse_nodata(nodata),
         )
-        for path, target in targets(source, out):
-            for line in upscale_file(path, target, model, options, progress):
+        from .batch import Batch
+        from .paths import find_jobs
+
+        jobs, failures = find_jobs(given, out)
+        total = len(jobs) + len(failures)
+        existing: Existing = "skip" if skip_existing else "overwrite" if overwrite else "keep"
+        batch = Batch(model, options, existing, progress, failures)
+        try:
+            for line in batch.run(jobs):
                 typer.echo(line)
+        finally:
+            report_failures(batch.failures, total)
+    if batch.failures:
+        raise typer.Exit(1)
+
+
+def report_failures(failures: list[Failure], total: int) -> None:
+    """List what could not be done on stderr: one failure of one image in one line."""
+    lines = [
+        failure.reason
+        if failure.source in failure.reason
+        else f"{failure.source}: {failure.reason}"
+        for failure in failures
+    ]
+    if total == 1 == len(lines):
+        typer.echo(f"napari-srgan: {lines[0]}", err=True)
+    elif lines:
+        typer.echo(f"napari-srgan: {len(lines)} of {total} failed:", err=True)
+        for line in lines:
+            typer.echo(f"  {line}", err=True)
 
 
 def parse_normalise(text: str) -> Any:
@@ -127,130 +179,6 @@ def parse_nodata(text: str) -> Any:
         return float(text)
     except ValueError:
         return text
-
-
-def targets(source: str, out: Path) -> list[tuple[Path, Path]]:
-    """Pair what is read with what is written.
-
-    Raises
-    ------
-    FileNotFoundError
-        If nothing matches ``source``.
-    ValueError
-        If several images are to go into one file, or an image would be overwritten by its result.
-
-    Notes
-    -----
-    Nothing is created here, so that an error in an option leaves nothing behind.
-    """
-    from .io import READABLE, WRITABLE
-
-    paths = sources(source)
-    if not paths:
-        raise FileNotFoundError(f"{source}: no image there ({', '.join(READABLE)})")
-    if out.name.lower().endswith(WRITABLE) and not (out.is_dir() and out.suffix != ".zarr"):
-        if len(paths) > 1:
-            raise ValueError(f"{source}: {len(paths)} images cannot go into the one file {out}")
-        pairs = [(paths[0], out)]
-    elif out.suffix and not out.is_dir():
-        raise ValueError(f"{out}: cannot be written; allowed are {', '.join(WRITABLE)} or a folder")
-    elif out.exists() and not out.is_dir():
-        raise ValueError(f"{out}: is a file without a suffix, not a folder")
-    else:
-        pairs = [(p, out / result_name(p)) for p in paths]
-        names = [t.name for _, t in pairs]
-        if twice := [(p, t) for p, t in pairs if names.count(t.name) > 1]:
-            raise ValueError(
-                f"{twice[0][0]} and {twice[1][0]} would go into the one file {twice[0][1]}; "
-                "give them different names"
-            )
-    if same := [p for p, t in pairs if t.exists() and t.samefile(p)]:
-        raise ValueError(f"{same[0]}: the result would overwrite the image; choose another folder")
-    return pairs
-
-
-def sources(source: str) -> list[Path]:
-    """Return the images that a path or a pattern stands for, sorted."""
-    from .io import READABLE, kind
-
-    def readable(paths: Iterable[Path]) -> list[Path]:
-        named = sorted(p for p in paths if p.name.lower().endswith(READABLE))
-        # Of a pair of header and pixels, the header stands for both.
-        return [p for p in named if p.suffix != ".img" or p.with_suffix(".hdr") not in named]
-
-    path = Path(source)
-    if path.is_dir():
-        # A folder may be one image itself.
-        return [path] if kind(path) in ("OME-Zarr", "DICOM") else readable(path.iterdir())
-    return [path] if path.is_file() else readable(map(Path, glob(source)))
-
-
-def result_name(path: Path) -> str:
-    """Return the name of an image's result, whose format keeps what the image's says."""
-    from .io import kind, stem
-
-    end = {"NIfTI": ".nii.gz", "DICOM": ".nii.gz", "OME-Zarr": ".zarr"}.get(kind(path), ".tif")
-    return f"{stem(path)}{end}"
-
-
-def upscale_file(
-    path: Path, target: Path, model: str, options: Any, progress: bool
-) -> Iterator[str]:
-    """Super-resolve the images of a file and say what was done with each.
-
-    Several images go into files with their names, or else numbers, added.
-    """
-    from .io import ending, read
-
-    images = read(path)
-    if len(images) == 1:
-        yield upscale_image(path, images[0], target, model, options, progress)
-        return
-    end = ending(target)
-    names = [re.sub(r"[^\w.+-]+", "_", image.name).strip("._") for image in images]
-    for number, (image, name) in enumerate(zip(images, names, strict=True), 1):
-        own = name if name and names.count(name) == 1 else str(number)
-        place = target.with_name(f"{target.name[: -len(end)]}-{own}{end}")
-        yield upscale_image(path, image, place, model, options, progress)
-
-
-def upscale_image(
-    path: Path, image: Any, target: Path, model: str, options: Any, progress: bool
-) -> str:
-    """Super-resolve one image into a file and say what was done."""
-    import time
-    from dataclasses import replace
-
-    from .engine.run import Run
-    from .io import check_writable, write
-    from .results import make_room
-    from .upscale import drive, plan_for
-
-    if target.exists() and target.samefile(path):
-        raise ValueError(f"{path}: the result would overwrite the image; choose another folder")
-    if options.axes is None:
-        options = replace(options, axes=image.axes)
-    if options.nodata == "auto" and image.nodata is not None:
-        options = replace(options, nodata=image.nodata)
-    since = time.perf_counter()
-    plan = plan_for(image.data, model, options)
-    axes = plan.layout.axes
-    check_writable(target, plan.shape, plan.dtype, axes)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    out = make_room(plan)
-    drive(Run(plan, image.data).into(out), bar=progress)
-    seconds = time.perf_counter() - since
-    note = f"super-resolved ×{plan.scale} by napari-srgan, model {plan.model.card.name}"
-    result = image.finer(out, axes, plan.scale)
-    write(target, result, note)
-    guessed = "" if options.axes else " (guessed)"
-    known = {a: result.pixel_size[a] for a in "ZYX" if a in result.pixel_size}
-    size = ", ".join(f"{a} {length:.6g} {result.unit}" for a, length in known.items())
-    return (
-        f"{path} → {target}: {plan.model.card.name}, axes {axes}{guessed}, {out.shape} "
-        f"{out.dtype}, pixel size {size or 'unknown'}, {seconds:.1f} s on {plan.compute.device} "
-        f"in {plan.compute.precision}"
-    )
 
 
 @app.command()

@@ -35,7 +35,8 @@ def read(path: PathLike | Sequence[PathLike], limit: int | None = None) -> list[
     ----------
     path
         A TIFF of any kind (OME, ImageJ, GeoTIFF), PNG, JPEG, WebP, BMP, NIfTI or DICOM file, known
-        by its first bytes; a folder of OME-Zarr, of DICOM series or of images; or a list of files.
+        by its first bytes; a folder of OME-Zarr, of a Zarr array, of DICOM series or of images; or
+        a list of files.
         Images of a folder or list that have one shape and dtype are stacked, in natural order of
         their names (``z2`` before ``z10``) for a folder and in its own for a list, along a new
         first axis. It is T, since nothing says what it is, or Z where there is a T already. Others
@@ -92,6 +93,10 @@ def _read_one(path: Path, limit: int) -> list[ImageFile]:
 
         return read_nifti(path, limit)
     if path.is_dir():
+        from .zarr_array import is_zarr, read_zarr_array
+
+        if is_zarr(path):
+            return read_zarr_array(path)
         raise ValueError(
             f"{path}: cannot be read (there is no OME-Zarr, DICOM series or image in the folder)"
         )

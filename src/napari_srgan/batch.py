@@ -1,0 +1,199 @@
+"""Super-resolves files into files, one after the other: ``napari-srgan upscale``."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from .engine.axes import parse_axes
+from .engine.plan import Plan
+from .engine.run import Run
+from .io import ImageFile, check_writable, ending, kind, read, write
+from .models.blend import check_detail
+from .models.registry import shared_model
+from .options import Options
+from .paths import Failure, Job
+from .results import make_room
+from .upscale import drive, plan_for
+
+Existing = Literal["keep", "skip", "overwrite"]
+"""what happens where there is a file already: it is kept and said to be in the way, it is kept and
+passed over, or it is replaced"""
+
+
+class ExistingFileError(OSError):
+    """A result's place is taken, by a file that is kept."""
+
+
+@dataclass
+class Batch:
+    """Jobs, done one after the other; what fails costs itself only."""
+
+    model: str
+    options: Options
+    existing: Existing = "keep"
+    bar: bool = False
+    """whether to show a progress bar"""
+    failures: list[Failure] = field(default_factory=list)
+    """what could not be done so far"""
+    written: dict[tuple[int, int], Path] = field(default_factory=dict)
+    """file system's number of each result → the image it was made of"""
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[str]:
+        """Do all jobs and say what was done, a line for each image.
+
+        Raises
+        ------
+        ValueError, TypeError, ModelError
+            If an option cannot be, before anything is read.
+        """
+        check_options(self.model, self.options)
+        for job in jobs:
+            try:
+                yield from self.do(job)
+            except Exception as error:
+                if len(jobs) == 1 and not isinstance(error, MENDED):
+                    raise
+                self.failures.append(Failure(str(job.source), said_of(error)))
+
+    def do(self, job: Job) -> Iterator[str]:
+        """Super-resolve the images of a file and say what was done with each.
+
+        Several images go into files with their names, or else numbers, added.
+        """
+        path, target = job.source, job.target
+        if self.existing != "overwrite" and target.exists():
+            yield self.keep(job)
+            return
+        images = read(path)
+        if len(images) == 1:
+            yield self.upscale(images[0], job)
+            return
+        end = ending(target)
+        names = [re.sub(r"[^\w.+-]+", "_", image.name).strip("._") for image in images]
+        for number, (image, name) in enumerate(zip(images, names, strict=True), 1):
+            own = name if name and names.count(name) == 1 else str(number)
+            place = target.with_name(f"{target.name[: -len(end)]}-{own}{end}")
+            try:
+                yield self.upscale(image, replace(job, target=place))
+            except MENDED as error:
+                self.failures.append(Failure(f"{path} ({own})", said_of(error)))
+
+    def keep(self, job: Job) -> str:
+        """Pass over a file that is there, or refuse to replace it."""
+        if self.existing == "skip":
+            return f"{job.source}: skipped, since {job.target} is there"
+        forgotten = ". If it is an image to be done too, name a folder last" * job.named
+        raise ExistingFileError(
+            f"{job.target}: is there already and is kept; --overwrite replaces it, "
+            f"--skip-existing passes over it{forgotten}"
+        )
+
+    def upscale(self, image: ImageFile, job: Job) -> str:
+        """Super-resolve one image into a file and say what was done."""
+        path, target = job.source, job.target
+        if self.existing != "overwrite" and target.exists():
+            return self.keep(job)
+        options = self.options
+        if options.axes is None:
+            options = replace(options, axes=image.axes)
+        if options.nodata == "auto" and image.nodata is not None:
+            options = replace(options, nodata=image.nodata)
+        since = time.perf_counter()
+        plan = plan_for(image.data, self.model, options)
+        axes = plan.layout.axes
+        check_writable(target, plan.shape, plan.dtype, axes)
+        self.check_replaced(job, plan)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        out = make_room(plan)
+        drive(Run(plan, image.data).into(out), bar=self.bar)
+        seconds = time.perf_counter() - since
+        note = f"super-resolved ×{plan.scale} by napari-srgan, model {plan.model.card.name}"
+        result = image.finer(out, axes, plan.scale)
+        # It appears under its name when it is whole.
+        write(target, result, note)
+        stat = target.stat()
+        self.written[stat.st_dev, stat.st_ino] = path
+        guessed = "" if options.axes else " (guessed)"
+        known = {a: result.pixel_size[a] for a in "ZYX" if a in result.pixel_size}
+        size = ", ".join(f"{a} {length:.6g} {result.unit}" for a, length in known.items())
+        return (
+            f"{path} → {target}: {plan.model.card.name}, axes {axes}{guessed}, {out.shape} "
+            f"{out.dtype}, pixel size {size or 'unknown'}, {seconds:.1f} s on "
+            f"{plan.compute.device} in {plan.compute.precision}"
+        )
+
+    def check_replaced(self, job: Job, plan: Plan) -> None:
+        """Refuse to replace what is no earlier result of the image.
+
+        If OUT is an image that is not a few times as large as IN, OUT was forgotten.
+        """
+        target = job.target
+        if not target.exists():
+            return
+        stat = target.stat()
+        if other := self.written.get((stat.st_dev, stat.st_ino)):
+            raise ExistingFileError(f"{target}: is the result of {other}; give it another name")
+        if target.is_dir() and kind(target) != "OME-Zarr":
+            raise ExistingFileError(f"{target}: is a folder, but no OME-Zarr; it is kept")
+        sides = plan.layout.plane
+        if job.named and not any(is_finer(image, sides) for image in _images_of(target)):
+            raise ExistingFileError(
+                f"{target}: is kept even with --overwrite, since it is an image, but no finer one "
+                f"of {sides[1]} × {sides[0]} pixels; if OUT was forgotten, name it last, else "
+                "remove it first"
+            )
+
+
+MENDED = (ValueError, TypeError, OSError, MemoryError)
+"""errors that a person can mend"""
+
+
+def is_finer(image: ImageFile | None, sides: tuple[int, int]) -> bool:
+    """Whether an image may be an earlier result of one of these sides; None is no image at all."""
+    if image is None:
+        return True
+    axes = image.axes or "?" * (image.data.ndim - 2) + "YX"
+    found = image.data.shape[axes.index("Y")], image.data.shape[axes.index("X")]
+    factor = found[0] // sides[0]
+    return factor > 1 and found == (factor * sides[0], factor * sides[1])
+
+
+def _images_of(path: Path) -> list[ImageFile | None]:
+    try:
+        return [*read(path)]
+    except (*MENDED, RuntimeError):
+        return [None]
+
+
+def said_of(error: Exception) -> str:
+    """Return what an error says, in one line; with its kind where a person cannot mend it."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MENDED) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def check_options(model: str, options: Options) -> None:
+    """Refuse options that no image would go with, before any is read.
+
+    Raises
+    ------
+    ValueError, TypeError, ModelError
+        Saying what was given and what is allowed.
+    """
+    if options.detail is not None:
+        check_detail(options.detail)
+    if options.axes is not None:
+        letters = options.axes.upper().replace(" ", "")
+        parse_axes(options.axes, [3 if letter == "S" else 8 for letter in letters])
+    named = None if model == "auto" else shared_model(model, detail=options.detail)
+    blank = np.zeros((1 if named is None else named.channels, 8, 8), "uint8")
+    general = replace(options, axes="CYX", detail=None)
+    plan_for(blank, "auto" if named is None else named, general)
