@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 import tifffile
@@ -136,6 +139,26 @@ app(["upscale", sys.argv[1], out, "--model", {identity!r}, "--device", "cpu", "-
         assert [name for name in names(tmp_path / folder) if name.startswith("a.")]
 
 
+@pytest.mark.parametrize("end", [".tif", ".zarr"])
+def test_a_stop_leaves_no_half_file(tmp_path: Path, end: str) -> None:
+    image = ImageFile(da.from_array(pixels(600, 600), chunks=(300, 600)), "YX")
+
+    def stop(block: Any, block_info: Any = None) -> Any:
+        if block_info[None]["chunk-location"] == (1, 0):
+            raise KeyboardInterrupt
+        return block
+
+    stopped = replace(image, data=image.data.map_blocks(stop, dtype="uint8"))
+    with pytest.raises(KeyboardInterrupt):
+        io.write(tmp_path / f"out{end}", stopped)
+    assert not (tmp_path / f"out{end}").exists()
+    io.write(tmp_path / f"out{end}", image)
+    with pytest.raises(KeyboardInterrupt):
+        io.write(tmp_path / f"out{end}", stopped)
+    (whole,) = io.read(tmp_path / f"out{end}")
+    assert (np.asarray(whole.data) == image.data.compute()).all()
+
+
 # --- files that are there ------------------------------------------------------------------------
 
 
@@ -188,6 +211,18 @@ def test_a_forgotten_out_overwrites_no_original(
         said = refusal(result)
         assert str(two / "b.tif") in said
         assert "OUT was forgotten" in said or "name a folder last" in said
+
+
+def test_a_file_that_is_no_earlier_result_is_kept(two: Path, tmp_path: Path, identity: str) -> None:
+    out = tmp_path / "out.tif"
+    out.write_bytes(b"of a kind that cannot be read here")
+    said = refusal(upscale(two / "a.tif", out, "--model", identity, "--overwrite"))
+    assert "out.tif: is kept even with --overwrite" in said
+    assert out.read_bytes() == b"of a kind that cannot be read here"
+    out.write_bytes(b"")
+    for _ in range(2):
+        done(upscale(two / "a.tif", out, "--model", identity, "--overwrite"))
+        assert read_image(out).data.shape == (36, 48)
 
 
 def test_a_forgotten_out_overwrites_no_zarr(tmp_path: Path, identity: str) -> None:
@@ -278,7 +313,7 @@ def test_a_tilde_is_home(
 # --- Zarr, checkpoints ---------------------------------------------------------------------------
 
 
-def put_array(path: Path, **options: object) -> np.ndarray:
+def put_array(path: Path, **options: Any) -> np.ndarray:
     data = pixels(9, 12, 7)
     array = zarr.create_array(store=str(path), shape=data.shape, dtype="uint8", **options)
     array[:] = data

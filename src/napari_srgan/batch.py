@@ -143,11 +143,12 @@ class Batch:
         if target.is_dir() and kind(target) != "OME-Zarr":
             raise ExistingFileError(f"{target}: is a folder, but no OME-Zarr; it is kept")
         sides = plan.layout.plane
-        if job.named and not any(is_finer(image, sides) for image in _images_of(target)):
+        empty = target.is_file() and not stat.st_size
+        if job.named and not empty and not any(is_finer(i, sides) for i in _images_of(target)):
             raise ExistingFileError(
-                f"{target}: is kept even with --overwrite, since it is an image, but no finer one "
-                f"of {sides[1]} × {sides[0]} pixels; if OUT was forgotten, name it last, else "
-                "remove it first"
+                f"{target}: is kept even with --overwrite, since it is no finer image of "
+                f"{sides[1]} × {sides[0]} pixels; if OUT was forgotten, name it last, else remove "
+                "the file first"
             )
 
 
@@ -155,21 +156,19 @@ MENDED = (ValueError, TypeError, OSError, MemoryError)
 """errors that a person can mend"""
 
 
-def is_finer(image: ImageFile | None, sides: tuple[int, int]) -> bool:
-    """Whether an image may be an earlier result of one of these sides; None is no image at all."""
-    if image is None:
-        return True
+def is_finer(image: ImageFile, sides: tuple[int, int]) -> bool:
+    """Whether an image may be an earlier result of one of these sides."""
     axes = image.axes or "?" * (image.data.ndim - 2) + "YX"
     found = image.data.shape[axes.index("Y")], image.data.shape[axes.index("X")]
     factor = found[0] // sides[0]
     return factor > 1 and found == (factor * sides[0], factor * sides[1])
 
 
-def _images_of(path: Path) -> list[ImageFile | None]:
+def _images_of(path: Path) -> list[ImageFile]:
     try:
-        return [*read(path)]
+        return read(path)
     except (*MENDED, RuntimeError):
-        return [None]
+        return []
 
 
 def said_of(error: Exception) -> str:

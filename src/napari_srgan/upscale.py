@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import understand
 from .engine.axes import guess_axes, parse_axes
 from .engine.intensity import Normalise, check_dtype
 from .engine.missing import Nodata
@@ -49,8 +50,9 @@ def super_resolve(
     Parameters
     ----------
     image
-        Integers or floats with two axes or more: numpy, or dask or zarr, which are read tile by
-        tile.
+        Integers or floats with two axes or more: of numpy, PyTorch, CuPy, the array API or what
+        numpy makes an array of; or of dask, zarr or tensorstore, which are read tile by tile; or an
+        ``xarray.DataArray`` of any of them.
     model
         A name of `list_models`, the path of a model file, a `Model`, or ``auto``: RGB images go
         through ``general-x4``, all others channel by channel through ``gray-x4``. A model of three
@@ -58,7 +60,8 @@ def super_resolve(
     axes
         One letter per dimension: T time, C channel, Z depth, Y rows, X columns, S samples of RGB
         or RGBA (last). None guesses from the shape: ``YX``, ``YXS`` with 3 or 4 samples, Z before
-        them (C if it has at most 5 planes), then T, then C.
+        them (C if it has at most 5 planes), then T, then C. A DataArray says it by the names of
+        its dimensions (``y``, ``lat``, ``row``, ``band``, ``time``, …).
     detail
         0 the fidelity end of the model, 1 the adversarial one, which invents texture. None: the
         fidelity end, or the only one.
@@ -82,8 +85,9 @@ def super_resolve(
     nodata
         A value that stands for missing data. Like NaN and infinities it does not reach the
         network and stands in the result where it stood in the image; no other result has it. With
-        an axis S, where all of R, G and B have it. ``auto`` recognises a fill value such as −9999:
-        the least or greatest value, exactly repeated, far from all others. None: there is none.
+        an axis S, where all of R, G and B have it. ``auto`` takes that of a DataArray's attributes
+        (``_FillValue``, ``nodata``), or recognises a fill value such as −9999: the least or
+        greatest value, exactly repeated, far from all others. None: there is none.
     progress
         Whether to show a progress bar.
 
@@ -92,26 +96,31 @@ def super_resolve(
     array
         Of the image's dtype, its Y and X axes longer by the model's scale, all others as they
         were. The outer edges of the first and last pixels are those of the image. A numpy array
-        for numpy, a dask array computed on demand for dask and zarr.
+        for numpy, a dask array computed on demand for what is read tile by tile; a tensor, an array
+        of CuPy or of the array API for such a one, on its device; a DataArray for a DataArray, with
+        its dimensions, name, attributes and finer coordinates.
 
     Raises
     ------
     TypeError
-        If the image is boolean or complex, or not an array.
+        If the image is boolean or complex, or no array of numbers that can be read.
     ValueError
-        If an option is out of range, or the image's channels do not fit the model's.
+        If the image's dimensions have names that are not known, or unknown sizes; if an option is
+        out of range, or the image's channels do not fit the model's.
     ModelError
         If the model cannot be used.
     MemoryError
         If the result does not fit into memory.
     """
+    given = understand(image, axes)
+    axes = given.axes if axes is None else axes
+    if nodata == "auto" and given.nodata is not None:
+        nodata = given.nodata
     options = Options(axes, detail, consistency, normalise, volume, device, precision, tile, nodata)
-    if not hasattr(image, "shape") or not hasattr(image, "dtype"):
-        image = np.asarray(image)
-    plan = plan_for(image, model, options)
-    if not isinstance(image, np.ndarray):
-        return lazily(plan, image)
-    return compute_now(plan, image, bar=progress)
+    plan = plan_for(given.data, model, options)
+    lazy = given.lazy
+    result = lazily(plan, given.data) if lazy else compute_now(plan, given.data, bar=progress)
+    return given.back(result, plan.layout.axes, plan.scale)
 
 
 def compute_now(plan: Plan, image: Any, *, bar: bool = False) -> npt.NDArray[Any]:

@@ -1,0 +1,270 @@
+"""Arrays of other libraries: as the engine reads them, and their results as they came."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+Back = Callable[[Any, str, int], Any]
+"""makes of a result, its axes and its scale what the image was"""
+
+
+@dataclass(frozen=True)
+class Given:
+    """An image as the engine reads it."""
+
+    data: Any
+    """a numpy array, or a lazy one with ``shape``, numpy's ``dtype`` and basic indexing"""
+    axes: str | None = None
+    """a letter per dimension, where the image says so"""
+    nodata: float | None = None
+    """value of pixels without one, where the image says so"""
+    missing: Any = None
+    """True where there is no value, in the image's shape, where the image says so"""
+    back: Back = field(default=lambda result, axes, scale: result)
+    """what makes a result of the image's kind"""
+
+    @property
+    def lazy(self) -> bool:
+        """Whether the image is read tile by tile, and the result computed on demand."""
+        return not isinstance(self.data, np.ndarray)
+
+
+def understand(image: Any, axes: str | None = None) -> Given:
+    """Return what an image of any kind holds and says.
+
+    Parameters
+    ----------
+    image
+        An array of numpy, dask, zarr, xarray, PyTorch, CuPy or tensorstore, of the array API, or
+        what numpy makes an array of.
+    axes
+        As they were given: names that the image has for its dimensions do not matter then.
+
+    Raises
+    ------
+    TypeError
+        If it is no array, or one that cannot be read, saying why and what to do.
+    ValueError
+        If its dimensions are not known.
+    """
+    # By name, so that no library is imported that the image does not come from.
+    for kind in type(image).__mro__:
+        library = kind.__module__.partition(".")[0]
+        if library == "xarray":
+            from .labelled import of_xarray
+
+            return of_xarray(image, axes)
+        if library in KINDS:
+            return KINDS[library](image)
+    if isinstance(image, np.ndarray):
+        return _of_numpy(image)
+    if isinstance(image, (str, bytes, PathLike)):
+        raise TypeError(
+            f"{str(image)!r} is a path, not an image; napari_srgan.read(path) gives the images of "
+            "a file, `napari-srgan upscale` makes a file of it"
+        )
+    if hasattr(image, "nnz") and hasattr(image, "toarray"):
+        raise TypeError(f"a sparse array ({name_of(image)}); pass image.toarray()")
+    if hasattr(image, "__array_namespace__") or hasattr(image, "__dlpack__"):
+        return _of_array_api(image)
+    if hasattr(image, "shape") and hasattr(image, "dtype") and hasattr(image, "__getitem__"):
+        try:
+            np.dtype(image.dtype)
+        except TypeError:
+            return Given(_as_numpy(image))
+        return Given(image)
+    return Given(_as_numpy(image))
+
+
+def name_of(image: Any) -> str:
+    """Return the type of an image with its library, such as ``torch.Tensor``."""
+    library, name = type(image).__module__.partition(".")[0], type(image).__qualname__
+    return name if library == "builtins" else f"{library}.{name}"
+
+
+def _as_numpy(image: Any) -> Any:
+    """Return what numpy makes of a list or of an array of another library."""
+    try:
+        array = np.asarray(image)
+    except Exception as error:  # whatever another library makes of being asked for its values
+        if isinstance(error, MemoryError):
+            raise
+        raise TypeError(
+            f"numpy makes no array of this {name_of(image)} ({' '.join(str(error).split())}); "
+            "pass an array of numbers of one shape"
+        ) from error
+    if array.ndim == 0 and array.dtype == object:
+        raise TypeError(f"a {name_of(image)} is no image; pass an array of integers or floats")
+    return array
+
+
+# --- numpy, dask ---------------------------------------------------------------------------------
+
+
+def _of_numpy(image: Any) -> Given:
+    if not isinstance(image, np.ma.MaskedArray):
+        # np.matrix has two dimensions whatever is taken of it.
+        return Given(np.asarray(image) if isinstance(image, np.matrix) else image)
+    mask = np.ma.getmask(image)
+    missing = None if mask is np.ma.nomask else np.ma.getmaskarray(image)
+
+    def back(result: Any, axes: str, scale: int) -> Any:
+        finer = np.ma.nomask if missing is None else repeated(missing, axes, scale)
+        return np.ma.MaskedArray(result, finer, fill_value=image.fill_value)
+
+    return Given(np.ma.getdata(image), missing=missing, back=back)
+
+
+def repeated(values: Any, axes: str, scale: int) -> Any:
+    """Return an array of numpy or dask with each entry ``scale`` times along Y and X."""
+    for axis in (axes.index("Y"), axes.index("X")):
+        values = values.repeat(scale, axis)
+    return values
+
+
+def _of_dask(image: Any) -> Given:
+    import dask.array as da
+
+    if not isinstance(image, da.Array):
+        raise TypeError(
+            f"a {name_of(image)} is no array; make one of it, e.g. by dask.array.from_delayed"
+        )
+    if any(math.isnan(n) for n in image.shape):
+        raise ValueError(
+            f"a dask array of unknown chunk sizes, shape {image.shape}; call its "
+            ".compute_chunk_sizes() first, which computes it once"
+        )
+    if type(image._meta).__module__.partition(".")[0] == "cupy":
+        return Given(da.map_blocks(lambda block: block.get(), image, dtype=image.dtype))
+    if not isinstance(image._meta, np.ma.MaskedArray):
+        return Given(image)
+    missing = da.ma.getmaskarray(image)
+
+    def back(result: Any, axes: str, scale: int) -> Any:
+        return da.ma.masked_array(result, repeated(missing, axes, scale).rechunk(result.chunks))
+
+    return Given(da.ma.getdata(image), missing=missing, back=back)
+
+
+# --- PyTorch, CuPy, the array API ----------------------------------------------------------------
+
+
+def _of_torch(image: Any) -> Given:
+    """Return a tensor's values; the result is a tensor of its dtype on its device."""
+    import torch
+
+    if not isinstance(image, torch.Tensor):
+        raise TypeError(f"a {name_of(image)} is no image; pass a tensor of integers or floats")
+    if image.layout != torch.strided:
+        raise TypeError(f"a sparse tensor ({image.layout}); pass image.to_dense()")
+    if image.is_quantized:
+        raise TypeError(f"a quantized tensor ({image.dtype}); pass image.dequantize()")
+    if image.device.type == "meta":
+        raise TypeError("a tensor on the device 'meta' has no values; pass one that has")
+    dtype, device = image.dtype, image.device
+    here = image.detach().cpu().resolve_conj().resolve_neg()
+    if dtype.is_floating_point and dtype not in (torch.float16, torch.float32, torch.float64):
+        here = here.float()  # numpy has no bfloat16
+
+    def back(result: Any, axes: str, scale: int) -> Any:
+        return torch.from_numpy(result).to(device, dtype)
+
+    return Given(here.numpy(), back=back)
+
+
+def _of_cupy(image: Any) -> Given:
+    """Return the values of an array on a GPU; the result is there, too."""
+
+    def back(result: Any, axes: str, scale: int) -> Any:
+        import cupy
+
+        return cupy.asarray(result)
+
+    if not hasattr(image, "get"):
+        raise TypeError(f"a {name_of(image)} is no image; pass a cupy.ndarray")
+    return Given(image.get(), back=back)
+
+
+def _of_array_api(image: Any) -> Given:
+    """Return the values of an array of the array API; the result is one of its library."""
+    try:
+        values = np.from_dlpack(image)
+    except Exception:  # on a GPU, of a dtype that DLPack lacks, or of a library's own reasons
+        values = _as_numpy(image)
+    if not hasattr(image, "__array_namespace__"):
+        return Given(values)
+    namespace, device = image.__array_namespace__(), getattr(image, "device", None)
+
+    def back(result: Any, axes: str, scale: int) -> Any:
+        return namespace.asarray(result, device=device)
+
+    return Given(values, back=back)
+
+
+# --- others --------------------------------------------------------------------------------------
+
+
+def _of_quantity(image: Any) -> Given:
+    """Return the numbers of a quantity of pint or astropy; the result has its unit."""
+    of_pint = hasattr(image, "magnitude")
+    inner = understand(image.magnitude if of_pint else image.value)
+    unit = image.units if of_pint else image.unit
+
+    def back(result: Any, axes: str, scale: int) -> Any:
+        return type(image)(inner.back(result, axes, scale), unit)
+
+    return replace(inner, back=back)
+
+
+def _of_layer(image: Any) -> Given:
+    raise TypeError(
+        f"a {name_of(image)} is no array; use napari_srgan.super_resolve_layer(layer), or "
+        "layer.data"
+    )
+
+
+PLAIN_MODES = {"L": "YX", "I": "YX", "F": "YX", "I;16": "YX", "RGB": "YXS", "RGBA": "YXS"}
+"""modes of Pillow whose values are intensities → axes"""
+
+
+def _of_pillow(image: Any) -> Given:
+    mode = getattr(image, "mode", None)
+    if mode not in PLAIN_MODES:
+        better = {"1": "L", "LA": "RGBA", "La": "RGBA", "PA": "RGBA"}.get(str(mode), "RGB")
+        raise TypeError(
+            f"a Pillow image of mode {mode!r}, whose values are no intensities; allowed are "
+            f"{', '.join(PLAIN_MODES)}: pass image.convert({better!r})"
+        )
+    return Given(_as_numpy(image), PLAIN_MODES[mode])
+
+
+class Stored:
+    """An array of tensorstore, of which numpy arrays are read."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self.shape = tuple(int(n) for n in store.shape)
+        self.dtype = np.dtype(store.dtype.numpy_dtype)
+        self.ndim = len(self.shape)
+
+    def __getitem__(self, index: Any) -> Any:
+        return np.asarray(self.store[index].read().result())
+
+
+KINDS: dict[str, Callable[[Any], Given]] = {
+    "torch": _of_torch,
+    "cupy": _of_cupy,
+    "dask": _of_dask,
+    "PIL": _of_pillow,
+    "tensorstore": lambda image: Given(Stored(image)),
+    "pint": _of_quantity,
+    "astropy": _of_quantity,
+    "napari": _of_layer,
+}
+"""library → what understands its arrays"""
