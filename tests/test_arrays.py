@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 import napari_srgan as ns
+from napari_srgan.arrays import understand
 from tests.conftest import MakeModel
 
 rng = np.random.default_rng(0)
@@ -228,3 +229,25 @@ def test_xarray_is_not_imported_where_it_is_not_used() -> None:
         "assert not {'xarray', 'cupy', 'tensorstore'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- masks ---------------------------------------------------------------------------------------
+
+
+def test_a_mask_says_what_is_missing() -> None:
+    masked = np.ma.MaskedArray(image(9, 12), image(9, 12) > 100)
+    given = understand(masked)
+    assert type(given.data) is np.ndarray
+    assert np.array_equal(given.missing, masked.mask)
+    assert understand(np.ma.MaskedArray(masked.data)).missing is None
+    lazy = understand(da.from_array(masked, chunks=(3, 12), asarray=False))
+    assert np.array_equal(lazy.missing.compute(), masked.mask)
+    assert type(lazy.data.compute()) is np.ndarray
+
+
+def test_the_mask_comes_back_finer() -> None:
+    masked = np.ma.MaskedArray(image(2, 9, 12), image(2, 9, 12) > 100, fill_value=3)
+    result = understand(masked).back(repeated(masked.data), "ZYX", 4)
+    assert isinstance(result, np.ma.MaskedArray)
+    assert np.array_equal(result.mask, repeated(masked.mask))
+    assert result.fill_value == 3

@@ -50,6 +50,18 @@ def test_usual_names_are_known(dims: tuple[str, ...], shape: tuple[int, ...], ax
     assert understand(xr.DataArray(values(*shape), dims=dims)).axes == axes
 
 
+def test_what_the_cf_conventions_call_a_dimension_counts() -> None:
+    image = xr.DataArray(
+        values(9, 9, 5),
+        dims=("a", "b", "depth"),
+        coords={
+            "a": ("a", np.arange(9), {"axis": "X"}),
+            "b": ("b", np.arange(9), {"standard_name": "projection_y_coordinate"}),
+        },
+    )
+    assert understand(image).axes == "XYZ"
+
+
 def test_bands_are_colours_where_they_are_called_so() -> None:
     bands = xr.DataArray(values(9, 9, 3), dims=("y", "x", "band"), coords={"band": list("RGB")})
     assert understand(bands).axes == "YXS"

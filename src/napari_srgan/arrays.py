@@ -237,6 +237,7 @@ def _of_pillow(image: Any) -> Given:
     mode = getattr(image, "mode", None)
     if mode not in PLAIN_MODES:
         better = {"1": "L", "LA": "RGBA", "La": "RGBA", "PA": "RGBA"}.get(str(mode), "RGB")
+        better = "I" if str(mode).startswith("I;") else better
         raise TypeError(
             f"a Pillow image of mode {mode!r}, whose values are no intensities; allowed are "
             f"{', '.join(PLAIN_MODES)}: pass image.convert({better!r})"

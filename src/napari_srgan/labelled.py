@@ -69,8 +69,9 @@ def axes_of(image: Any) -> str:
     ValueError
         If a name is not known, asking for ``axes``.
     """
+    names = [cf_name(image, dim) for dim in image.dims]
     try:
-        letters = letters_of(image.dims, image.shape)
+        letters = letters_of(names, image.shape)
     except ValueError as error:
         raise ValueError(
             f"{error}; give axes=, a letter per dimension: T time, C channel, Z depth, Y rows, "
@@ -82,6 +83,25 @@ def axes_of(image: Any) -> str:
         if entries in COLOURS:
             return letters[:-1] + "S"
     return letters
+
+
+def cf_name(image: Any, dim: Hashable) -> Hashable:
+    """Return what the CF conventions call a dimension where its coordinate says so; else its name.
+
+    Source: *CF Metadata Conventions*, sections 4 and 5: ``axis`` and ``standard_name``.
+    """
+    said = image.coords[dim].attrs if dim in image.coords else {}
+    if str(said.get("axis", "")).upper() in ("T", "Z", "Y", "X"):
+        return str(said["axis"])
+    name = str(said.get("standard_name", ""))
+    return {
+        "projection_y_coordinate": "y",
+        "projection_x_coordinate": "x",
+        "grid_latitude": "lat",
+        "grid_longitude": "lon",
+        "latitude": "lat",
+        "longitude": "lon",
+    }.get(name, dim)
 
 
 def fill_value(attrs: Mapping[Hashable, Any]) -> float | None:

@@ -10,8 +10,8 @@ NAMES = {
     "T": "t time times date frame frames timepoint",
     "C": "c ch channel channels band bands wavelength wavelengths wl",
     "Z": "z depth level lev plane planes slice slices altitude height",
-    "Y": "y row rows line lines lat latitude northing",
-    "X": "x col cols column columns lon long longitude easting width",
+    "Y": "y row rows line lines lat latitude northing rlat nlat ny yc j south_north",
+    "X": "x col cols column columns lon long longitude easting width rlon nlon nx xc i west_east",
     "S": "s rgb rgba samples colour color colours colors",
 }
 """letter → names of a dimension, in small letters"""
