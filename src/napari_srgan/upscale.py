@@ -52,7 +52,7 @@ def super_resolve(
     image
         Integers or floats with two axes or more: of numpy, PyTorch, CuPy, the array API or what
         numpy makes an array of; or of dask, zarr or tensorstore, which are read tile by tile; or an
-        ``xarray.DataArray`` of any of them.
+        ``xarray.DataArray`` of any of them. What a masked array masks is missing.
     model
         A name of `list_models`, the path of a model file, a `Model`, or ``auto``: RGB images go
         through ``general-x4``, all others channel by channel through ``gray-x4``. A model of three
@@ -97,8 +97,9 @@ def super_resolve(
         Of the image's dtype, its Y and X axes longer by the model's scale, all others as they
         were. The outer edges of the first and last pixels are those of the image. A numpy array
         for numpy, a dask array computed on demand for what is read tile by tile; a tensor, an array
-        of CuPy or of the array API for such a one, on its device; a DataArray for a DataArray, with
-        its dimensions, name, attributes and finer coordinates.
+        of CuPy or of the array API for such a one, on its device; a masked array for a masked one,
+        with its mask; a DataArray for a DataArray, with its dimensions, name, attributes and finer
+        coordinates.
 
     Raises
     ------
@@ -117,7 +118,7 @@ def super_resolve(
     if nodata == "auto" and given.nodata is not None:
         nodata = given.nodata
     options = Options(axes, detail, consistency, normalise, volume, device, precision, tile, nodata)
-    plan = plan_for(given.data, model, options)
+    plan = plan_for(given.data, model, options, missing=given.missing)
     lazy = given.lazy
     result = lazily(plan, given.data) if lazy else compute_now(plan, given.data, bar=progress)
     return given.back(result, plan.layout.axes, plan.scale)
