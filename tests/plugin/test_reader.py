@@ -94,10 +94,10 @@ def test_axes_of_one_entry_are_left_out(tmp_path: Path) -> None:
     assert layer.axis_labels == ("y", "x")
 
 
-def test_a_map_begins_at_0_in_metres(tmp_path: Path) -> None:
+def test_the_edge_of_a_map_is_at_0_in_metres(tmp_path: Path) -> None:
     (layer,) = shown(io.write(tmp_path / "map.tif", map_of(pixels(9, 8)))).layers
     assert np.allclose(layer.scale, [20, 10])
-    assert np.allclose(layer.translate, 0)
+    assert np.allclose(layer.data_to_world((-0.5, -0.5)), 0)
     assert [str(u) for u in layer.units] == ["meter", "meter"]
     record = layer.metadata["napari_srgan_file"].record
     assert record.geo.crs == "EPSG:32633"

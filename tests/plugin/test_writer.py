@@ -103,7 +103,7 @@ def test_a_part_of_a_map_keeps_its_place(tmp_path: Path, make_identity: MakeMode
 
 def test_a_map_that_is_moved_in_the_viewer_is_written_there(tmp_path: Path) -> None:
     layer = layer_of(source(tmp_path))
-    layer.translate = (20, 30)
+    layer.translate = np.add(layer.translate, (20, 30))
     ns.write(tmp_path / "out.tif", layer)
     (image,) = io.read(tmp_path / "out.tif")
     # 20 m south and 30 m east

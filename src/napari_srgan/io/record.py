@@ -27,6 +27,12 @@ class Channel:
     """red, green and blue, 0 to 255"""
     window: tuple[float, float] | None = None
     """intensities that the file asks to be shown as black and white"""
+    emission: float | None = None
+    """wavelength in nm"""
+    excitation: float | None = None
+    """wavelength in nm"""
+    exposure: float | None = None
+    """time in seconds"""
 
 
 def points_are_centres(tags: Mapping[int, tuple[Any, ...]]) -> bool:
@@ -95,7 +101,8 @@ class ImageFile:
     """coarser levels of a pyramid, finest first, without ``data`` itself"""
     affine: npt.NDArray[np.float64] | None = None
     """4 × 4 matrix from pixel indices ``(z, y, x, 1)`` to the world in ``unit``, where the file has
-    one (NIfTI, DICOM); the world is ``(z, y, x)`` = superior, posterior, left (LPS reversed)"""
+    one (NIfTI, DICOM, OME's positions of a stage); the world of a volume of the body is
+    ``(z, y, x)`` = superior, posterior, left (LPS reversed)"""
     geo: GeoReference | None = None
     nodata: float | None = None
     """value of pixels without one"""

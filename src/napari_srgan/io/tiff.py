@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from . import geotiff
 from .guard import reading
+from .ome_xml import ome_facts
 from .photographs import read_photograph
 from .plausible import check_ome, check_series, expands_too_far
 from .record import Channel, ImageFile
 from .signatures import SUFFIXES, signature
 from .tiff_lazy import OpenTiff, lazy_array
-from .tiff_metadata import imagej_facts, ome_facts, ramp_colour, tag_size
+from .tiff_metadata import imagej_facts, ramp_colour, tag_size
 from .tiff_writer import WRITABLE, check_writable, write_image
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What a TIFF says of its pixels in OME's, ImageJ's and its own words."""
+"""What a TIFF says of its pixels in ImageJ's and its own words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from math import isfinite
 from numbers import Real
 from typing import Any, TypeGuard
-from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt
@@ -62,56 +61,6 @@ def ramp_colour(table: npt.NDArray[Any]) -> tuple[int, int, int] | None:
         return None
     red, green, blue = (round(float(v)) for v in top)
     return red, green, blue
-
-
-# --- OME -----------------------------------------------------------------------------------------
-
-
-def ome_facts(xml: str, series: Any, index: int, count: int, axes: str) -> dict[str, Any]:
-    """Return what an OME header says of one of a file's ``count`` series, as `ImageFile` fields."""
-    root = ElementTree.fromstring(xml)
-    images = [e for e in root if _kind(e) == "Image"]
-    if len(images) != count:
-        # tifffile leaves out images without pixels in this file.
-        images = [e for e in images if e.get("Name", "") == series.name] or images
-        index = 0
-    if index >= len(images):  # a header may stand in another file (BinaryOnly)
-        return {}
-    image = images[index]
-    pixels = next((e for e in image if _kind(e) == "Pixels"), None)
-    if pixels is None:
-        return {}
-    size = {}
-    for axis in "XYZ":
-        value = number(pixels.get(f"PhysicalSize{axis}"))
-        unit = UNITS.get(plain_unit(pixels.get(f"PhysicalSize{axis}Unit", "µm")))
-        if unit and is_length(value):
-            size[axis] = value * unit
-    interval = number(pixels.get("TimeIncrement"))
-    seconds = SECONDS.get(plain_unit(pixels.get("TimeIncrementUnit", "s")))
-    if "T" in axes and seconds and is_length(interval):
-        size["T"] = interval * seconds
-    described = [_ome_channel(e) for e in pixels if _kind(e) == "Channel"]
-    description = next((e.text for e in image if _kind(e) == "Description"), None)
-    return {
-        "pixel_size": size,
-        "channels": fitting(described, series, axes),
-        "name": image.get("Name", ""),
-        "metadata": {"ome": xml} | ({"description": description} if description else {}),
-    }
-
-
-def _kind(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _ome_channel(element: ElementTree.Element) -> Channel:
-    packed = number(element.get("Color"))
-    colour = None
-    if packed is not None:
-        red, green, blue, _ = (int(packed) & 0xFFFFFFFF).to_bytes(4, "big")
-        colour = (red, green, blue)
-    return Channel(element.get("Name", ""), colour)
 
 
 def fitting(channels: list[Channel], series: Any, axes: str) -> tuple[Channel, ...]:

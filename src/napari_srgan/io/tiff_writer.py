@@ -13,8 +13,9 @@ import numpy.typing as npt
 from . import geotiff
 from .guard import replacing
 from .lazy import numpy_or_dask
+from .ome_header import ome_metadata
 from .photographs import write_png
-from .record import Channel, ImageFile
+from .record import ImageFile
 from .tiff_metadata import UNITS, is_length
 
 WRITABLE = (".tif", ".tiff", ".png")
@@ -112,7 +113,7 @@ def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> No
         tags += geotiff.georeference_tags(image.geo)
     options: dict[str, Any] = {"metadata": None, "description": description.encode() or None}
     if not bands:
-        options = {"metadata": _ome_metadata(image, data, axes, description)}
+        options = {"metadata": ome_metadata(image, data, axes, description)}
         options |= _resolution(image)
     size = int(np.prod(data.shape, dtype=object)) * data.dtype.itemsize
     with tempfile.TemporaryFile(dir=path.parent) as spool:
@@ -217,43 +218,6 @@ def _rows(plane: Any) -> Iterator[Pixels]:
             waiting = waiting[TILE:]
     if len(waiting):
         yield waiting
-
-
-# --- OME -----------------------------------------------------------------------------------------
-
-
-def _ome_metadata(image: ImageFile, data: Any, axes: str, description: str) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"axes": axes}
-    for axis, size in image.pixel_size.items():
-        if axis == "T":
-            metadata |= {"TimeIncrement": float(size), "TimeIncrementUnit": "s"}
-        elif image.unit in UNITS:
-            metadata[f"PhysicalSize{axis}"] = float(size)
-            metadata[f"PhysicalSize{axis}Unit"] = image.unit
-    if description:
-        metadata["Description"] = _xml_text(description)
-    if image.name:
-        metadata["Name"] = _xml_text(image.name)
-    count = data.shape[axes.index("C")] if "C" in axes else 1
-    if len(image.channels) == count:
-        metadata["Channel"] = _ome_channels(image.channels)
-    return metadata
-
-
-def _ome_channels(channels: tuple[Channel, ...]) -> dict[str, list[Any]]:
-    said: dict[str, list[Any]] = {}
-    if any(c.name for c in channels):
-        said["Name"] = [_xml_text(c.name) for c in channels]
-    if any(c.colour for c in channels):
-        # Red, green, blue and opacity are the bytes of one signed number; white is OME's default.
-        packed = [bytes((*(c.colour or (255, 255, 255)), 255)) for c in channels]
-        said["Color"] = [int.from_bytes(p, "big", signed=True) for p in packed]
-    return said
-
-
-def _xml_text(text: str) -> str:
-    """Return a text without the characters that XML cannot hold."""
-    return "".join(c for c in text if c.isprintable() or c in "\n\t")
 
 
 def _resolution(image: ImageFile) -> dict[str, Any]:

@@ -133,7 +133,9 @@ def _layer(levels: list[Any], origin: Origin, channel: Channel, name: str) -> La
         plain = axes.replace("S", "")
         options |= transform_of(record, plain, origin.shape)
         options["axis_labels"] = tuple(plain.lower())
-        sized = set(record.pixel_size) | (set("ZYX") if record.affine is not None else set())
+        sized = set(record.pixel_size)
+        if record.affine is not None and not {"Y", "X"} <= sized:
+            sized |= set("ZYX")
         options["units"] = tuple(
             ("s" if a == "T" else record.unit) if a in sized else "pixel" for a in plain
         )

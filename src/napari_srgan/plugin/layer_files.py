@@ -146,7 +146,8 @@ def _channels(
         own = before[0]
     limits = options.get("contrast_limits")
     window = own.window if limits is None else (float(limits[0]), float(limits[1]))
-    return (Channel(own.name, _colour(options.get("colormap")) or own.colour, window),)
+    colour = _colour(options.get("colormap")) or own.colour
+    return (replace(own, colour=colour, window=window),)
 
 
 def _colour(colormap: Any) -> tuple[int, int, int] | None:

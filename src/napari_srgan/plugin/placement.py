@@ -32,11 +32,19 @@ def transform_of(record: ImageFile, axes: str, shape: Sequence[int]) -> dict[str
     and translate where its axes are straight, and scale and affine where it is turned within its
     slices. A volume that is turned out of its slices is laid straight about its true centre, since
     napari shows no slice of it otherwise: it would warn at every step, or fail for a sagittal one.
-    Its affine is in the record, from which a file is written. A map begins at 0, since coordinates
-    of a reference system are too large for the graphics card's numbers.
+    Its affine is in the record, from which a file is written. The outer edge of a map is at 0, so
+    that finer maps of the same place lie on it; coordinates of a reference system are too large for
+    the graphics card's numbers.
     """
     size = np.array([float(record.pixel_size.get(axis, 1)) for axis in axes])
-    if record.affine is None or record.geo is not None:
+    if record.geo is not None:
+        return {
+            "scale": size,
+            "translate": [
+                s / 2 if a in "YX" else 0.0 for a, s in zip(axes, size.tolist(), strict=True)
+            ],
+        }
+    if record.affine is None:
         return {"scale": size}
     at = {axis: i for i, axis in enumerate(axes)}
     own = [axis for axis in "ZYX" if axis in at]
