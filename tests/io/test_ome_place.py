@@ -50,8 +50,8 @@ def tripled(path: Path, image: ImageFile) -> Path:
 def test_two_fields_lie_where_the_stage_was(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as file:
         for x in (1000.0, 1015.0):
-            plane = planes(2, **at(x, 2000.0, 5.0))
-            file.write(noise(2, 20, 30), metadata={"axes": "TYX", **SIZE, "Plane": plane})
+            said = planes(2, **at(x, 2000.0, 5.0))
+            file.write(noise(2, 20, 30), metadata={"axes": "TYX", **SIZE, "Plane": said})
     for number, image in enumerate(read_images(tmp_path / "a.ome.tif")):
         assert image.affine is not None
         assert np.allclose(image.affine @ [0, 0, 0, 1], [5, 2000, 1000 + 15 * number, 1])

@@ -270,8 +270,26 @@ def ending(path: Path) -> str:
     return max((end for end in WRITABLE if name.endswith(end)), key=len, default="")
 
 
+def _positive(image: ImageFile) -> ImageFile:
+    """Return an image whose largest value is white, of one whose smallest is."""
+    if image.data.dtype.kind != "u":
+        return image
+    most = np.iinfo(image.data.dtype).max
+    return replace(
+        image,
+        data=image.data.dtype.type(most) - numpy_or_dask(image.data),
+        nodata=None if image.nodata is None else most - image.nodata,
+        metadata={k: v for k, v in image.metadata.items() if k != "photometric"},
+    )
+
+
 def _fitting(path: Path, image: ImageFile) -> ImageFile:
-    """Return an image with dask for zarr, and for a PNG without axes of length 1."""
+    """Return an image with dask for zarr, and for a PNG without axes of length 1.
+
+    Only a TIFF can say that its smallest value is white: for others it is made a positive.
+    """
+    if image.metadata.get("photometric") == "miniswhite" and ending(path) not in (".tif", ".tiff"):
+        image = _positive(image)
     data, axes = numpy_or_dask(image.data), image.axes or "TCZYX"[-image.data.ndim :]
     if ending(path) == ".png" and len(axes) == data.ndim:
         kept = [i for i, a in enumerate(axes) if a in "YXS" or data.shape[i] > 1]

@@ -1,20 +1,17 @@
-"""Where a GeoTIFF lies on the Earth, in OGC GeoTIFF 1.1's tags and GDAL's."""
+"""Where a GeoTIFF lies on the Earth, in OGC GeoTIFF 1.1's tags."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
 
-from .record import GEO_KEYS, TIEPOINTS, Channel, GeoReference, points_are_centres
+from .record import GEO_KEYS, TIEPOINTS, GeoReference, points_are_centres
 
 PIXEL_SCALE, TRANSFORMATION, GEO_NUMBERS, GEO_TEXTS = 33550, 34264, 34736, 34737
-GDAL_METADATA, GDAL_NODATA = 42112, 42113
 MODEL_TYPE, GEOGRAPHIC, ANGULAR_UNIT, PROJECTED, LINEAR_UNIT = 1024, 2048, 2054, 3072, 3076
 CITATIONS = (1026, 3073, 2049)
 METRES = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937, 9036: 1000.0}
@@ -22,7 +19,6 @@ METRES = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937, 9036: 1000.0}
 DEGREES = {9102: 1.0, 9101: 180 / np.pi, 9105: 0.9, 9122: 1.0}
 """angle of the units of geographic systems"""
 TYPES = {"H": 3, "d": 12, "s": 2}
-COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
 Tag = tuple[int, int, int, Any, bool]
 """code, type, count, value and whether it is for the first page only, as tifffile writes it"""
@@ -134,54 +130,6 @@ def _metres(code: int) -> float:
     return 1.0
 
 
-def nodata_of(page: Any) -> float | None:
-    """Return the value of pixels without one, or None."""
-    text = page.tags.valueof(GDAL_NODATA)
-    try:
-        return float(text.strip(" \0")) if isinstance(text, str) else None
-    except ValueError:
-        return None
-
-
-def gdal_facts(page: Any, bands: int) -> tuple[tuple[Channel, ...], dict[str, Any]]:
-    """Return the bands and what else GDAL says: texts by name; scale and offset of each band."""
-    text = page.tags.valueof(GDAL_METADATA)
-    if not isinstance(text, str):
-        return (), {}
-    try:
-        items = list(ElementTree.fromstring(text.strip("\0")).iter("Item"))
-    except ElementTree.ParseError:
-        return (), {}
-    names, colours = [""] * bands, [""] * bands
-    numbers = {"scale": [1.0] * bands, "offset": [0.0] * bands}
-    rest: dict[str, str] = {}
-    said = set()
-    for item in items:
-        sample, role, value = item.get("sample", ""), item.get("role", ""), item.text or ""
-        if sample.isdecimal() and int(sample[:9]) < bands:
-            place = int(sample)
-            if role == "description":
-                names[place] = value
-            elif role == "colorinterp":
-                colours[place] = value
-            elif role in numbers:
-                try:
-                    numbers[role][place] = float(value)
-                    said.add(role)
-                except ValueError:
-                    pass
-        elif not sample and not item.get("domain"):
-            rest[item.get("name", "")] = value
-    channels = tuple(
-        # What a single band is shown as is no name of it.
-        Channel(name or colour, COLOURS.get(colour.lower())) if bands > 1 else Channel(name)
-        for name, colour in zip(names, colours, strict=True)
-    )
-    metadata: dict[str, Any] = {"gdal": rest} if rest else {}
-    metadata |= {role: tuple(numbers[role]) for role in sorted(said)}
-    return channels if any(c != Channel() for c in channels) else (), metadata
-
-
 # --- writing -------------------------------------------------------------------------------------
 
 
@@ -233,33 +181,3 @@ def georeference_tags(geo: GeoReference) -> list[Tag]:
         (code, TYPES[kind], 0 if kind == "s" else len(values), values, True)
         for code, kind, values in found
     ]
-
-
-def gdal_tags(
-    channels: Sequence[Channel], metadata: Mapping[str, Any], nodata: float | None
-) -> list[Tag]:
-    """Return GDAL's tags for the names of bands, their scale and offset, and nodata."""
-    items = [
-        f'<Item name="DESCRIPTION" sample="{i}" role="description">{_plain(channel.name)}</Item>'
-        for i, channel in enumerate(channels)
-        if channel.name
-    ]
-    for role in ("offset", "scale"):
-        for i, value in enumerate(metadata.get(role, ())):
-            item = f'<Item name="{role.upper()}" sample="{i}" role="{role}">{value!r}</Item>'
-            items.append(item)
-    tags: list[Tag] = []
-    if items:
-        text = f"<GDALMetadata>{''.join(items)}</GDALMetadata>"
-        # Tags of text are ASCII; XML has its own way to say the rest.
-        ascii_text = text.encode("ascii", "xmlcharrefreplace").decode()
-        tags.append((GDAL_METADATA, TYPES["s"], 0, ascii_text, True))
-    if nodata is not None:
-        whole = float(nodata).is_integer() and abs(nodata) < 2**53
-        text = str(int(nodata)) if whole else repr(float(nodata))
-        tags.append((GDAL_NODATA, TYPES["s"], 0, text, True))
-    return tags
-
-
-def _plain(text: str) -> str:
-    return escape("".join(c for c in text if c.isprintable()))

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .resampling import Grid, regridded
+
 TIEPOINTS = 33922
 """TIFF tag: column, row, level, x, y, z of points whose place is known"""
 GEO_KEYS = 34735
 """TIFF tag: the directory of the keys of a reference system"""
 
+PER_BAND = ("scale", "offset", "bands", "band_names")
+"""entries of a record's metadata that hold one value for each band"""
 LONG_NAMES = {"µm": "micrometer", "mm": "millimeter", "m": "meter"}
 """units of length → their names in full, as OME-NGFF and pint have them"""
 
@@ -108,6 +112,11 @@ class ImageFile:
     """value of pixels without one"""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """what else the file says, as its own library gives it"""
+    missing: Any = None
+    """booleans, true where a pixel has no value (a mask, an opacity of 0, an index of a palette),
+    of shape Y, X or that of the image without S; lazy where the file is; None where all have one"""
+    alpha: Any = None
+    """opacity of shape Y, X of an image whose samples are not RGBA, which have it as their last"""
 
     def finer(self, data: Any, axes: str, scale: int) -> ImageFile:
         """Return a result that is ``scale`` times finer along Y and X in this image's place."""
@@ -123,5 +132,21 @@ class ImageFile:
             affine = affine @ grid
         geo = None if self.geo is None else self.geo.part(0, 0, scale)
         return replace(
-            self, data=data, axes=axes, pixel_size=size, affine=affine, geo=geo, levels=()
+            self,
+            data=data,
+            axes=axes,
+            pixel_size=size,
+            affine=affine,
+            geo=geo,
+            levels=(),
+            missing=self._finer(self.missing, scale),
+            alpha=self._finer(self.alpha, scale, smooth=True),
         )
+
+    def _finer(self, values: Any, scale: int, *, smooth: bool = False) -> Any:
+        """Return a mask or an opacity on the finer grid."""
+        letters = "YX" if values is None or values.ndim == 2 else (self.axes or "").replace("S", "")
+        if values is None or len(letters) != values.ndim or not letters.endswith("YX"):
+            return None
+        rows, columns = (Grid(0.0, 1 / scale, n * scale) for n in values.shape[-2:])
+        return regridded(values, rows, columns, smooth=smooth)

@@ -6,18 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from . import geotiff
 from .guard import reading
-from .ome_xml import ome_facts
 from .photographs import read_photograph
 from .plausible import check_ome, check_series, expands_too_far
-from .record import Channel, ImageFile
+from .record import ImageFile
 from .signatures import SUFFIXES, signature
-from .tiff_lazy import OpenTiff, lazy_array
-from .tiff_metadata import imagej_facts, ramp_colour, tag_size
+from .tiff_image import image_of_series
+from .tiff_lazy import OpenTiff
+from .tiff_samples import MASK
 from .tiff_writer import WRITABLE, check_writable, write_image
 
 __all__ = [
@@ -31,12 +27,8 @@ __all__ = [
 ]
 
 READABLE = SUFFIXES
-COLOURED = (2, 6)
-"""photometric interpretations whose three samples are red, green and blue"""
 MOST_OF_FREE = 0.8
 """part of the free memory that pixels may take"""
-PALETTE, MASK = 3, 4
-"""photometric interpretations"""
 
 
 def read_images(path: Path | str, limit: int | None = None) -> list[ImageFile]:
@@ -98,6 +90,7 @@ def _read_tiff(path: Path, limit: int | None, only_first: bool) -> list[ImageFil
         images = list(_images(tiff))[: 1 if only_first else None]
         if not images:
             raise ValueError("no image in it")
+        masks = {index: _mask_of(tiff, index, series) for index, series in images}
         size = path.stat().st_size
         for _, series in images:
             if series.dtype is None or series.dtype.kind not in "uifb":
@@ -105,10 +98,13 @@ def _read_tiff(path: Path, limit: int | None, only_first: bool) -> list[ImageFil
                     f"the image has dtype {series.dtype}; allowed are integers and floats"
                 )
             _check_whole(tiff, series)
+        stored = [series for _, series in images]
+        stored += [tiff.series[mask] for mask in masks.values() if mask is not None]
+        for series in stored:
             check_series(series, size)
-        wanted = sum(level.nbytes for _, series in images for level in series.levels)
-        lazy = _too_large(wanted, size, limit, multifile=any(s.is_multifile for _, s in images))
-        return [_image(file, index, lazy) for index, _ in images]
+        wanted = sum(level.nbytes for series in stored for level in series.levels)
+        lazy = _too_large(wanted, size, limit, multifile=any(s.is_multifile for s in stored))
+        return [image_of_series(file, index, masks[index], lazy) for index, _ in images]
     finally:
         if not lazy:
             file.close()
@@ -117,11 +113,24 @@ def _read_tiff(path: Path, limit: int | None, only_first: bool) -> list[ImageFil
 def _images(tiff: Any) -> Iterator[tuple[int, Any]]:
     """Yield the series of a file that are images, not masks or previews of another."""
     for index, series in enumerate(tiff.series):
-        page = series.keyframe
-        mask = page.photometric == MASK or int(page.subfiletype or 0) & 4
-        preview = index > 0 and page.is_reduced
-        if not mask and not preview:
+        preview = index > 0 and series.keyframe.is_reduced
+        if not _is_mask(series) and not preview:
             yield index, series
+
+
+def _is_mask(series: Any) -> bool:
+    page = series.keyframe
+    return page.photometric == MASK or bool(int(page.subfiletype or 0) & 4)
+
+
+def _mask_of(tiff: Any, index: int, series: Any) -> int | None:
+    """Return the series that is the mask of another, or None: one as large, nearest behind it."""
+    sides = dict(zip(series.axes.upper(), series.shape, strict=True))
+    for number, mask in enumerate(tiff.series[index + 1 :], index + 1):
+        plain = mask.axes.upper() == "YX" and mask.dtype is not None and mask.dtype.kind in "bu"
+        if plain and _is_mask(mask) and mask.shape == (sides.get("Y"), sides.get("X")):
+            return number
+    return None
 
 
 def _too_large(wanted: int, size: int, limit: int | None, *, multifile: bool) -> bool:
@@ -139,107 +148,6 @@ def _too_large(wanted: int, size: int, limit: int | None, *, multifile: bool) ->
     if wanted > MOST_OF_FREE * free:
         raise MemoryError(f"its pixels take {wanted} bytes, {free} are free; read it with a limit")
     return False
-
-
-def _image(file: OpenTiff, index: int, lazy: bool) -> ImageFile:
-    """Return one series of a file that has been checked."""
-    tiff = file.tiff
-    series = tiff.series[index]
-    page = series.keyframe
-    shows = _Shown(series, page, imagej=bool(tiff.is_imagej))
-    stack: list[Any] = []
-    for number, level in enumerate(series.levels):
-        # tifffile takes a hole for pixels at the beginning of the file.
-        if lazy or level.dataoffset == 0:
-            pixels = lazy_array(file, index, number)
-            stack.append(shows.arranged(pixels if lazy else pixels.compute()))
-        else:
-            stack.append(shows.arranged(level.asarray()))
-    letters = shows.letters
-    known = set(letters) <= set("TCZYXS") and {"Y", "X"} <= set(letters)
-    facts: dict[str, Any] = {}
-    if tiff.is_ome and tiff.ome_metadata:
-        facts = ome_facts(tiff.ome_metadata, series, index, len(tiff.series), letters)
-    elif tiff.is_imagej:
-        facts = imagej_facts(tiff.imagej_metadata or {}, page, series, letters)
-    else:
-        facts = {"pixel_size": tag_size(page), "metadata": _description(page)}
-    if shows.colour and not facts.get("channels"):
-        facts["channels"] = (Channel(colour=shows.colour),)
-    facts |= _place(page, facts, dict(zip(letters, stack[0].shape, strict=True)))
-    return ImageFile(stack[0], letters if known else None, levels=tuple(stack[1:]), **facts)
-
-
-def _description(page: Any) -> dict[str, str]:
-    text = str(page.description or "")
-    # What tifffile notes of a shape is no description.
-    return {} if not text or text.startswith(('{"', "shape=")) else {"description": text}
-
-
-def _place(page: Any, facts: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
-    """Return where a GeoTIFF lies and what GDAL says of its bands."""
-    found: dict[str, Any] = {"nodata": geotiff.nodata_of(page)}
-    channels, metadata = geotiff.gdal_facts(page, sizes.get("C", sizes.get("S", 1)))
-    if channels and "S" not in sizes:
-        found["channels"] = channels
-    found["metadata"] = facts.get("metadata", {}) | metadata
-    if geo := geotiff.georeference(page):
-        found["geo"] = geo
-        if geo.transform is not None:
-            found["pixel_size"], found["unit"] = geotiff.ground_size(geo)
-            kept = facts.get("pixel_size", {})
-            found["pixel_size"] = {a: s for a, s in kept.items() if a == "T"} | found["pixel_size"]
-    return found
-
-
-class _Shown:
-    """How the stored samples of a series become colours and channels."""
-
-    def __init__(self, series: Any, page: Any, *, imagej: bool) -> None:
-        self.stored = series.axes.upper()
-        samples = dict(zip(self.stored, series.shape, strict=True)).get("S", 0)
-        coloured = page.photometric in COLOURED or series.kind == "ome"
-        # A fourth sample that is said to be no opacity is a band such as infrared.
-        opacity = len(page.extrasamples) == 0 or int(page.extrasamples[0]) != 0
-        self.colours = coloured and (samples == 3 or (samples == 4 and opacity))
-        self.table: npt.NDArray[Any] | None = None
-        self.colour: tuple[int, int, int] | None = None
-        indices = page.photometric == PALETTE and series.dtype.kind in "ub" and not samples
-        if indices and page.colormap is not None:
-            table = np.asarray(page.colormap)
-            table = (table >> 8 if table.max() > 255 else table).astype(np.uint8)
-            # A plain ramp is a way to show intensities; ImageJ stores all its look-up tables so.
-            self.colour = ramp_colour(table)
-            self.table = None if imagej or self.colour else table
-        letters = self.stored
-        if self.colours:
-            letters = letters.replace("S", "") + "S"
-        elif "C" not in letters:
-            letters = letters.replace("S", "C")
-        self.letters = letters + "S" if self.table is not None else letters
-
-    def arranged(self, pixels: Any) -> Any:
-        """Return samples of RGB(A) as the last axis, and the colours of a palette."""
-        if self.table is not None:
-            colours = self.table.T
-            if isinstance(pixels, np.ndarray):
-                return _coloured(pixels, colours)
-            return pixels.map_blocks(
-                _coloured,
-                colours,
-                dtype=colours.dtype,
-                new_axis=pixels.ndim,
-                chunks=(*pixels.chunks, (3,)),
-            )
-        if self.colours:
-            place = self.stored.index("S")
-            order = [i for i in range(pixels.ndim) if i != place]
-            return pixels.transpose([*order, place])
-        return pixels
-
-
-def _coloured(indices: npt.NDArray[Any], colours: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return colours.take(indices.astype(np.intp), axis=0, mode="clip")
 
 
 def _check_whole(tiff: Any, series: Any) -> None:

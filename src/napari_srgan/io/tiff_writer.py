@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+import warnings
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from . import geotiff
+from .gdal_metadata import gdal_tags
 from .guard import replacing
 from .lazy import numpy_or_dask
 from .ome_header import ome_metadata
 from .photographs import write_png
 from .record import ImageFile
+from .tiff_form import sample_form, with_opacity
+from .tiff_levels import write_levels, write_mask
 from .tiff_metadata import UNITS, is_length
 
 WRITABLE = (".tif", ".tiff", ".png")
@@ -23,13 +25,6 @@ OME_DTYPES = ("int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", 
 """numbers that OME-TIFF has a name for"""
 MOST_CLASSIC = 2**32 - 2**25
 """bytes of pixels from which on a file is a BigTIFF"""
-TILE = 256
-PYRAMID_FROM, PYRAMID_TO = 2048, 1024
-"""sides above which an image gets coarser levels, and down to which"""
-BUFFER = 32 << 20
-"""bytes of tiles that wait to be compressed"""
-
-Pixels = npt.NDArray[Any]
 
 
 def write_image(path: Path | str, image: ImageFile, description: str = "") -> Path:
@@ -68,7 +63,7 @@ def write_image(path: Path | str, image: ImageFile, description: str = "") -> Pa
         raise ValueError(f"{path}: the pixel size is {wrong[0]}; it must be a length above 0")
     check_writable(path, data.dtype, axes)
     if path.suffix.lower() == ".png":
-        return replacing(path, lambda beside: write_png(beside, data))
+        return replacing(path, lambda beside: write_png(beside, image))
     return replacing(path, lambda beside: _write_tiff(beside, image, axes, description))
 
 
@@ -84,10 +79,10 @@ def check_writable(path: Path | str, dtype: np.dtype[Any], axes: str) -> None:
     if suffix not in WRITABLE:
         raise ValueError(f"{path}: cannot be written; allowed are {', '.join(WRITABLE)}")
     if suffix == ".png":
-        allowed = {"YX": ("uint8", "uint16"), "YXS": ("uint8",)}.get(axes, ())
+        allowed = ("uint8", "uint16") if axes in ("YX", "YXS") else ()
         if dtype.name not in allowed:
             raise ValueError(
-                f"{path}: a PNG holds one grey image of uint8 or uint16, or one of RGB in uint8, "
+                f"{path}: a PNG holds one grey image or one of RGB, of uint8 or uint16, "
                 f"not {dtype} with axes {axes}; write a .tif"
             )
     elif dtype.name not in (*OME_DTYPES, "float16"):
@@ -101,123 +96,49 @@ def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> No
     import tifffile
 
     place = image.geo is not None
-    # A stack of maps is no GeoTIFF, nor are several RGB images.
-    bands = place and set(axes) <= set("YXC" if "S" not in axes else "YXS")
+    # A stack of maps is no GeoTIFF, nor are several RGB images. OME has no masks and opacities.
+    plain = place or image.alpha is not None or bool(image.metadata.get("mask"))
+    bands = plain and set(axes) <= set("YXC" if "S" not in axes else "YXS")
+    if not bands and (lost := _lost(image)):
+        warnings.warn(f"a stack in a TIFF does not hold {lost}; it is left out", stacklevel=5)
     data, axes = _ordered(image.data, axes, "YXCS" if bands else "YXS")
     if data.dtype == np.float16:
         data = data.astype(np.float32)
-    tags = geotiff.gdal_tags(image.channels if place else (), image.metadata, image.nodata)
-    if not place:
-        tags = [tag for tag in tags if tag[0] == geotiff.GDAL_NODATA]
+    form, names, metadata = sample_form(image, data.shape, axes)
+    if bands and image.alpha is not None:
+        data, axes = with_opacity(data, axes, image)
+    if place or bands:
+        tags = gdal_tags(names, metadata, image.nodata)
+    else:
+        tags = gdal_tags((), {}, image.nodata)
     if image.geo is not None:
         tags += geotiff.georeference_tags(image.geo)
     options: dict[str, Any] = {"metadata": None, "description": description.encode() or None}
     if not bands:
         options = {"metadata": ome_metadata(image, data, axes, description)}
+    if not place:
         options |= _resolution(image)
+    options |= {"extratags": tags, "iccprofile": image.metadata.get("icc_profile")}
     size = int(np.prod(data.shape, dtype=object)) * data.dtype.itemsize
     with tempfile.TemporaryFile(dir=path.parent) as spool:
         # tifffile counts on compression and would fail past 4 GiB.
         big = size * 3 / 2 > MOST_CLASSIC
         with tifffile.TiffWriter(path, bigtiff=big, ome=not bands) as file:
-            _write_levels(file, data, axes, bands, spool, options | {"extratags": tags})
+            write_levels(file, data, axes, spool, options, form, below=not bands)
+            if bands and image.metadata.get("mask") and image.missing is not None:
+                write_mask(file, image.missing)
+
+
+def _lost(image: ImageFile) -> str:
+    if image.alpha is not None:
+        return "an opacity"
+    return "a mask" if image.metadata.get("mask") and image.missing is not None else ""
 
 
 def _ordered(data: Any, axes: str, last: str) -> tuple[Any, str]:
     """Return an array with the axes of ``last`` behind all others, in that order."""
     order = sorted(range(len(axes)), key=lambda i: last.find(axes[i]))
     return numpy_or_dask(data).transpose(order), "".join(axes[i] for i in order)
-
-
-# --- pixels --------------------------------------------------------------------------------------
-
-
-def _write_levels(
-    file: Any, data: Any, axes: str, bands: bool, spool: IO[bytes], options: dict[str, Any]
-) -> None:
-    """Write an image and its coarser levels: of OME below its pages, of a GeoTIFF behind it."""
-    row = axes.index("Y")
-    factors = [1]
-    while max(data.shape[row : row + 2]) > PYRAMID_FROM and (
-        max(data.shape[row : row + 2]) > PYRAMID_TO * factors[-1]
-    ):
-        factors.append(2 * factors[-1])
-    if not bands and len(factors) > 1:
-        options |= {"subifds": len(factors) - 1}
-    lazy = not isinstance(data, np.ndarray)
-    _write_level(file, data, axes, options, spool if lazy and len(factors) > 1 else None)
-    half = data
-    for factor in factors[1:]:
-        if factor == 2 and lazy:
-            # What was computed once is not computed again.
-            spool.flush()
-            sides = (data.shape[row] + 1) // 2, (data.shape[row + 1] + 1) // 2
-            shape = (*data.shape[:row], *sides, *data.shape[row + 2 :])
-            half = np.memmap(spool, data.dtype, "r", shape=shape)
-        else:
-            half = half[
-                (
-                    ...,
-                    slice(None, None, 2),
-                    slice(None, None, 2),
-                    *(len(axes) - row - 2) * [slice(None)],
-                )
-            ]
-        _write_level(file, half, axes, {"metadata": None, "subfiletype": 1}, None)
-
-
-def _write_level(
-    file: Any, data: Any, axes: str, options: dict[str, Any], spool: IO[bytes] | None
-) -> None:
-    row = axes.index("Y")
-    tiled = max(data.shape[row : row + 2]) > TILE
-    file.write(
-        _tiles(data, row, spool) if tiled else _planes(data, row),
-        shape=data.shape,
-        dtype=data.dtype.newbyteorder("="),
-        photometric="rgb" if axes.endswith("S") else "minisblack",
-        planarconfig="contig" if len(axes) > row + 2 else None,
-        tile=(TILE, TILE) if tiled else None,
-        compression="zlib",
-        buffersize=BUFFER,
-        **options,
-    )
-
-
-def _planes(data: Any, row: int) -> Iterator[Pixels]:
-    for plane in np.ndindex(data.shape[:row]):
-        yield np.asarray(data[plane])
-
-
-def _tiles(data: Any, row: int, spool: IO[bytes] | None) -> Iterator[Pixels]:
-    """Yield the tiles of one plane after the other; every second row and column go to ``spool``."""
-    for plane in np.ndindex(data.shape[:row]):
-        for rows in _rows(data[plane]):
-            if spool is not None:
-                spool.write(rows[::2, ::2].tobytes())
-            for column in range(0, rows.shape[1], TILE):
-                tile = rows[:, column : column + TILE]
-                lacking = [(0, TILE - n) for n in tile.shape[:2]] + [(0, 0)] * (tile.ndim - 2)
-                yield np.pad(tile, lacking, mode="edge") if tile.shape[:2] != (TILE, TILE) else tile
-
-
-def _rows(plane: Any) -> Iterator[Pixels]:
-    """Yield a plane as rows of tiles, computing each chunk of a lazy one once."""
-    if isinstance(plane, np.ndarray):
-        for start in range(0, len(plane), TILE):
-            yield plane[start : start + TILE]
-        return
-    waiting = np.empty((0, *plane.shape[1:]), plane.dtype)
-    start = 0
-    for height in plane.chunks[0]:
-        computed = np.asarray(plane[start : start + height])
-        waiting = np.concatenate([waiting, computed]) if len(waiting) else computed
-        start += height
-        while len(waiting) >= TILE:
-            yield waiting[:TILE]
-            waiting = waiting[TILE:]
-    if len(waiting):
-        yield waiting
 
 
 def _resolution(image: ImageFile) -> dict[str, Any]:

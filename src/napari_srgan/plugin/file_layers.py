@@ -90,8 +90,17 @@ def _squeezed(image: ImageFile) -> ImageFile:
         image,
         data=image.data[index],
         levels=tuple(level[index] for level in image.levels),
+        missing=_part(image.missing, image.axes, index),
         axes="".join(a for i, a in enumerate(image.axes) if i not in out),
     )
+
+
+def _part(missing: Any, axes: str, index: tuple[Any, ...]) -> Any:
+    """Return which pixels of a part of an image have no value; ``index`` is that of its pixels."""
+    letters = axes.replace("S", "")
+    if missing is None or missing.ndim != len(letters) or missing.ndim == 2:
+        return missing
+    return missing[tuple(i for i, a in zip(index, axes, strict=False) if a != "S")]
 
 
 def _layers(image: ImageFile, path: str, name: str) -> Iterator[LayerData]:
@@ -110,10 +119,11 @@ def _layers(image: ImageFile, path: str, name: str) -> Iterator[LayerData]:
     for number, channel in enumerate(channels):
         index = (slice(None),) * place + (number,)
         parts = [level[index] for level in levels]
-        origin = Origin(path, record, rest, parts[0].shape, number)
+        own = replace(record, missing=_part(record.missing, axes, index))
+        origin = Origin(path, own, rest, parts[0].shape, number)
         title = f"{name}: {channel.name or f'channel {number + 1}'}"
         data, options, kind = _layer(parts, origin, channel, title)
-        if not options["rgb"]:
+        if not options["rgb"] and options["colormap"] != "gray_r":
             options["colormap"] = maps[number]
         yield data, {**options, "blending": "additive"}, kind
 
@@ -146,7 +156,8 @@ def _layer(levels: list[Any], origin: Origin, channel: Channel, name: str) -> La
         # napari has limits in ascending order; the ends of a negative are swapped.
         options["contrast_limits"] = (min(window), max(window))
         options["colormap"] = _colormap(channel.colour)
-        if channel.window and channel.window[0] > channel.window[1]:
+        white = record.metadata.get("photometric") == "miniswhite"
+        if white or (channel.window and channel.window[0] > channel.window[1]):
             options["colormap"] = "gray_r"
     return (levels if len(levels) > 1 else levels[0]), options, "image"
 

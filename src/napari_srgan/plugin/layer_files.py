@@ -10,6 +10,8 @@ import numpy as np
 
 from ..engine.axes import complete_labels, guess_axes
 from ..io import Channel, GeoReference, ImageFile
+from ..io.record import PER_BAND
+from ..io.resampling import Grid, regridded
 from .file_layers import FILE, MADE, Origin
 from .placement import Matrix, spatial, transform_of, world_matrix
 from .units import known_scale
@@ -67,13 +69,16 @@ def image_of(data: Any, options: Mapping[str, Any]) -> Written:
     size = {a: float(np.linalg.norm(matrix[:-1, i])) for i, a in enumerate(plain) if a in known}
 
     affine: Matrix | None = spatial(matrix, plain) if {"Y", "X"} <= set(known) else None
-    geo = None
-    if origin is not None and origin.axes is not None and (record.geo or record.affine is not None):
+    geo = missing = alpha = None
+    if origin is not None and origin.axes is not None:
         shown = world_matrix(transform_of(record, plain, origin.shape), len(plain))
         grid = _snapped(spatial(np.linalg.inv(shown) @ matrix, plain))
         geo = record.geo and _placed(record.geo, grid)
         if record.affine is not None:
             affine = record.affine @ grid
+        sides = tuple(data.shape[axes.index(a)] for a in "YX")
+        missing = _on_grid(record.missing, grid, sides, smooth=False)
+        alpha = _on_grid(record.alpha, grid, sides, smooth=True)
     return Written(
         replace(
             record,
@@ -87,6 +92,8 @@ def image_of(data: Any, options: Mapping[str, Any]) -> Written:
             geo=geo,
             nodata=record.nodata if record.nodata is not None else (made or {}).get("nodata"),
             metadata=_metadata(record, origin),
+            missing=missing,
+            alpha=alpha,
         ),
         origin,
         made,
@@ -128,6 +135,19 @@ def _placed(geo: GeoReference, grid: Matrix) -> GeoReference | None:
     if within[0, 1] or within[1, 0] or abs(within[0, 0] - within[1, 1]) > CLOSE:
         return None
     return geo.part(float(corner[1]), float(corner[0]), 1 / float(within[0, 0]))
+
+
+def _on_grid(values: Any, grid: Matrix, sides: tuple[int, ...], *, smooth: bool) -> Any:
+    """Return a mask or an opacity of the source on the grid of a layer; None if it has turned."""
+    if values is None or np.abs(np.concatenate([grid[0, 1:3], grid[1:3, 0]])).max() > CLOSE:
+        return None
+    if max(abs(grid[1, 2]), abs(grid[2, 1])) > CLOSE:
+        return None
+    rows, columns = (
+        Grid(float(grid[i, 3] - grid[i, i] / 2 + 0.5), float(grid[i, i]), n)
+        for i, n in zip((1, 2), sides, strict=True)
+    )
+    return regridded(values, rows, columns, smooth=smooth)
 
 
 def _channels(
@@ -172,7 +192,7 @@ def _colour(colormap: Any) -> tuple[int, int, int] | None:
 def _metadata(record: ImageFile, origin: Origin | None) -> dict[str, Any]:
     found = dict(record.metadata)
     if origin is not None and origin.channel is not None:
-        for role in ("scale", "offset"):
+        for role in PER_BAND:
             values = found.get(role)
             if isinstance(values, tuple) and origin.channel < len(values):
                 found[role] = (values[origin.channel],)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..io import ImageFile
 from ..io import write as write_image
+from ..io.record import PER_BAND
 from .layer_files import Written, image_of
 from .live_array import LazyPlanes
 from .provenance import described, in_few_words
@@ -127,8 +128,8 @@ def _together(layers: list[Written]) -> Written:
         replace(image.channels[0], name=image.channels[0].name or image.name) for image in images
     )
     metadata = dict(first.metadata)
-    for role in ("scale", "offset"):
-        if all(role in image.metadata for image in images):
+    for role in PER_BAND:
+        if all(len(image.metadata.get(role, ())) == 1 for image in images):
             metadata[role] = tuple(image.metadata[role][0] for image in images)
     return replace(
         layers[0],

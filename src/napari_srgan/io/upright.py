@@ -1,0 +1,42 @@
+"""Images the right way up, where a file says that its rows or columns are stored otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["exchanges_axes", "upright"]
+
+ORIENTATIONS = {
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+"""orientation as TIFF and EXIF have it (tag 274) → whether rows and columns are exchanged, then
+rows reversed, then columns"""
+
+
+def exchanges_axes(orientation: int) -> bool:
+    """Whether rows are stored as columns."""
+    return ORIENTATIONS.get(orientation, (False,))[0]
+
+
+def upright(pixels: Any, axes: str, orientation: int) -> Any:
+    """Return an array, numpy or lazy, with its first row at the top and first column at the left.
+
+    An orientation that there is none of, or 1, changes nothing.
+    """
+    exchanged, *backwards = ORIENTATIONS.get(orientation, (False, False, False))
+    places = axes.index("Y"), axes.index("X")
+    if exchanged:
+        pixels = pixels.swapaxes(*places)
+    if any(backwards):
+        index: list[Any] = [slice(None)] * pixels.ndim
+        for place, reverse in zip(places, backwards, strict=True):
+            if reverse:
+                index[place] = slice(None, None, -1)
+        pixels = pixels[tuple(index)]
+    return pixels
