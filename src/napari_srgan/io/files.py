@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -222,11 +223,18 @@ def write(path: PathLike, image: ImageFile, description: str = "") -> Path:
         If the name ends otherwise, or the format does not hold such an image.
     OSError
         If the folder cannot be written to or the disk is full.
+
+    Warns
+    -----
+    UserWarning
+        If the format does not hold what is known of the image's place, pixel size or mask.
     """
     path = Path(path)
     image = _fitting(path, image)
     check_writable(path, image.data.shape, image.data.dtype, image.axes or "")
     end = ending(path)
+    if end not in (".tif", ".tiff") and (lost := _lost(image, end)):
+        warnings.warn(f"{path.name} does not hold {' and '.join(lost)}; write a .tif", stacklevel=2)
     if end == ".zarr":
         from .ome_zarr import write_ome_zarr
 
@@ -236,6 +244,20 @@ def write(path: PathLike, image: ImageFile, description: str = "") -> Path:
 
         return write_nifti(path, image, description)
     return tiff.write_image(path, image, description)
+
+
+def _lost(image: ImageFile, end: str) -> list[str]:
+    """Say what of an image a format other than TIFF does not hold."""
+    lost = []
+    if image.geo is not None:
+        lost.append("a place on the Earth")
+    if end == ".png" and image.pixel_size.keys() & {"Y", "X"}:
+        lost.append("a pixel size")
+    if image.metadata.get("mask") and image.missing is not None:
+        lost.append("a mask")
+    if image.alpha is not None and end != ".png":
+        lost.append("an opacity")
+    return lost
 
 
 def check_writable(path: PathLike, shape: Sequence[int], dtype: np.dtype[Any], axes: str) -> None:

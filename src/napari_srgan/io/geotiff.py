@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .record import GEO_KEYS, TIEPOINTS, GeoReference, points_are_centres
+from .record import GEO_KEYS, RPC, TIEPOINTS, GeoReference, points_are_centres
+from .rpc import is_rpc
 
 PIXEL_SCALE, TRANSFORMATION, GEO_NUMBERS, GEO_TEXTS = 33550, 34264, 34736, 34737
 MODEL_TYPE, GEOGRAPHIC, ANGULAR_UNIT, PROJECTED, LINEAR_UNIT = 1024, 2048, 2054, 3072, 3076
@@ -53,6 +55,8 @@ def georeference(page: Any) -> GeoReference | None:
         transform = np.array([rows[0, [0, 1, 3]], rows[1, [0, 1, 3]], [0, 0, 1]])
     elif points:
         tags[TIEPOINTS] = points
+    if is_rpc(polynomials := _numbers(page, RPC)):
+        tags[RPC] = polynomials
     if transform is not None:
         transform = transform.astype(np.float64)
         if points_are_centres(tags):
@@ -144,6 +148,51 @@ def with_keys(geo: GeoReference) -> GeoReference:
     return replace(geo, tags={**geo.tags, GEO_KEYS: (1, 1, 0, 3, *keys)})
 
 
+def reference_of(system: str) -> GeoReference:
+    """Return a reference system, given as WKT, without a transform.
+
+    rasterio knows every system; without it, one with an EPSG code of its own is known.
+    """
+    code = ""
+    try:
+        import rasterio
+
+        with rasterio.Env():  # or GDAL prints what it finds wrong
+            try:
+                known = rasterio.crs.CRS.from_wkt(system)
+                code = known.to_epsg()
+                if not code:
+                    return GeoReference(None, _keys_by_gdal(known), _name(system))
+            except rasterio.errors.CRSError as error:
+                raise ValueError(f"no reference system: {error}") from error
+    except ImportError:
+        if stated := re.search(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d{4,5})"?\]\s*\]\s*$', system):
+            code = stated[1]
+    return with_keys(GeoReference(None, crs=f"EPSG:{code}" if code else _name(system)))
+
+
+def _name(system: str) -> str:
+    found = re.search(r'"([^"]*)"', system[:1000])
+    return found[1] if found else ""
+
+
+def _keys_by_gdal(system: Any) -> dict[int, tuple[Any, ...]]:
+    """Return the keys that GDAL writes of a system which has no code."""
+    import io
+
+    import rasterio
+    import tifffile
+
+    with rasterio.MemoryFile() as memory:
+        options = {"driver": "GTiff", "width": 1, "height": 1, "count": 1, "dtype": "uint8"}
+        transform = rasterio.Affine(2, 0, 0, 0, -2, 0)  # what is no place is not written
+        with memory.open(crs=system, transform=transform, **options):
+            pass
+        with tifffile.TiffFile(io.BytesIO(memory.read())) as file:
+            found = georeference(file.pages.first)
+    return {} if found is None else dict(found.tags)
+
+
 def _is_geographic(code: int) -> bool:
     try:
         return bool(_system(code).is_geographic)
@@ -162,7 +211,7 @@ def georeference_tags(geo: GeoReference) -> list[Tag]:
     """Return the tags that put an image where ``geo`` says."""
     geo = with_keys(geo)
     found: list[tuple[int, str, Sequence[Any] | str]] = []
-    for code, kind in ((GEO_KEYS, "H"), (GEO_NUMBERS, "d"), (TIEPOINTS, "d")):
+    for code, kind in ((GEO_KEYS, "H"), (GEO_NUMBERS, "d"), (TIEPOINTS, "d"), (RPC, "d")):
         # With a transform, tiepoints are no more than another word for it.
         if code in geo.tags and not (code == TIEPOINTS and geo.transform is not None):
             found.append((code, kind, geo.tags[code]))

@@ -10,11 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .resampling import Grid, regridded
+from .rpc import finer_rpc
 
 TIEPOINTS = 33922
 """TIFF tag: column, row, level, x, y, z of points whose place is known"""
 GEO_KEYS = 34735
 """TIFF tag: the directory of the keys of a reference system"""
+
+RPC = 50844
+"""TIFF tag: rational polynomials from the ground to rows and columns"""
 
 PER_BAND = ("scale", "offset", "bands", "band_names")
 """entries of a record's metadata that hold one value for each band"""
@@ -62,12 +66,26 @@ class GeoReference:
     def part(self, first_row: float, first_column: float, factor: float) -> GeoReference:
         """Return the reference of a grid ``factor`` times finer that begins at a pixel's corner.
 
-        Ground control points (tag 33922), which a file without a transform may have, move along.
+        Ground control points (tag 33922), which a file without a transform may have, move along, as
+        do rational polynomials (50844).
         """
+        rows, columns = (first_row, factor), (first_column, factor)
         if self.transform is None:
-            return replace(self, tags=self._points(first_row, first_column, factor))
+            points = self._points(first_row, first_column, factor)
+            return replace(self, tags=points).polynomials_moved(rows, columns)
         move = np.array([[1 / factor, 0, first_column], [0, 1 / factor, first_row], [0, 0, 1]])
-        return replace(self, transform=self.transform @ move)
+        return replace(self, transform=self.transform @ move).polynomials_moved(rows, columns)
+
+    def polynomials_moved(
+        self, rows: tuple[float, float], columns: tuple[float, float]
+    ) -> GeoReference:
+        """Return a reference whose rational polynomials are those of another grid.
+
+        ``rows`` and ``columns`` are where it begins and how many times finer it is.
+        """
+        if RPC not in self.tags:
+            return self
+        return replace(self, tags={**self.tags, RPC: finer_rpc(self.tags[RPC], rows, columns)})
 
     def _points(self, row: float, column: float, factor: float) -> dict[int, tuple[Any, ...]]:
         tags = dict(self.tags)

@@ -10,6 +10,7 @@ from .guard import reading
 from .photographs import read_photograph
 from .plausible import check_ome, check_series, expands_too_far
 from .record import ImageFile
+from .sidecars import placed_by_sidecars
 from .signatures import SUFFIXES, signature
 from .tiff_image import image_of_series
 from .tiff_lazy import OpenTiff
@@ -74,10 +75,12 @@ def _read(path: Path, limit: int | None, *, only_first: bool) -> list[ImageFile]
         raise ValueError(f"{path}: cannot be read; allowed are {', '.join(READABLE)}")
     with reading(path):
         if kind == "TIFF":
-            return _read_tiff(path, limit, only_first)
-        if kind:
-            return [read_photograph(path)]
-        raise ValueError("not a TIFF file, nor a PNG, JPEG, WebP or BMP")
+            images = _read_tiff(path, limit, only_first)
+        elif kind:
+            images = [read_photograph(path)]
+        else:
+            raise ValueError("not a TIFF file, nor a PNG, JPEG, WebP or BMP")
+    return placed_by_sidecars(path, images)
 
 
 def _read_tiff(path: Path, limit: int | None, only_first: bool) -> list[ImageFile]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.axes import complete_labels, guess_axes
 from ..io import Channel, GeoReference, ImageFile
-from ..io.record import PER_BAND
+from ..io.record import PER_BAND, RPC
 from ..io.resampling import Grid, regridded
 from .file_layers import FILE, MADE, Origin
 from .placement import Matrix, spatial, transform_of, world_matrix
@@ -131,7 +131,11 @@ def _placed(geo: GeoReference, grid: Matrix) -> GeoReference | None:
     if geo.transform is not None:
         edges = within.copy()
         edges[:2, 2] = corner[:2]
-        return replace(geo, transform=geo.transform @ edges)
+        geo = replace(geo, transform=geo.transform @ edges)
+        if max(abs(within[0, 1]), abs(within[1, 0])) > CLOSE:
+            return replace(geo, tags={k: v for k, v in geo.tags.items() if k != RPC})
+        starts = [(float(corner[i]), 1 / float(within[i, i])) for i in (1, 0)]
+        return geo.polynomials_moved(*starts)
     if within[0, 1] or within[1, 0] or abs(within[0, 0] - within[1, 1]) > CLOSE:
         return None
     return geo.part(float(corner[1]), float(corner[0]), 1 / float(within[0, 0]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
@@ -52,15 +51,14 @@ def write(
     Warns
     -----
     UserWarning
-        If the place on the Earth is lost, or a scale without units is taken as µm.
+        If the format does not hold a place, a pixel size, a mask or an opacity, or a scale without
+        units is taken as µm.
     """
     path = Path(path)
     tuples = _tuples(layer_data)
     layers = [image_of(data, options) for data, options, _ in tuples]
     written = layers[0] if len(layers) == 1 else _together(layers)
     image = written.image
-    if image.geo is not None and path.suffix.lower() not in (".tif", ".tiff"):
-        warnings.warn(f"{path.name} does not hold a place on the Earth; write a .tif", stacklevel=2)
     before = str(image.metadata.get("description") or "")
     short = path.name.lower().endswith((".nii", ".nii.gz"))
     note = (in_few_words if short else described)(written.made, before)

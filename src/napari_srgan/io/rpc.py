@@ -1,0 +1,73 @@
+"""Rational polynomials that map the ground to the rows and columns of an image (RPC)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+__all__ = ["finer_rpc", "is_rpc", "rpc_of"]
+
+NUMBERS = (
+    *("ERR_BIAS", "ERR_RAND", "LINE_OFF", "SAMP_OFF", "LAT_OFF", "LONG_OFF", "HEIGHT_OFF"),
+    *("LINE_SCALE", "SAMP_SCALE", "LAT_SCALE", "LONG_SCALE", "HEIGHT_SCALE"),
+)
+"""in the order of the TIFF tag 50844, before the coefficients"""
+COEFFICIENTS = ("LINE_NUM_COEFF", "LINE_DEN_COEFF", "SAMP_NUM_COEFF", "SAMP_DEN_COEFF")
+TERMS = 20
+"""of each polynomial"""
+LENGTH = len(NUMBERS) + len(COEFFICIENTS) * TERMS
+
+
+def is_rpc(values: tuple[Any, ...]) -> bool:
+    """Whether these are the numbers of the tag."""
+    return (
+        len(values) == LENGTH
+        and all(isinstance(v, (int, float)) and isfinite(v) for v in values)
+        and all(values[NUMBERS.index(n)] for n in NUMBERS if n.endswith("_SCALE"))
+    )
+
+
+def rpc_of(said: Mapping[str, str]) -> tuple[float, ...]:
+    """Return the numbers of the tag from texts by name.
+
+    Coefficients are one text of 20 numbers, or texts with ``_1`` to ``_20`` behind their name.
+
+    Raises
+    ------
+    ValueError
+        If one is absent or no number.
+    """
+    found = [_first(said, name, "-1" if name.startswith("ERR") else "") for name in NUMBERS]
+    for name in COEFFICIENTS:
+        texts = said.get(name, "").split()
+        if len(texts) < TERMS:
+            texts = [str(_first(said, f"{name}_{i}", "")) for i in range(1, TERMS + 1)]
+        found += [float(text) for text in texts[:TERMS]]
+    if not is_rpc(tuple(found)):
+        raise ValueError("its polynomials (RPC) have numbers that cannot be")
+    return tuple(found)
+
+
+def _first(said: Mapping[str, str], name: str, otherwise: str) -> float:
+    words = said.get(name, otherwise).split()
+    if not words:
+        raise ValueError(f"there is no {name} in its polynomials (RPC)")
+    return float(words[0])
+
+
+def finer_rpc(
+    values: tuple[Any, ...], rows: tuple[float, float], columns: tuple[float, float]
+) -> tuple[float, ...]:
+    """Return polynomials of another grid, which predict the same ground for the same place.
+
+    Rows and columns of RPC are those of pixel centres, so that 0 is the centre of the first, as in
+    GDAL. ``rows`` and ``columns`` are where the grid begins, at an edge in pixels of the image, and
+    how many of its pixels are one of the image.
+    """
+    found = [float(v) for v in values]
+    for name, (first, factor) in (("LINE", rows), ("SAMP", columns)):
+        offset, scale = NUMBERS.index(f"{name}_OFF"), NUMBERS.index(f"{name}_SCALE")
+        found[offset] = (found[offset] + 0.5 - first) * factor - 0.5
+        found[scale] *= factor
+    return tuple(found)
