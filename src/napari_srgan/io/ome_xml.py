@@ -10,10 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .record import Channel
-from .tiff_metadata import SECONDS, UNITS, fitting, is_length, number, plain_unit
-
-FARTHEST = 1e12
-"""µm from the origin of a stage beyond which a position is none"""
+from .tiff_metadata import FARTHEST, SECONDS, UNITS, fitting, is_length, number, plain_unit
 
 Planes = dict[tuple[int, int, int], ElementTree.Element]
 """T, C and Z of a plane → what is said of it"""

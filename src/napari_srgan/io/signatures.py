@@ -15,8 +15,11 @@ SIGNATURES = {
 BITMAP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 """lengths of the header of a BMP"""
 
-SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp", ".bmp")
-"""ends of the names of such files"""
+SUFFIXES = (
+    *(".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp", ".bmp"),
+    *(".lsm", ".stk", ".svs", ".ndpi", ".scn", ".qptiff"),
+)
+"""ends of the names of such files; the last are what microscopes and slide scanners call a TIFF"""
 
 
 def signature(path: Path) -> str:

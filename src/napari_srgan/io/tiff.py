@@ -16,6 +16,7 @@ from .tiff_image import image_of_series
 from .tiff_lazy import OpenTiff
 from .tiff_samples import MASK
 from .tiff_writer import WRITABLE, check_writable, write_image
+from .vendors import is_aside
 
 __all__ = [
     "READABLE",
@@ -116,7 +117,7 @@ def _read_tiff(path: Path, limit: int | None, only_first: bool) -> list[ImageFil
 def _images(tiff: Any) -> Iterator[tuple[int, Any]]:
     """Yield the series of a file that are images, not masks or previews of another."""
     for index, series in enumerate(tiff.series):
-        preview = index > 0 and series.keyframe.is_reduced
+        preview = index > 0 and (series.keyframe.is_reduced or is_aside(series))
         if not _is_mask(series) and not preview:
             yield index, series
 

@@ -8,12 +8,14 @@ import numpy as np
 
 from . import geotiff
 from .gdal_metadata import COLOURS, bands_of, nodata_of
+from .imagej import calibration, imagej_facts, shown_windows, with_calibration
 from .ome_xml import ome_facts
 from .record import Channel, GeoReference, ImageFile
 from .tiff_lazy import OpenTiff, lazy_array
-from .tiff_metadata import imagej_facts, tag_size
+from .tiff_metadata import fitting, tag_size
 from .tiff_samples import Samples
 from .upright import exchanges_axes
+from .vendors import vendor_facts
 
 ICC_PROFILE = 34675
 """tag"""
@@ -39,9 +41,14 @@ def image_of_series(file: OpenTiff, index: int, mask: int | None, lazy: bool) ->
     if tiff.is_ome and tiff.ome_metadata:
         facts = ome_facts(tiff.ome_metadata, series, index, len(tiff.series), letters)
     elif tiff.is_imagej:
-        facts = imagej_facts(tiff.imagej_metadata or {}, page, series, letters)
+        said = tiff.imagej_metadata or {}
+        facts = imagej_facts(said, page, series, letters)
+        calibrated = calibration(said, series.dtype) if shows.table is None else None
+        if calibrated is not None and not shows.colours:
+            data = [with_calibration(level, calibrated) for level in data]
+            facts["channels"] = shown_windows(facts["channels"], calibrated, series.dtype)
     else:
-        facts = {"pixel_size": _turned(tag_size(page), shows), "metadata": _description(page)}
+        facts = _own_facts(tiff, series, page, shows)
     if shows.colour and not facts.get("channels"):
         facts["channels"] = (Channel(colour=shows.colour),)
     elif shows.metadata.get("photometric") == "rgb" and letters.endswith("C"):
@@ -58,6 +65,15 @@ def image_of_series(file: OpenTiff, index: int, mask: int | None, lazy: bool) ->
     if isinstance(profile := page.tags.valueof(ICC_PROFILE), bytes) and shows.table is None:
         facts["metadata"]["icc_profile"] = profile
     return ImageFile(data[0], letters if known else None, levels=tuple(data[1:]), **facts)
+
+
+def _own_facts(tiff: Any, series: Any, page: Any, shows: Samples) -> dict[str, Any]:
+    """Return what a plain TIFF says in its tags, and above them what a microscope wrote."""
+    found = vendor_facts(tiff, page, shows.letters)
+    size = tag_size(page) | found.pop("pixel_size", {})
+    channels = fitting(list(found.get("channels", ())), series, shows.letters)
+    metadata = {"metadata": _description(page), "channels": channels}
+    return {"pixel_size": _turned(size, shows)} | metadata
 
 
 def _pixels(file: OpenTiff, index: int, level: int, lazy: bool) -> Any:

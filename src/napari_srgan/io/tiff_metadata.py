@@ -1,8 +1,7 @@
-"""What a TIFF says of its pixels in ImageJ's and its own words."""
+"""What a TIFF says of its pixels in its own tags, and the units that all headers have."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import isfinite
 from numbers import Real
 from typing import Any, TypeGuard
@@ -28,6 +27,8 @@ UNITS = {
 }
 """length of a unit in µm"""
 SECONDS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+FARTHEST = 1e12
+"""µm from the origin of a stage beyond which a position is none"""
 RAMP_ERROR = 2
 """levels of 255 by which a look-up table may differ from a plain ramp of one colour"""
 
@@ -70,55 +71,6 @@ def fitting(channels: list[Channel], series: Any, axes: str) -> tuple[Channel, .
     expected = shape.get("C", 1) * (shape.get("S", 1) if "S" not in axes else 1)
     said = any(c != Channel() for c in channels)
     return tuple(channels) if said and len(channels) == expected else ()
-
-
-# --- ImageJ --------------------------------------------------------------------------------------
-
-
-def imagej_facts(said: Mapping[str, Any], page: Any, series: Any, axes: str) -> dict[str, Any]:
-    """Return what ImageJ says of an image, as `ImageFile` fields."""
-    size = tag_size(page, *(said.get(k, said.get("unit")) for k in ("unit", "yunit")))
-    spacing, unit = said.get("spacing"), UNITS.get(plain_unit(said.get("zunit", said.get("unit"))))
-    if unit and is_length(spacing):
-        size["Z"] = float(spacing) * unit
-    interval = said.get("finterval")
-    seconds = SECONDS.get(plain_unit(said.get("tunit", "s")).removesuffix("ec"))
-    if "T" in axes and seconds and is_length(interval):
-        size["T"] = float(interval) * seconds
-    return {
-        "pixel_size": size,
-        "channels": () if "S" in axes else _imagej_channels(said, page, series, axes),
-        "metadata": {"imagej": dict(said)},
-    }
-
-
-def _imagej_channels(
-    said: Mapping[str, Any], page: Any, series: Any, axes: str
-) -> tuple[Channel, ...]:
-    shape = dict(zip(series.axes.upper(), series.shape, strict=True))
-    count = shape.get("C", 1)
-    tables = [np.asarray(t) for t in said.get("LUTs", ())]
-    if not tables and page.photometric == 3 and page.colormap is not None:
-        tables = [page.colormap >> 8]
-    ranges = list(said.get("Ranges", ()))
-    if not ranges and count == 1 and {"min", "max"} <= said.keys():
-        ranges = [said["min"], said["max"]]
-    # Labels are of planes: they name the channels where nothing else is stacked.
-    labels = list(said.get("Labels", ())) if set(axes) == set("CYX") else []
-    channels = []
-    for i in range(count):
-        low, high = (number(v) for v in (*ranges[2 * i : 2 * i + 2], None, None)[:2])
-        window = (low, high) if low is not None and high is not None and low < high else None
-        table = tables[i] if i < len(tables) else None
-        colour = None
-        if table is not None and table.ndim == 2 and len(table) == 3:
-            colour = ramp_colour(table)
-        name = str(labels[i]) if len(labels) == count else ""
-        channels.append(Channel(name, colour, window))
-    return fitting(channels, series, axes)
-
-
-# --- plain tags ----------------------------------------------------------------------------------
 
 
 PRINTED = (72, 96, 100, 120, 144, 150, 200, 300, 600, 1200)
