@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
-from .io import READABLE, WRITABLE, kind, stem
+from .io import READABLE, WRITABLE, kind, once_each, stem
 from .io.zarr_array import is_zarr
 
 
@@ -69,7 +69,8 @@ def find_jobs(given: Sequence[str], out: str) -> tuple[list[Job], list[Failure]]
     if not found:
         first = failures[0]
         raise FileNotFoundError(f"{first.source}: {first.reason}")
-    jobs = pair(list(found.values()), out)
+    # A set of files that hold one image together is given by the first of them.
+    jobs = pair(once_each(list(found.values())), out)
     # A hard link is the same file by another name.
     originals = {_identity(path): path for path in found.values()}
     for job in jobs:

@@ -168,8 +168,35 @@ def _ventana(path: Path) -> dict[str, float]:
     return {"Y": 0.25, "X": 0.25}
 
 
+def _philips(path: Path) -> dict[str, float]:
+    items = "".join(
+        '<DataObject ObjectType="PixelDataRepresentation"><Attribute Name="DICOM_PIXEL_SPACING">'
+        f"&quot;{n * 0.0003}&quot; &quot;{n * 0.0002}&quot;</Attribute></DataObject>"
+        for n in (1, 2)
+    )
+    text = f'<?xml version="1.0"?><DataObject ObjectType="DPUfsImport"><A>{items}</A></DataObject>'
+    with tifffile.TiffWriter(path) as file:
+        common: dict[str, Any] = {"metadata": None, "photometric": "rgb", "tile": (128, 128)}
+        first = noise(256, 256, 3, dtype="uint8")
+        file.write(first, description=text, software="Philips DP v1.0", **common)
+        file.write(first[::2, ::2], description="level=1", **common)
+        file.write(first[:50], description="Macro", metadata=None, photometric="rgb")
+    return {"Y": 0.3, "X": 0.2}
+
+
 MAKERS = [
-    *(_aperio, _lsm, _fluoview, _metamorph, _metaseries, _fei, _zeiss_sem, _olympus, _ventana),
+    *(
+        _aperio,
+        _lsm,
+        _fluoview,
+        _metamorph,
+        _metaseries,
+        _fei,
+        _zeiss_sem,
+        _olympus,
+        _ventana,
+        _philips,
+    ),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from .files import LAZY_OVER, WRITABLE, check_writable, default_limit, ending, read, write
 from .kinds import READABLE, kind, stem
+from .ome_sets import once_each
 from .record import Channel, GeoReference, ImageFile
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "default_limit",
     "ending",
     "kind",
+    "once_each",
     "read",
     "stem",
     "write",

@@ -14,6 +14,7 @@ import numpy as np
 from . import tiff
 from .kinds import READABLE, images_in, kind, stem
 from .lazy import numpy_or_dask
+from .ome_sets import once_each
 from .record import ImageFile
 from .signatures import SUFFIXES
 
@@ -41,8 +42,8 @@ def read(path: PathLike | Sequence[PathLike], limit: int | None = None) -> list[
         Images of a folder or list that have one shape and dtype are stacked, in natural order of
         their names (``z2`` before ``z10``) for a folder and in its own for a list, along a new
         first axis. It is T, since nothing says what it is, or Z where there is a T already. Others
-        are images each on its own. A list of DICOM files is one or more series, in the order of
-        their positions.
+        are images each on its own. Files of one set of OME-TIFF are one image. A list of DICOM
+        files is one or more series, in the order of their positions.
     limit
         Bytes of pixels above which they are not read but given as dask arrays. None is
         `default_limit`.
@@ -68,7 +69,7 @@ def read(path: PathLike | Sequence[PathLike], limit: int | None = None) -> list[
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file or folder")
     if kind(path) == "images" and path.is_dir():
-        return _stacked(images_in(path), limit)
+        return _stacked(once_each(images_in(path)), limit)
     return _read_one(path, limit)
 
 
@@ -120,7 +121,7 @@ def _read_list(paths: list[Path], limit: int) -> list[ImageFile]:
         from .dicom import read_dicom
 
         return read_dicom(paths, limit)
-    return _stacked(paths, limit)
+    return _stacked(once_each(paths), limit)
 
 
 def _stacked(paths: list[Path], limit: int) -> list[ImageFile]:

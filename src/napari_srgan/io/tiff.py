@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .guard import reading
+from .ome_sets import header_file
 from .photographs import read_photograph
 from .plausible import check_ome, check_series, expands_too_far
 from .record import ImageFile
@@ -86,6 +87,9 @@ def _read(path: Path, limit: int | None, *, only_first: bool) -> list[ImageFile]
 
 def _read_tiff(path: Path, limit: int | None, only_first: bool) -> list[ImageFile]:
     file = OpenTiff(path)
+    if file.tiff.is_ome and (other := header_file(path, file.tiff.ome_metadata or "")):
+        file.close()
+        path, file = other, OpenTiff(other)
     lazy = False
     try:
         tiff = file.tiff

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -105,9 +106,7 @@ def _metaseries(tiff: Any, page: Any) -> Facts:
 
 def _fei(tiff: Any, page: Any) -> Facts:
     said = tiff.fei_metadata
-    scan = next(
-        (said[k] for k in ("Scan", "EScan", "IScan") if "PixelWidth" in said.get(k, {})), {}
-    )
+    scan: Any = next(said[k] for k in ("Scan", "EScan", "IScan") if "PixelWidth" in said.get(k, {}))
     return {"pixel_size": {"X": scan["PixelWidth"] * METRES, "Y": scan["PixelHeight"] * METRES}}
 
 
@@ -126,15 +125,11 @@ def _olympus(tiff: Any, page: Any) -> Facts:
 
 
 def _philips(tiff: Any, page: Any) -> Facts:
-    # The first spacing, in mm, is of the finest level.
-    found = re.search(
-        r'DICOM_PIXEL_SPACING"[^>]*>\s*"?([\d.eE+-]+)"?\s+"?([\d.eE+-]+)', tiff.philips_metadata
-    )
-    return (
-        {"pixel_size": {"Y": _length(found[1], "mm"), "X": _length(found[2], "mm")}}
-        if found
-        else {}
-    )
+    root = ElementTree.fromstring(tiff.philips_metadata)
+    # The first spacing, of rows and columns in mm, is that of the finest level.
+    text = next(e.text or "" for e in root.iter() if e.get("Name") == "DICOM_PIXEL_SPACING")
+    down, across = text.replace('"', " ").split()
+    return {"pixel_size": {"Y": _length(down, "mm"), "X": _length(across, "mm")}}
 
 
 def _ventana(tiff: Any, page: Any) -> Facts:
