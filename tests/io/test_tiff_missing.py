@@ -68,12 +68,14 @@ def test_a_mask_says_what_is_missing(tmp_path: Path, limit: int | None, place: A
         assert np.array_equal(file.dataset_mask() != 0, blocks(VALID))
 
 
-def test_a_large_mask_has_levels(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["numpy", "dask"])
+def test_a_large_mask_has_levels(tmp_path: Path, kind: str) -> None:
     rasterio = pytest.importorskip("rasterio")
     missing = np.zeros((300, 2500), bool)
     missing[40:90, 100:1700] = True
     metadata = {"mask": True}
-    image = ImageFile(noise(300, 2500), "YX", geo=GEO, missing=missing, metadata=metadata)
+    given: Any = missing if kind == "numpy" else da.from_array(missing, chunks=(100, 900))
+    image = ImageFile(noise(300, 2500), "YX", geo=GEO, missing=given, metadata=metadata)
     path = write_image(tmp_path / "a.tif", image)
     assert np.array_equal(read_image(path).missing, missing)
     with rasterio.open(path) as file:
@@ -187,6 +189,16 @@ def test_a_colour_of_a_png_that_is_transparent_is_missing(tmp_path: Path) -> Non
     data = np.where(VALID, 50, 7).astype("uint8")
     Image.fromarray(data).save(tmp_path / "a.png", transparency=7)
     assert np.array_equal(read_image(tmp_path / "a.png").missing, ~VALID)
+
+
+def test_a_stack_is_missing_what_its_images_are(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise(20, 30), metadata=None)
+    masked(tmp_path / "b.tif", noise(20, 30))
+    (stack,) = io.read(tmp_path)
+    assert stack.axes == "TYX"
+    assert np.array_equal(stack.missing, [np.zeros_like(VALID), ~VALID])
+    with pytest.warns(UserWarning, match="a stack in a TIFF does not hold a mask"):
+        io.write(tmp_path / "c.tif", stack)
 
 
 @pytest.mark.parametrize("kind", ["numpy", "dask"])

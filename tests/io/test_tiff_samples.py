@@ -104,6 +104,8 @@ def test_what_is_white_stays_white(tmp_path: Path, dtype: str) -> None:
     with Image.open(doubled(tmp_path / "b.png", image)) as shown:
         most = np.iinfo(dtype).max
         assert np.array_equal(np.asarray(shown)[::2, ::2], most - data)
+    (again,) = io.read(doubled(tmp_path / "b.zarr", image))
+    assert np.array_equal(np.asarray(again.data)[::2, ::2], most - data)
 
 
 # --- bands ---------------------------------------------------------------------------------------
@@ -201,6 +203,13 @@ def test_a_colour_profile_is_kept(tmp_path: Path, given: str, wanted: str, how: 
         doubled(path, read_image(source))
     with Image.open(path) as file:
         assert file.info["icc_profile"] == profile
+
+
+def test_a_profile_of_printers_colours_is_not_that_of_rgb(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.fromarray(noise(20, 30, 4), "CMYK")
+    image.save(tmp_path / "a.jpg", icc_profile=profile)
+    assert "icc_profile" not in read_image(tmp_path / "a.jpg").metadata
 
 
 def test_a_profile_of_16_bit_colours_is_kept(tmp_path: Path) -> None:

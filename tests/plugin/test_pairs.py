@@ -63,7 +63,32 @@ def _maps(path: Path) -> None:
     io.write(path, ImageFile(pixels(3, 9, 8), "TYX", geo=GeoReference(MAP, {34735: UTM})))
 
 
-MAKERS = [_ome, _fields, _tags, _imagej, _map, _maps]
+def _turned_map(path: Path) -> None:
+    turned = MAP @ np.array([[0.9, 0.2, 0], [-0.2, 0.9, 0], [0, 0, 1]])
+    io.write(path, ImageFile(pixels(9, 8), "YX", geo=GeoReference(turned, {34735: UTM})))
+
+
+def _unknown_units(path: Path) -> None:
+    io.write(path, ImageFile(pixels(9, 8), "YX", geo=GeoReference(MAP)))
+
+
+def _control_points(path: Path) -> None:
+    points = (0.0, 0.0, 0.0, 10.0, 50.0, 0.0, 8.0, 9.0, 0.0, 11.0, 49.0, 0.0)
+    io.write(path, ImageFile(pixels(9, 8), "YX", geo=GeoReference(None, {33922: points})))
+
+
+def _polynomials(path: Path) -> None:
+    numbers = (-1.0, -1.0, 4.0, 4.0, 48.0, 11.0, 500.0, 5.0, 6.0, 0.01, 0.02, 500.0)
+    terms = [0.0] * 20
+    line, sample, one = ([*terms[:i], 1.0, *terms[i + 1 :]] for i in (2, 1, 0))
+    tag = (*numbers, *line, *one, *sample, *one)
+    io.write(path, ImageFile(pixels(9, 8), "YX", geo=GeoReference(None, {50844: tag})))
+
+
+MAKERS = [
+    *(_ome, _fields, _tags, _imagej, _map, _maps),
+    *(_turned_map, _unknown_units, _control_points, _polynomials),
+]
 
 
 @pytest.mark.parametrize("make", MAKERS, ids=[m.__name__[1:] for m in MAKERS])

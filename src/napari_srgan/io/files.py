@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from . import tiff
-from .kinds import READABLE, images_in, kind, stem
+from .kinds import READABLE, images_in, kind
 from .lazy import numpy_or_dask
 from .ome_sets import once_each
 from .record import ImageFile
 from .signatures import SUFFIXES
+from .stacks import stacked
 
 __all__ = ["LAZY_OVER", "WRITABLE", "check_writable", "default_limit", "ending", "read", "write"]
 
@@ -69,7 +70,7 @@ def read(path: PathLike | Sequence[PathLike], limit: int | None = None) -> list[
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file or folder")
     if kind(path) == "images" and path.is_dir():
-        return _stacked(once_each(images_in(path)), limit)
+        return stacked(once_each(images_in(path)), limit, _read_one)
     return _read_one(path, limit)
 
 
@@ -107,9 +108,6 @@ def _read_one(path: Path, limit: int) -> list[ImageFile]:
     return tiff.read_images(path, limit)
 
 
-# --- stacks --------------------------------------------------------------------------------------
-
-
 def _read_list(paths: list[Path], limit: int) -> list[ImageFile]:
     if not paths:
         raise ValueError("there is no file in the list")
@@ -121,86 +119,7 @@ def _read_list(paths: list[Path], limit: int) -> list[ImageFile]:
         from .dicom import read_dicom
 
         return read_dicom(paths, limit)
-    return _stacked(once_each(paths), limit)
-
-
-def _stacked(paths: list[Path], limit: int) -> list[ImageFile]:
-    """Return images as one stack where they agree, else one after the other."""
-    images: list[ImageFile] = []
-    for path in paths:
-        found = _named(_read_one(path, limit), path)
-        if sum(i.data.nbytes for i in found) * len(paths) > limit:
-            found = [_on_demand(path, n, image, limit) for n, image in enumerate(found)]
-        images += found
-    if len(images) == 1:
-        return [replace(images[0], name="")]
-    first = images[0]
-    letter = next((a for a in "TZ" if a not in (first.axes or "")), None)
-    facts = {(i.data.shape, i.data.dtype, i.axes, i.unit) for i in images}
-    if len(images) != len(paths) or len(facts) > 1:
-        return images
-    arrays = [image.data for image in images]
-    if all(isinstance(a, np.ndarray) for a in arrays):
-        data: Any = np.stack(arrays)
-    else:
-        import dask.array as da
-
-        data = da.stack(arrays)
-    return [
-        replace(
-            first,
-            data=data,
-            axes=letter + first.axes if letter and first.axes else None,
-            name="",
-            levels=(),
-            pixel_size=first.pixel_size if _same(images, "pixel_size") else {},
-            affine=first.affine if _same(images, "affine") else None,
-            geo=first.geo if _same_place(images) else None,
-            nodata=first.nodata if _same(images, "nodata") else None,
-        )
-    ]
-
-
-def _on_demand(path: Path, number: int, image: ImageFile, limit: int) -> ImageFile:
-    """Return an image whose file is closed, and read as a whole whenever it is asked for."""
-    if image.data.nbytes > limit:
-        return image  # a lazy one already
-    import dask.array as da
-    from dask.delayed import delayed
-
-    shape, dtype = image.data.shape, image.data.dtype
-
-    def load() -> Any:
-        data = np.asarray(_read_one(path, limit)[number].data)
-        if data.shape != shape or data.dtype != dtype:
-            raise ValueError(f"{path}: was changed while it was open")
-        return data
-
-    return replace(image, data=da.from_delayed(delayed(load)(), shape, dtype))
-
-
-def _named(images: list[ImageFile], path: Path) -> list[ImageFile]:
-    return [
-        replace(i, name=stem(path) if len(images) == 1 else f"{stem(path)} {i.name or n}")
-        for n, i in enumerate(images, 1)
-    ]
-
-
-def _same(images: list[ImageFile], fact: str) -> bool:
-    values = [getattr(image, fact) for image in images]
-    if any(isinstance(v, np.ndarray) for v in values):
-        return all(np.array_equal(v, values[0]) for v in values)
-    return all(v == values[0] for v in values)
-
-
-def _same_place(images: list[ImageFile]) -> bool:
-    first = images[0].geo
-    return first is not None and all(
-        image.geo is not None
-        and image.geo.crs == first.crs
-        and np.array_equal(image.geo.transform, first.transform)  # type: ignore[arg-type]
-        for image in images
-    )
+    return stacked(once_each(paths), limit, _read_one)
 
 
 # --- writing -------------------------------------------------------------------------------------

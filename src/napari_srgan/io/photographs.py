@@ -46,7 +46,9 @@ def read_photograph(path: Path) -> ImageFile:
                 fine = depth == 16 and kind != 0
             samples = max(len(opened.getbands()), 4) * (2 if fine else 1)
             check_expansion(opened.width * opened.height * samples, path.stat().st_size)
-            profile = image.info.get("icc_profile")
+            # A profile of other colours than RGB would be one of none that are left.
+            own = image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
+            profile = image.info.get("icc_profile") if own else None
             if fine:
                 data = _sixteen_bits(path)  # Pillow would make 8 of them
             else:

@@ -87,6 +87,25 @@ class GeoReference:
             return self
         return replace(self, tags={**self.tags, RPC: finer_rpc(self.tags[RPC], rows, columns)})
 
+    def steps(self) -> tuple[float, float]:
+        """Return how far rows and columns lie apart in the units of the reference system, roughly.
+
+        Of control points it is the mean, and of rational polynomials that at their middle; 1 where
+        there is neither.
+        """
+        if self.transform is not None:
+            column, row = np.hypot(*self.transform[:2, :2]).tolist()
+            return row, column
+        found = (1.0, 1.0)
+        if values := self.tags.get(RPC):
+            found = abs(values[9] / values[7]), abs(values[10] / values[8])
+        elif len(points := self.tags.get(TIEPOINTS, ())) >= 12:
+            table = np.reshape(points[: len(points) // 6 * 6], (-1, 6)).astype(float)
+            span = np.ptp(table, axis=0)
+            step = float(np.hypot(*span[3:5]) / (np.hypot(*span[:2]) or 1))
+            found = step, step
+        return found if all(0 < step < np.inf for step in found) else (1.0, 1.0)
+
     def _points(self, row: float, column: float, factor: float) -> dict[int, tuple[Any, ...]]:
         tags = dict(self.tags)
         if points := tags.get(TIEPOINTS):

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import numpy.typing as npt
 
-from .gdal_metadata import Bands
+from .gdal_metadata import Bands, Item
 from .geotiff import ground_size, reference_of
 from .record import RPC, GeoReference, ImageFile
 from .rpc import rpc_of
@@ -158,10 +158,19 @@ def _with_bands(image: ImageFile, root: ElementTree.Element) -> ImageFile:
             nodata = float(value)
     facts: dict[str, Any] = {"nodata": nodata}
     if said := bands.metadata():
+        before = image.metadata.get("bands", ())
+        if "bands" in said and len(before) == len(said["bands"]):
+            said["bands"] = tuple(map(_updated, before, said["bands"]))
         facts["metadata"] = {**image.metadata, **said}
     if (channels := bands.channels()) and "S" not in sizes:
         facts["channels"] = channels
     return replace(image, **facts)
+
+
+def _updated(before: tuple[Item, ...], said: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Return the items of a band, with those in place of others that say the same."""
+    roles = {role for _, role, _, _ in said}
+    return (*(item for item in before if item[1] not in roles), *said)
 
 
 # --- rational polynomials ------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from .ome_xml import ome_facts
 from .record import Channel, GeoReference, ImageFile
 from .tiff_lazy import OpenTiff, lazy_array
 from .tiff_metadata import fitting, tag_size
-from .tiff_samples import Samples
+from .tiff_samples import COLOURED, GREY, MINISWHITE, Samples
 from .upright import exchanges_axes
 from .vendors import vendor_facts
 
@@ -62,7 +62,8 @@ def image_of_series(file: OpenTiff, index: int, mask: int | None, lazy: bool) ->
     facts["nodata"] = None if shows.table is not None else nodata
     if mask is not None or (shows.table is not None and nodata is not None):
         facts["metadata"]["mask"] = True  # an index cannot say so among colours
-    if isinstance(profile := page.tags.valueof(ICC_PROFILE), bytes) and shows.table is None:
+    profile = page.tags.valueof(ICC_PROFILE)
+    if isinstance(profile, bytes) and page.photometric in (MINISWHITE, GREY, *COLOURED):
         facts["metadata"]["icc_profile"] = profile
     return ImageFile(data[0], letters if known else None, levels=tuple(data[1:]), **facts)
 

@@ -13,7 +13,7 @@ from .upright import upright
 
 COLOURED = (2, 6)
 """photometric interpretations whose three samples are red, green and blue"""
-MINISWHITE, RGB, PALETTE, MASK = 0, 2, 3, 4
+MINISWHITE, GREY, RGB, PALETTE, MASK = 0, 1, 2, 3, 4
 """photometric interpretations"""
 UNKNOWN, ASSOCIATED, UNASSOCIATED = 0, 1, 2
 """what a sample beyond those of the colour is: ASSOCIATED colours are multiplied by an opacity"""

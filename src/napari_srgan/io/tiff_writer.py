@@ -125,7 +125,7 @@ def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> No
         big = size * 3 / 2 > MOST_CLASSIC
         with tifffile.TiffWriter(path, bigtiff=big, ome=not bands) as file:
             write_levels(file, data, axes, spool, options, form, below=not bands)
-            if bands and image.metadata.get("mask") and image.missing is not None:
+            if bands and image.metadata.get("mask") and np.ndim(image.missing) == 2:
                 write_mask(file, image.missing)
 
 

@@ -62,6 +62,10 @@ def image_of(data: Any, options: Mapping[str, Any]) -> Written:
 
     record = origin.record if origin is not None else ImageFile(None)
     finer = {a: float(made.get("scale", 1)) if made and a in "YX" else 1.0 for a in plain}
+    if record.geo is not None and origin is not None and not record.pixel_size.keys() & {*"YX"}:
+        # Units of the map that are not known are those of its pixels.
+        steps = dict(zip("YX", record.geo.steps(), strict=True))
+        finer = {a: times / steps.get(a, 1.0) for a, times in finer.items()}
     wanted = record.unit if record.pixel_size or record.affine is not None else None
     matrix = world_matrix(options, len(plain))
     known, unit, factors = known_scale(options.get("units"), plain, matrix, finer, wanted)

@@ -38,12 +38,11 @@ def transform_of(record: ImageFile, axes: str, shape: Sequence[int]) -> dict[str
     """
     size = np.array([float(record.pixel_size.get(axis, 1)) for axis in axes])
     if record.geo is not None:
-        return {
-            "scale": size,
-            "translate": [
-                s / 2 if a in "YX" else 0.0 for a, s in zip(axes, size.tolist(), strict=True)
-            ],
-        }
+        if not record.pixel_size.keys() & {"Y", "X"}:
+            steps = dict(zip("YX", record.geo.steps(), strict=True))
+            size = np.array([steps.get(axis, s) for axis, s in zip(axes, size, strict=True)])
+        edge = [s / 2 if a in "YX" else 0.0 for a, s in zip(axes, size.tolist(), strict=True)]
+        return {"scale": size, "translate": edge}
     if record.affine is None:
         return {"scale": size}
     at = {axis: i for i, axis in enumerate(axes)}
