@@ -171,3 +171,24 @@ def test_what_cannot_be_written_is_refused_before_it_is_computed(
     with pytest.raises(ValueError, match=message):
         io.check_writable(tmp_path / name, shape, np.dtype(dtype), axes)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "facts", "said"),
+    [
+        (".png", {"pixel_size": {"Y": 0.5, "X": 0.5}}, "a pixel size"),
+        (".png", {"nodata": 7.0}, "which value means no data"),
+        (".png", {"geo": io.GeoReference(np.eye(3))}, "a place on the Earth"),
+        (".zarr", {"metadata": {"icc_profile": b"123"}}, "a colour profile"),
+        (".zarr", {"channels": (io.Channel("a", emission=500.0),)}, "wavelengths and exposures"),
+        (".zarr", {"alpha": np.ones((9, 8), "uint8")}, "an opacity"),
+        (".zarr", {"missing": np.ones((9, 8), bool), "metadata": {"mask": True}}, "a mask"),
+    ],
+)
+def test_what_a_format_does_not_hold_is_said(
+    tmp_path: Path, end: str, facts: Any, said: str
+) -> None:
+    image = ImageFile(pixels(9, 8), "YX", **facts)
+    with pytest.warns(UserWarning, match=f"a{end} does not hold {said}; write a .tif"):
+        io.write(tmp_path / f"a{end}", image)
+    io.write(tmp_path / "a.tif", image)

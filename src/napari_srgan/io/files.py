@@ -173,6 +173,12 @@ def _lost(image: ImageFile, end: str) -> list[str]:
         lost.append("a place on the Earth")
     if end == ".png" and image.pixel_size.keys() & {"Y", "X"}:
         lost.append("a pixel size")
+    if end == ".png" and image.nodata is not None:
+        lost.append("which value means no data")
+    if end != ".png" and image.metadata.get("icc_profile"):
+        lost.append("a colour profile")
+    if any(c.emission or c.excitation or c.exposure for c in image.channels):
+        lost.append("wavelengths and exposures")
     if image.metadata.get("mask") and image.missing is not None:
         lost.append("a mask")
     if image.alpha is not None and end != ".png":
