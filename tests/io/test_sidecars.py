@@ -82,6 +82,28 @@ def test_a_world_file_places_an_image(tmp_path: Path, image: str, world: str) ->
         assert corner == pytest.approx(TRANSFORM @ [30, 20, 1], rel=1e-12)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("end", ["jpg", "tif"])
+def test_a_world_file_is_about_stored_pixels(tmp_path: Path, orientation: int, end: str) -> None:
+    stored = np.zeros((20, 30), "uint8")
+    stored[2, 5] = 255
+    if end == "tif":
+        tags = [(274, 3, 1, orientation, True)]
+        tifffile.imwrite(tmp_path / "a.tif", stored, metadata=None, extratags=tags)
+    else:
+        exif = Image.Exif()
+        exif[274] = orientation
+        Image.fromarray(stored).save(tmp_path / "a.jpg", exif=exif, quality=100)
+    (tmp_path / "a.wld").write_text(WORLD)
+    (image,) = io.read(tmp_path / f"a.{end}")
+    row, column = np.unravel_index(image.data.argmax(), image.data.shape)
+    assert image.geo is not None
+    assert image.geo.transform is not None
+    centre = image.geo.transform @ [column + 0.5, row + 0.5, 1]
+    assert centre == pytest.approx(TRANSFORM @ [5.5, 2.5, 1], rel=1e-12)
+    assert "orientation" not in image.metadata
+
+
 def test_a_layer_with_a_world_file_is_written_as_a_map(tmp_path: Path) -> None:
     Image.fromarray(noise(20, 30)).save(tmp_path / "a.png")
     (tmp_path / "a.pgw").write_text(WORLD)
@@ -246,3 +268,26 @@ def test_polynomials_predict_the_same_ground(
                 found.append(np.array(there.rowcol(*ground, op=lambda x: x)) / factor)
     assert np.ptp(found[0], axis=1).min() > 5
     assert np.abs(found[0] - found[1]).max() < 1e-9
+
+
+# --- files changed at random ---------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["a.tfw", "a.prj", "a.tif.aux.xml", "a_RPC.TXT"])
+def test_a_changed_file_beside_an_image_never_stops_it(tmp_path: Path, name: str) -> None:
+    with_text(tmp_path / "a.tif")
+    with_xml(tmp_path / "a.tif")
+    (tmp_path / "a.tfw").write_text(WORLD)
+    (tmp_path / "a.prj").write_text(UTM33)
+    content = (tmp_path / name).read_bytes()
+    random = np.random.default_rng(1)
+    for _ in range(60):
+        changed = bytearray(content)
+        for at in random.integers(0, len(changed), 1 + random.integers(5)):
+            changed[at] = random.integers(256)
+        if random.integers(3) == 0:
+            del changed[random.integers(len(changed)) :]
+        (tmp_path / name).write_bytes(changed)
+        (image,) = io.read(tmp_path / "a.tif")
+        assert image.data.shape == (20, 30)

@@ -58,7 +58,7 @@ def read_photograph(path: Path) -> ImageFile:
     if image.mode == "I" and not fine:
         data = data.astype(np.uint16)  # what older versions of Pillow make of 16-bit grey
     data = upright(data, "YXS"[: data.ndim], orientation)
-    metadata = {}
+    metadata: dict[str, Any] = {"orientation": orientation} if orientation in range(2, 9) else {}
     if isinstance(profile, bytes) and len(profile) <= LONGEST_PROFILE:
         metadata["icc_profile"] = profile
     alpha = data[..., -1] if data.ndim == 3 and data.shape[-1] in (2, 4) else None

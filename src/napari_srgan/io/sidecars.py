@@ -16,6 +16,7 @@ from .gdal_metadata import Bands, Item
 from .geotiff import ground_size, reference_of
 from .record import RPC, GeoReference, ImageFile
 from .rpc import rpc_of
+from .upright import stored_place
 
 __all__ = ["placed_by_sidecars"]
 
@@ -47,7 +48,8 @@ def placed_by_sidecars(path: Path, images: list[ImageFile]) -> list[ImageFile]:
     first = _with(first, _beside(path, texts), _rpc_text)
     if first.geo is None or first.geo.transform is None:
         first = _with(first, _beside(path, _world_names(path)), _world)
-    return [first, *images[1:]]
+    kept = {k: v for k, v in first.metadata.items() if k != "orientation"}
+    return [replace(first, metadata=kept), *images[1:]]
 
 
 def _world_names(path: Path) -> Iterator[str]:
@@ -109,6 +111,10 @@ def _placed(image: ImageFile, transform: npt.NDArray[np.float64] | None, system:
         raise ValueError("its numbers map no pixel to a place")
     if transform is None:
         transform = before.transform
+    elif (orientation := image.metadata.get("orientation", 1)) != 1:
+        # What lies beside a file is about its pixels as they are stored.
+        rows, columns = (image.data.shape[(image.axes or "YX").index(a)] for a in "YX")
+        transform = transform @ stored_place(orientation, rows, columns)
     own = reference_of(system) if system.strip() else before
     geo = GeoReference(transform, {**own.tags, **_points(before)}, own.crs)
     facts: dict[str, Any] = {"geo": geo}

@@ -27,6 +27,8 @@ class Samples:
         self.count = dict(zip(self.stored, series.shape, strict=True)).get("S", 0)
         self.orientation = _orientation(page) if turned else 1
         self.metadata: dict[str, Any] = {}
+        if self.orientation in range(2, 9):
+            self.metadata["orientation"] = self.orientation
         coloured = page.photometric in COLOURED or series.kind == "ome"
         opacity = _opacity(page, bands, self.count, 3 if coloured else 1)
         self.opacity = None if opacity is None else opacity[0]

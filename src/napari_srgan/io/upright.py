@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["exchanges_axes", "upright"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["exchanges_axes", "stored_place", "upright"]
 
 ORIENTATIONS = {
     2: (False, False, True),
@@ -40,3 +43,16 @@ def upright(pixels: Any, axes: str, orientation: int) -> Any:
                 index[place] = slice(None, None, -1)
         pixels = pixels[tuple(index)]
     return pixels
+
+
+def stored_place(orientation: int, rows: int, columns: int) -> npt.NDArray[np.float64]:
+    """Return the matrix from an upright image's ``(column, row, 1)`` to those that are stored.
+
+    Coordinates are those of edges; ``rows`` and ``columns`` are of the upright image.
+    """
+    exchanged, row_back, column_back = ORIENTATIONS.get(orientation, (False, False, False))
+    found = np.eye(3)
+    for axis, length, backwards in ((0, columns, column_back), (1, rows, row_back)):
+        if backwards:
+            found[axis, axis], found[axis, 2] = -1, length
+    return found[[1, 0, 2]] if exchanged else found
