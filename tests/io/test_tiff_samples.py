@@ -149,6 +149,24 @@ def test_what_gdal_says_of_bands_is_kept(tmp_path: Path) -> None:
             assert after.tags(4)["WAVELENGTH"] == "842"
 
 
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+def test_infrared_beside_colours_is_no_opacity_and_they_stay_colours(
+    tmp_path: Path, interleave: str
+) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    profile = {"photometric": "RGB", "alpha": "NO", "interleave": interleave}
+    source = written_by_gdal(tmp_path / "a.tif", 4, profile=profile)
+    image = read_image(source)
+    assert image.missing is None
+    assert [c.colour for c in image.channels] == [(255, 0, 0), (0, 255, 0), (0, 0, 255), None]
+    ns.write(tmp_path / "c.tif", ns.read(source))
+    for path in (doubled(tmp_path / "b.tif", image), tmp_path / "c.tif"):
+        with rasterio.open(path) as file:
+            colours = [c.name for c in file.colorinterp]
+            assert colours == ["red", "green", "blue", "undefined"]
+            assert file.descriptions == (None,) * 4
+
+
 def test_one_band_of_several_keeps_its_own(tmp_path: Path) -> None:
     rasterio = pytest.importorskip("rasterio")
     source = written_by_gdal(

@@ -63,6 +63,12 @@ def _maps(path: Path) -> None:
     io.write(path, ImageFile(pixels(3, 9, 8), "TYX", geo=GeoReference(MAP, {34735: UTM})))
 
 
+def _opacity(path: Path) -> None:
+    data = pixels(9, 8, 2)
+    sizes: Any = {"resolution": (20_000, 10_000), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(path, data, photometric="minisblack", extrasamples=["unassalpha"], **sizes)
+
+
 def _turned_map(path: Path) -> None:
     turned = MAP @ np.array([[0.9, 0.2, 0], [-0.2, 0.9, 0], [0, 0, 1]])
     io.write(path, ImageFile(pixels(9, 8), "YX", geo=GeoReference(turned, {34735: UTM})))
@@ -86,7 +92,7 @@ def _polynomials(path: Path) -> None:
 
 
 MAKERS = [
-    *(_ome, _fields, _tags, _imagej, _map, _maps),
+    *(_ome, _fields, _tags, _imagej, _opacity, _map, _maps),
     *(_turned_map, _unknown_units, _control_points, _polynomials),
 ]
 

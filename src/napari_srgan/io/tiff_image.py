@@ -51,8 +51,10 @@ def image_of_series(file: OpenTiff, index: int, mask: int | None, lazy: bool) ->
         facts = _own_facts(tiff, series, page, shows)
     if shows.colour and not facts.get("channels"):
         facts["channels"] = (Channel(colour=shows.colour),)
-    elif shows.metadata.get("photometric") == "rgb" and letters.endswith("C"):
-        rest = (Channel(),) * (data[0].shape[-1] - 3)
+    elif (
+        shows.metadata.get("photometric") == "rgb" and "C" in letters and not facts.get("channels")
+    ):
+        rest = (Channel(),) * (data[0].shape[letters.index("C")] - 3)
         facts["channels"] = (*(Channel(colour=c) for c in COLOURS.values()), *rest)
     facts |= _place(geo, facts, shows)
     nodata = nodata_of(page)

@@ -95,17 +95,19 @@ def check_writable(path: Path | str, dtype: np.dtype[Any], axes: str) -> None:
 def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> None:
     import tifffile
 
-    place = image.geo is not None
-    # A stack of maps is no GeoTIFF, nor are several RGB images. OME has no masks and opacities.
-    plain = place or image.alpha is not None or bool(image.metadata.get("mask"))
+    place, mask = image.geo is not None, bool(image.metadata.get("mask"))
+    # OME has no masks, and no names for bands with an opacity; but a grey image may have one.
+    grey = image.alpha is not None and set(axes) == {"Y", "X"} and not (place or mask)
+    plain = place or mask or (image.alpha is not None and not grey)
+    # A stack of maps is no GeoTIFF, nor are several RGB images.
     bands = plain and set(axes) <= set("YXC" if "S" not in axes else "YXS")
-    if not bands and (lost := _lost(image)):
+    if not (bands or grey) and (lost := _lost(image)):
         warnings.warn(f"a stack in a TIFF does not hold {lost}; it is left out", stacklevel=5)
     data, axes = _ordered(image.data, axes, "YXCS" if bands else "YXS")
     if data.dtype == np.float16:
         data = data.astype(np.float32)
     form, names, metadata = sample_form(image, data.shape, axes)
-    if bands and image.alpha is not None:
+    if image.alpha is not None and (bands or grey):
         data, axes = with_opacity(data, axes, image)
     if place or bands:
         tags = gdal_tags(names, metadata, image.nodata)
@@ -115,7 +117,8 @@ def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> No
         tags += geotiff.georeference_tags(image.geo)
     options: dict[str, Any] = {"metadata": None, "description": description.encode() or None}
     if not bands:
-        options = {"metadata": ome_metadata(image, data, axes, description)}
+        said = ome_metadata(image, data, axes.replace("C", "S") if grey else axes, description)
+        options = {"metadata": said}
     if not place:
         options |= _resolution(image)
     options |= {"extratags": tags, "iccprofile": image.metadata.get("icc_profile")}

@@ -123,7 +123,8 @@ def _together(layers: list[Written]) -> Written:
 
         data = da.stack([_dask(image.data) for image in images])
     channels = tuple(
-        replace(image.channels[0], name=image.channels[0].name or image.name) for image in images
+        replace(layer.image.channels[0], name=layer.image.channels[0].name or _given_name(layer))
+        for layer in layers
     )
     metadata = dict(first.metadata)
     for role in PER_BAND:
@@ -135,6 +136,13 @@ def _together(layers: list[Written]) -> Written:
             first, data=data, axes=f"C{axes}", channels=channels, name="", metadata=metadata
         ),
     )
+
+
+def _given_name(layer: Written) -> str:
+    """Return the name of a layer, unless it only counts the channels of a file."""
+    number = None if layer.origin is None else layer.origin.channel
+    counted = number is not None and f": channel {number + 1}" in layer.image.name
+    return "" if counted else layer.image.name
 
 
 def _dask(data: Any) -> Any:
