@@ -14,13 +14,14 @@ import numpy as np
 from .engine.axes import parse_axes
 from .engine.plan import Plan
 from .engine.run import Run
+from .engine.source import read_once
 from .io import ImageFile, check_writable, ending, kind, read, write
 from .models.blend import check_detail
 from .models.registry import shared_model
 from .options import Options
 from .paths import Failure, Job
 from .results import make_room
-from .upscale import drive, plan_for
+from .upscale import drive, plan_for, plan_stages
 
 Existing = Literal["keep", "skip", "overwrite"]
 """what happens where there is a file already: it is kept and said to be in the way, it is kept and
@@ -106,13 +107,16 @@ class Batch:
         if options.nodata == "auto" and image.nodata is not None:
             options = replace(options, nodata=image.nodata)
         since = time.perf_counter()
-        plan = plan_for(image.data, self.model, options)
+        source = read_once(image.data)
+        stages = plan_stages(source, self.model, options, missing=image.missing)
+        plan = drive(stages, bar=self.bar)
         axes = plan.layout.axes
         check_writable(target, plan.shape, plan.dtype, axes)
         self.check_replaced(job, plan)
         target.parent.mkdir(parents=True, exist_ok=True)
         out = make_room(plan)
-        drive(Run(plan, image.data).into(out), bar=self.bar)
+        run = Run(plan, source)
+        drive(run.into(out), bar=self.bar)
         seconds = time.perf_counter() - since
         note = f"super-resolved ×{plan.scale} by napari-srgan, model {plan.model.card.name}"
         result = image.finer(out, axes, plan.scale)
@@ -127,6 +131,7 @@ class Batch:
             f"{path} → {target}: {plan.model.card.name}, axes {axes}{guessed}, {out.shape} "
             f"{out.dtype}, pixel size {size or 'unknown'}, {seconds:.1f} s on "
             f"{plan.compute.device} in {plan.compute.precision}"
+            + "".join(f", {remark}" for remark in run.remarks)
         )
 
     def check_replaced(self, job: Job, plan: Plan) -> None:

@@ -15,8 +15,10 @@ from .arrays import understand
 from .engine.axes import guess_axes, parse_axes
 from .engine.intensity import Normalise, check_dtype
 from .engine.missing import Nodata
-from .engine.plan import Plan, make_plan
-from .engine.run import Progress, Run
+from .engine.plan import Plan, plan_steps
+from .engine.progress import Progress, finish
+from .engine.run import Run
+from .engine.source import read_once
 from .engine.tiles import Span
 from .models import Model
 from .models.registry import shared_model
@@ -118,9 +120,10 @@ def super_resolve(
     if nodata == "auto" and given.nodata is not None:
         nodata = given.nodata
     options = Options(axes, detail, consistency, normalise, volume, device, precision, tile, nodata)
-    plan = plan_for(given.data, model, options, missing=given.missing)
+    source = read_once(given.data)
+    plan = drive(plan_stages(source, model, options, missing=given.missing), bar=progress)
     lazy = given.lazy
-    result = lazily(plan, given.data) if lazy else compute_now(plan, given.data, bar=progress)
+    result = lazily(plan, source) if lazy else compute_now(plan, source, bar=progress)
     return given.back(result, plan.layout.axes, plan.scale)
 
 
@@ -146,9 +149,23 @@ def plan_for(
     missing: Any | None = None,
     look: bool = True,
 ) -> Plan:
+    """Return what `plan_stages` returns, at once."""
+    return finish(plan_stages(image, model, options, spans=spans, missing=missing, look=look))
+
+
+def plan_stages(
+    image: Any,
+    model: str | Path | Model,
+    options: Options,
+    *,
+    spans: Sequence[Span] | None = None,
+    missing: Any | None = None,
+    look: bool = True,
+) -> Generator[Progress, None, Plan]:
     """Check image and options, choose and load the model, and plan the run of a part or of all.
 
-    ``missing`` and ``look`` are those of `make_plan`.
+    ``spans``, ``missing`` and ``look`` are those of `plan_steps`. While the image is read, how much
+    of it was read is yielded.
     """
     check_dtype(np.dtype(image.dtype))
     if options.volume != "slices":
@@ -163,19 +180,21 @@ def plan_for(
             f"detail={options.detail} with a loaded model, whose detail is {model.detail:g}; "
             "choose it in load_model(name, detail=...)"
         )
-    return make_plan(
-        image,
-        model,
-        axes=axes,
-        consistency=options.consistency,
-        normalise=options.normalise,
-        nodata=options.nodata,
-        device=options.device,
-        precision=options.precision,
-        tile=options.tile,
-        spans=spans,
-        missing=missing,
-        look=look,
+    return (
+        yield from plan_steps(
+            image,
+            model,
+            axes=axes,
+            consistency=options.consistency,
+            normalise=options.normalise,
+            nodata=options.nodata,
+            device=options.device,
+            precision=options.precision,
+            tile=options.tile,
+            spans=spans,
+            missing=missing,
+            look=look,
+        )
     )
 
 
@@ -197,6 +216,8 @@ def drive(steps: Generator[Progress, None, T], *, bar: bool = False) -> T:
             if step.note:
                 warnings.warn(step.note, RuntimeWarning, stacklevel=3)
             text = f"Super-resolving, tile {step.tiles} of {step.total}"
+            if step.stage == "reading":
+                text = "Reading"
             shown.update(task, completed=step.done, description=text)
 
 

@@ -12,11 +12,18 @@ import tifffile
 
 import napari_srgan as ns
 from napari_srgan import io
-from napari_srgan.cli import sources
+from napari_srgan.paths import find_jobs
 
 rng = np.random.default_rng(0)
 DATA = rng.integers(1, 4000, (2, 3, 20, 30)).astype("uint16")
 NAMES = ("c0 & a.ome.tif", "c1.ome.tif")
+
+
+def sources(text: str) -> list[Path]:
+    """Return the images that the command line reads."""
+    jobs, failures = find_jobs([text], "results/")
+    assert not failures
+    return [job.source for job in jobs]
 
 
 def header(own: int) -> str:

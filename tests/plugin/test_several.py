@@ -14,7 +14,7 @@ from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QThreadPool
 
-from napari_srgan.engine.run import Progress
+from napari_srgan.engine.progress import Progress
 from napari_srgan.plugin.commands import super_resolve_active
 from napari_srgan.plugin.job_rows import progress_text
 from napari_srgan.plugin.jobs import Job, Order, queue_of

@@ -93,8 +93,8 @@ def test_a_part_of_a_map_keeps_its_place(tmp_path: Path, make_identity: MakeMode
 
     layer = layer_of(source(tmp_path))
     data, options = layer_source(layer, Options(device="cpu"))
-    out, plan = drive(steps(data, make_identity(), options, [(2, 6), (3, 8)]))
-    part = Image(out, **layer_arguments(layer_state(layer), plan))
+    out, run = drive(steps(data, make_identity(), options, [(2, 6), (3, 8)]))
+    part = Image(out, **layer_arguments(layer_state(layer), run.plan))
     ns.write(tmp_path / "part.tif", part)
     (image,) = io.read(tmp_path / "part.tif")
     expected = PLACE @ [[3, 8], [2, 6], [1, 1]]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ import torch
 from .plan import Plan, make_plan
 from .run import Run
 from .runner import working_bytes
+from .source import ReadOnce, read_once
 
 WARM_UP = 48
 """side in LR pixels of the image that goes through the network before the one that is timed"""
@@ -19,11 +22,17 @@ TIMED = 128
 """side in LR pixels of the image that is timed"""
 
 _rates: dict[tuple[Any, ...], float] = {}
+_timed: tuple[Callable[[], Any], float] = (lambda: None), 0.0
+"""the lazy array that was timed last, if it still is there, and seconds for a chunk of it"""
 
 
 def window_pixels(plan: Plan) -> int:
-    """Return how many LR pixels a run sends through the network, halos included."""
-    return plan.window_pixels * len(plan.tiles) * len(plan.planes)
+    """Return how many LR pixels a run sends through the network, halos included.
+
+    With two exposures it is twice as many, though where a tile needs but one of them it is less.
+    """
+    exposures = 2 if any(plan.intensity.inner) else 1
+    return exposures * plan.window_pixels * len(plan.tiles) * len(plan.planes)
 
 
 def memory(plan: Plan) -> int:
@@ -48,6 +57,24 @@ def seconds(plan: Plan) -> float:
         _seconds_per_pixel(plan, WARM_UP)
         _rates[_kind(plan)] = _seconds_per_pixel(plan, TIMED)
     return _rates[_kind(plan)] * window_pixels(plan)
+
+
+def reading_seconds(data: Any) -> float:
+    """Return how long it will take to read a lazy image, from what one chunk in its middle took.
+
+    That is 0 for an image in memory, or one that does not say in which chunks it lies. An array
+    that was timed last is not timed again.
+    """
+    source = read_once(data)
+    if not isinstance(source, ReadOnce):
+        return 0.0
+    global _timed
+    timed, seconds = _timed
+    if timed() is not data:
+        _ = source[tuple(slice(n // 2, n // 2 + 1) for n in source.shape)]
+        seconds = source.seconds_per_chunk or 0.0
+        _timed = ref(data), seconds
+    return seconds * source.chunks_in_all
 
 
 def _seconds_per_pixel(plan: Plan, side: int) -> float:

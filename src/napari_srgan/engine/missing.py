@@ -29,7 +29,8 @@ class Missing:
     nodata: float | None = None
     """a value that stands for none; of an axis S, where R, G and B all have it"""
     mask: Any | None = None
-    """array-like of bool, True where there is no value, of the image's shape with or without S"""
+    """array-like of bool, True where there is no value: of the image's shape with or without S, or
+    of rows and columns, for all planes alike"""
 
     def read(
         self, source: Any, layout: Layout, index: tuple[int | slice, ...]
@@ -80,6 +81,13 @@ class Missing:
         assert self.mask is not None
         if len(self.mask.shape) == len(layout.shape):
             return np.asarray(self.mask[index], bool)
+        if len(self.mask.shape) == 2 and layout.axes not in ("YXS", "XYS"):
+            # The same for all planes; a channel axis goes before or behind.
+            masked = np.asarray(self.mask[index[layout.y], index[layout.x]], bool)
+            if layout.x < layout.y:
+                masked = masked.T
+            order = layout.order()
+            return np.broadcast_to(masked, [shape[i] for i in order]).transpose(np.argsort(order))
         masked = np.asarray(self.mask[index[:-1]], bool)
         return masked if masked.shape == shape else np.broadcast_to(masked[..., None], shape)
 
@@ -90,14 +98,18 @@ def check_mask(mask: Any, layout: Layout) -> None:
     Raises
     ------
     ValueError
-        If its shape is neither the image's nor, for RGB, that without the samples.
+        If its shape is not the image's, that without samples, or that of rows and columns.
     """
-    allowed = [layout.shape] + [layout.shape[:-1]] * (layout.axes[-1] == "S")
+    allowed = list(dict.fromkeys((layout.shape, _without_samples(layout), layout.plane)))
     if mask is not None and tuple(mask.shape) not in allowed:
         raise ValueError(
             f"the mask of missing values has shape {tuple(mask.shape)}; allowed is "
             + " or ".join(map(str, allowed))
         )
+
+
+def _without_samples(layout: Layout) -> tuple[int, ...]:
+    return layout.shape[: len(layout.shape) - (layout.axes[-1] == "S")]
 
 
 def check_nodata(nodata: object) -> None:

@@ -110,6 +110,16 @@ class Plan:
         """Size of the result in bytes."""
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
+    @property
+    def remarks(self) -> list[str]:
+        """What the image's values need, in phrases for a person."""
+        remarks = []
+        if self.found_nodata:
+            remarks.append(f"{self.nodata:.6g} taken for missing data")
+        if any(self.intensity.inner):
+            remarks.append("dim beside bright parts, so two exposures")
+        return remarks
+
     def make_runner(self) -> Runner:
         """Return what takes windows of the image through the network."""
         return Runner(self.model.network, self.compute, self.consistency, self.intensity.limits)
@@ -148,7 +158,12 @@ class Plan:
         return replace(self, compute=compute, batch=1)
 
 
-def make_plan(
+def make_plan(source: Any, model: Model, **options: Any) -> Plan:
+    """Return what `plan_steps` returns, at once."""
+    return finish(plan_steps(source, model, **options))
+
+
+def plan_steps(
     source: Any,
     model: Model,
     *,
@@ -162,8 +177,10 @@ def make_plan(
     spans: Sequence[Span] | None = None,
     missing: Any | None = None,
     look: bool = True,
-) -> Plan:
+) -> Generator[Progress, None, Plan]:
     """Decide how an image goes through a model; see `napari_srgan.super_resolve` for the options.
+
+    While the image is read, how much of the sample was read is yielded.
 
     Parameters
     ----------
@@ -173,7 +190,8 @@ def make_plan(
         The part to super-resolve: first entry along each axis and the one after its last. None is
         all of the image. The part's result depends on what surrounds it.
     missing
-        Array-like of bool of the image's shape, with or without S: True where there is no value.
+        Array-like of bool: True where there is no value. It has the image's shape, with or without
+        S, or that of its rows and columns, for all planes alike.
     look
         Whether a sample of the values is read, where the range or what stands for missing data
         follow from it. Without it the plan has the right shape, tiles and device but a range
@@ -184,39 +202,6 @@ def make_plan(
     TypeError, ValueError
         If the image or an option cannot be used, saying what was given and what is allowed.
     """
-    steps = plan_steps(
-        source,
-        model,
-        axes=axes,
-        consistency=consistency,
-        normalise=normalise,
-        nodata=nodata,
-        device=device,
-        precision=precision,
-        tile=tile,
-        spans=spans,
-        missing=missing,
-        look=look,
-    )
-    return finish(steps)
-
-
-def plan_steps(
-    source: Any,
-    model: Model,
-    *,
-    axes: str | None,
-    consistency: int,
-    normalise: Normalise,
-    nodata: Nodata,
-    device: str,
-    precision: str,
-    tile: str | int,
-    spans: Sequence[Span] | None,
-    missing: Any | None,
-    look: bool,
-) -> Generator[Progress, None, Plan]:
-    """Do what `make_plan` does, yielding how much of the sample was read."""
     dtype = np.dtype(source.dtype)
     check_dtype(dtype)
     check_normalise(normalise)

@@ -69,6 +69,14 @@ class Run:
         self.outliers = 0
         """values so far that were interpolated, since the network must not see them"""
 
+    @property
+    def remarks(self) -> list[str]:
+        """What was special about the values, in phrases for a person."""
+        remarks = []
+        if self.outliers:
+            remarks.append(f"{self.outliers} outlier{'s' * (self.outliers > 1)} interpolated")
+        return remarks + self.plan.remarks
+
     def into(self, out: Any) -> Generator[Progress, None, None]:
         """Super-resolve into ``out``, yielding progress.
 

@@ -31,11 +31,6 @@ class ReadOnce:
         An array in chunks: dask, zarr or h5py.
     edges
         Where the chunks begin and end along each axis.
-
-    Attributes
-    ----------
-    seconds_per_chunk
-        Mean time that a chunk took; None before the first one.
     """
 
     def __init__(self, source: Any, edges: Sequence[Sequence[int]]) -> None:
@@ -50,14 +45,9 @@ class ReadOnce:
         self._read = 0
 
     @property
-    def nbytes(self) -> int:
-        """Size of the array in bytes."""
-        return prod(self.shape) * self.dtype.itemsize
-
-    @property
     def chunks_in_all(self) -> int:
         """How many chunks the array has."""
-        return prod(len(each) - 1 for each in self.edges)
+        return int(prod(len(each) - 1 for each in self.edges))
 
     @property
     def seconds_per_chunk(self) -> float | None:
@@ -92,9 +82,9 @@ class ReadOnce:
         since = time.perf_counter()
         parts = [self.source[self._index(place)] for place in new]
         if new and hasattr(parts[0], "dask"):
-            import dask
+            from dask.base import compute
 
-            parts = list(dask.compute(*parts))
+            parts = list(compute(*parts))
         read = [(place, np.asarray(part)) for place, part in zip(new, parts, strict=True)]
         if new:
             self._seconds += time.perf_counter() - since

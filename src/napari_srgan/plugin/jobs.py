@@ -12,7 +12,7 @@ from psygnal import Signal
 
 from ..options import Options
 from .background import a_core_left_over, load_torch, wait_at_exit
-from .layers import layer_arguments, layer_source, layer_state, level_0, steps
+from .layers import layer_arguments, layer_source, layer_state, level_0, missing_of, steps
 from .lineage import enter, place_above
 from .naming import Recipe, recipe_of
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from ..engine.plan import Plan
-    from ..engine.run import Progress
+    from ..engine.progress import Progress
+    from ..engine.run import Run
     from ..engine.tiles import Span
 
 State = Literal["waiting", "running", "cancelling", "done", "cancelled", "failed"]
@@ -63,13 +63,16 @@ class Job:
         self.order = order
         # Both now, so that what happens to the layer meanwhile does not matter.
         self.data, self.options = layer_source(order.layer, order.options)
+        self.missing = missing_of(order.layer)
         self.source = layer_state(order.layer)
+        self.remarks: list[str] = []
+        """phrases on what the image needed"""
         self.state: State = "waiting"
         self.progress: Progress | None = None
         self.since = 0.0
         self.worker: Any = None
         self.bar: Any = None
-        self.steps: Generator[Progress, None, tuple[Any, Plan]] | None = None
+        self.steps: Generator[Progress, None, tuple[Any, Run]] | None = None
         self.recipe: Recipe | None = None
         """how the result was made, once it is there"""
 
@@ -90,6 +93,12 @@ class Job:
             return None
         done = self.progress.done
         return (time.perf_counter() - self.since) * (1 - done) / done
+
+    def advance(self, step: Progress) -> None:
+        """Take note of progress. What is left is told from the time since reading ended."""
+        if self.progress is not None and self.progress.stage != step.stage:
+            self.since = time.perf_counter()
+        self.progress = step
 
     def set_state(self, state: State) -> None:
         """Change the state and say so."""
@@ -113,16 +122,19 @@ class Job:
         load_torch()
         with a_core_left_over():
             self.since = time.perf_counter()
-            self.steps = steps(self.data, self.order.model, self.options, self.order.spans)
+            order = self.order
+            self.steps = steps(self.data, order.model, self.options, order.spans, self.missing)
             try:
-                out, plan = yield from self.steps
+                out, run = yield from self.steps
             except RuntimeError as error:
                 # A worker takes these for its own end and would say nothing.
                 raise JobError(str(error)) from error
-        self.recipe = recipe_of(plan, self.order.model, self.order.options)
+        self.recipe = recipe_of(run.plan, self.order.model, self.order.options)
+        self.remarks = run.remarks
         # Where the layer is by now, if it still is what was computed from.
         state = layer_state(self.order.layer) if self.data_unchanged else self.source
-        return Image(out, **layer_arguments(state, plan, PREVIEW if self.order.preview else ""))
+        title = PREVIEW if self.order.preview else ""
+        return Image(out, **layer_arguments(state, run.plan, title, self.remarks))
 
     @property
     def data_unchanged(self) -> bool:
@@ -229,8 +241,9 @@ class JobQueue:
     def _advance(self, job: Job, step: Progress) -> None:
         if step.note:
             self.say(f"“{job.name}”: {step.note}.")
-        job.progress = step
-        job.bar.update(round(100 * step.done) - job.bar.n)
+        job.advance(step)
+        done = 0 if step.stage == "reading" else step.done
+        job.bar.update(round(100 * done) - job.bar.n)
         job.changed.emit()
 
     def _finish(self, job: Job, result: Image) -> None:
@@ -260,6 +273,8 @@ class JobQueue:
                 f"The data of “{job.name}” were replaced while it was being computed; "
                 f"“{result.name}” is of the old data. Run it again for the new ones."
             )
+        elif job.remarks:
+            self.say(f"“{result.name}”: {', '.join(job.remarks)}.")
         job.set_state("done")
 
     def _drop_preview(self, source: Image) -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from ..engine.plan import Plan
-    from ..engine.run import Progress
+    from ..engine.progress import Progress
+    from ..engine.run import Run
     from ..engine.tiles import Span
     from ..models import Model
 
@@ -96,9 +97,9 @@ def super_resolve_layer(
     asked = Options(axes, detail, consistency, normalise, volume, device, precision, tile, nodata)
     layer = source_of(layer)
     data, options = layer_source(layer, asked)
-    out, plan = drive(steps(data, model, options), bar=progress)
-    result = Image(out, **layer_arguments(layer_state(layer), plan))
-    enter(result, layer, recipe_of(plan, model, asked), shown_with(layer))
+    out, run = drive(steps(data, model, options, missing=missing_of(layer)), bar=progress)
+    result = Image(out, **layer_arguments(layer_state(layer), run.plan, remarks=run.remarks))
+    enter(result, layer, recipe_of(run.plan, model, asked), shown_with(layer))
     return result
 
 
@@ -107,20 +108,23 @@ def steps(
     model: str | Path | Model,
     options: Options,
     spans: Sequence[Span] | None = None,
-) -> Generator[Progress, None, tuple[Any, Plan]]:
-    """Super-resolve an array or a part of it, yielding progress; return result and plan.
+    missing: Any | None = None,
+) -> Generator[Progress, None, tuple[Any, Run]]:
+    """Super-resolve an array or a part of it, yielding progress; return the result and its run.
 
     PyTorch is imported when the first step is taken, so in the thread that takes it.
     """
     from ..engine.run import Run
+    from ..engine.source import read_once
     from ..results import make_room
-    from ..upscale import plan_for
+    from ..upscale import plan_stages
 
-    plan = plan_for(data, model, options, spans=spans)
+    source = read_once(data)
+    plan = yield from plan_stages(source, model, options, spans=spans, missing=missing)
     out = make_room(plan)
-    run = Run(plan, data)
+    run = Run(plan, source)
     yield from run.into(out)
-    return out, run.plan
+    return out, run
 
 
 def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
@@ -148,6 +152,20 @@ def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
     if options.nodata == "auto" and declared:
         options = replace(options, nodata=origin.record.nodata)
     return data, options
+
+
+def missing_of(layer: Layer) -> Any | None:
+    """Return where the file of a layer says that there are no values; None where it does not.
+
+    A layer whose data are not of the file's shape any more has none.
+    """
+    origin = layer.metadata.get(FILE)
+    missing = origin.record.missing if isinstance(origin, Origin) else None
+    if missing is None:
+        return None
+    shape = level_0(layer).shape
+    shape = shape[:-1] if layer.rgb else shape
+    return missing if tuple(missing.shape) in (shape, shape[-2:]) else None
 
 
 def source_of(layer: Any) -> Any:
@@ -180,7 +198,9 @@ def layer_state(layer: Image) -> dict[str, Any]:
     return state
 
 
-def layer_arguments(state: dict[str, Any], plan: Plan, title: str = "") -> dict[str, Any]:
+def layer_arguments(
+    state: dict[str, Any], plan: Plan, title: str = "", remarks: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return the arguments that lay a plan's result over its source.
 
     Parameters
@@ -198,7 +218,7 @@ def layer_arguments(state: dict[str, Any], plan: Plan, title: str = "") -> dict[
         **finer_transform(state, [plan.factors[i] for i in axes], [plan.spans[i][0] for i in axes]),
         "name": f"{state['name']} ×{plan.scale}{title}",
         "multiscale": False,
-        "metadata": {**state["metadata"], MADE: provenance(plan)},
+        "metadata": {**state["metadata"], MADE: provenance(plan, remarks)},
     }
 
 

@@ -10,7 +10,7 @@ from ..engine.intensity import Normalise, check_normalise
 from ..engine.missing import Nodata
 from ..options import Options
 from .background import load_torch
-from .layers import layer_source, source_of
+from .layers import layer_source, missing_of, source_of
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -103,7 +103,7 @@ def prepare(layer: Layer, model: str | Path | Model, options: Options) -> Prepar
     data, filled = layer_source(source, options)
     if options.tile == "auto":
         filled = replace(filled, tile=TILES[choose_device(options.device).type])
-    plan = plan_for(data, model, filled, look=False)
+    plan = plan_for(data, model, filled, missing=missing_of(source), look=False)
     return Prepared(source, data, model, options, filled, plan)
 
 

@@ -126,7 +126,8 @@ class LiveWork(Aside):
         plan = self.plan
         if plan is None:
             sketch = self.sketch
-            plan = plan_for(self.data, sketch.model, self.options)
+            mask = sketch.missing.mask
+            plan = plan_for(self.data, sketch.model, self.options, missing=mask)
             with self._lock:
                 if self.sketch is not sketch:
                     return

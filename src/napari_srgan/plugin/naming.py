@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..engine.missing import Nodata
     from ..engine.plan import Plan
     from ..engine.tiles import Span
-    from ..options import Options
+from ..options import Options
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Recipe:
     """along each axis the part of the source that was computed, None for all of it"""
     consistency: int
     normalise: object
-    nodata: float | None
+    nodata: Nodata
 
 
 def recipe_of(plan: Plan, model: Any, asked: Options) -> Recipe:
@@ -100,7 +101,8 @@ def _differences(new: Recipe, old: Recipe, exactly: bool) -> Iterator[str]:
     if new.normalise != old.normalise:
         yield _range(new.normalise)
     if new.nodata != old.nodata:
-        yield "no nodata" if new.nodata is None else f"nodata {new.nodata:g}"
+        number = isinstance(new.nodata, (int, float))
+        yield "no nodata" if new.nodata is None else f"nodata {new.nodata:{'g' * number}}"
 
 
 def _part(recipe: Recipe, exactly: bool) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..options import Options
 from . import words
 from .background import a_core_left_over, load_torch
@@ -66,14 +68,21 @@ def survey() -> Survey:
 
 
 def look_ahead(
-    data: Any, model: Any, options: Options, spans: Sequence[Span] | None, *, may_time: bool
+    data: Any,
+    model: Any,
+    options: Options,
+    spans: Sequence[Span] | None,
+    *,
+    missing: Any | None = None,
+    may_time: bool,
 ) -> Generator[Outlook, None, None]:
     """Yield what a run will give, first without and then with its time.
 
     Parameters
     ----------
-    data, model, options, spans
-        As for the run. Of ``data`` shape and dtype are looked at, no values.
+    data, model, options, spans, missing
+        As for the run. Values are looked at where they lie in memory; of a lazy image one chunk is
+        read, to see how long that takes.
     may_time
         Whether a small image may be sent through a model whose speed is not known yet.
 
@@ -90,7 +99,7 @@ def look_ahead(
 
     check_normalise(options.normalise)
     with a_core_left_over():
-        plan = plan_for(data, model, options, spans=spans, look=False)
+        plan = plan_for(data, model, options, spans=spans, missing=missing, look=False)
         on_disk = not fits_in_memory(plan)
         outlook = Outlook(
             axes=plan.layout.axes,
@@ -107,9 +116,15 @@ def look_ahead(
             notes=tuple(_notes(plan, on_disk)),
         )
         yield outlook
+        if isinstance(data, np.ndarray):
+            plan = plan_for(data, model, options, spans=spans, missing=missing)
+            said = [f"{remark[0].upper()}{remark[1:]}." for remark in plan.remarks]
+            outlook = replace(outlook, notes=(*outlook.notes, *said))
+            yield outlook
         if may_time or forecast.known_seconds(plan) is not None:
             took = forecast.seconds(plan)
             rate = took / forecast.window_pixels(plan)
+            took += forecast.reading_seconds(data)
             yield replace(outlook, seconds=took, seconds_per_pixel=rate)
 
 

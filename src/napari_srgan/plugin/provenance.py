@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ SHORT = 80
 """characters that a NIfTI file holds"""
 
 
-def provenance(plan: Plan) -> dict[str, Any]:
-    """Say how a result was made, in plain values."""
+def provenance(plan: Plan, remarks: Sequence[str] = ()) -> dict[str, Any]:
+    """Say how a result was made, in plain values; ``remarks`` are those of the run."""
     import torch
 
     from .. import __version__
@@ -32,7 +33,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "device": str(plan.compute.device),
         "precision": plan.compute.precision,
         "nodata": plan.nodata,
-        "nodata_recognised": plan.found_nodata,
+        "remarks": list(remarks),
         "versions": {"napari-srgan": __version__, "torch": torch.__version__},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }

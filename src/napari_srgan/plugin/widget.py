@@ -21,7 +21,7 @@ from .extent import Extent, around_centre, camera_of, spans_of
 from .form import Form
 from .job_rows import JobRows
 from .jobs import EXPECTED, Job, Order, queue_of, sentence
-from .layers import layer_source, level_0
+from .layers import layer_source, level_0, missing_of
 from .live_switch import LiveSwitch
 from .lookout import Lookout
 from .outlook import Outlook, Survey, survey
@@ -296,6 +296,7 @@ class SuperResolveWidget(Form):
             "model": self.model.value,
             "options": options,
             "spans": self._spans(layer),
+            "missing": missing_of(layer),
             "may_time": not self.queue.jobs,
         }
 
