@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from .exposures import Inner
 from .missing import neighbour_sum
@@ -132,6 +131,8 @@ def _without_spikes(squares: Squares) -> tuple[Array, Array]:
     A pixel keeps at most the third largest value of the nine around it: a spike and its neighbour
     go, a line stays.
     """
+    from scipy import ndimage
+
     upper: list[Array] = []
     lower: list[Array] = []
     for each in squares:

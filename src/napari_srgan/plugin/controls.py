@@ -144,7 +144,7 @@ class Advanced(QWidget):
             nodata: Nodata = "auto" if not text else None if text == "none" else float(text)
         except ValueError as error:
             raise ValueError(
-                f"The no-data value {text!r} is not a number; “none” means that there is none."
+                f"The no-data value {text!r} is not a number. Type “none” if there is none."
             ) from error
         normalise = self.normalise.value
         if normalise == "limits":
