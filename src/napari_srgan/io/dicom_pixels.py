@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .dicom_codecs import register
 from .dicom_frames import Source
+from .dicom_values import Values, padding_of
 from .guard import WholeFile, reading
 
 __all__ = ["planes"]
@@ -91,7 +92,10 @@ def _plain(source: Source, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         unused = max(8 * pixels.dtype.itemsize, source.bits) - source.bits
         if unused and source.header.BitsAllocated > 1:
             # Older files keep overlays there. Shifting back keeps the sign.
-            pixels = (pixels << unused) >> unused
+            bare = (pixels << unused) >> unused
+            # What stands for no value may need all bits.
+            absent = Values(padding=padding_of(source.header, pixels.dtype)).absent(pixels)
+            pixels = np.where(absent, pixels, bare)
     if pixels.shape != source.shape:
         raise ValueError(f"pixels of shape {pixels.shape}; its header says {source.shape}")
     return pixels

@@ -101,6 +101,9 @@ class ImageFile:
     """value of pixels without one"""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """what else the file says, as its own library gives it"""
+    missing: Any | None = None
+    """booleans of the shape of ``data`` without S, true where a pixel has no value and ``nodata``
+    does not say so; lazy where the file is; None where all pixels have one"""
 
     def finer(self, data: Any, axes: str, scale: int) -> ImageFile:
         """Return a result that is ``scale`` times finer along Y and X in this image's place."""
