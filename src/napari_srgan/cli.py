@@ -207,19 +207,24 @@ def upscale_image(
     from dataclasses import replace
 
     from .engine.run import Run
-    from .io import check_writable, write
+    from .io import check_writable, finest_plane, named, write
     from .results import make_room
     from .upscale import drive, plan_for
 
     if target.exists() and target.samefile(path):
         raise ValueError(f"{path}: the result would overwrite the image; choose another folder")
+    said = ""
     if options.axes is None:
-        options = replace(options, axes=image.axes)
+        options = replace(options, axes=finest_plane(image) or image.axes)
+        # What the file calls Y and X is not the plane of its finest pixels.
+        said = ", its finest plane" if options.axes != image.axes else ""
     if options.nodata is None:
         options = replace(options, nodata=image.nodata)
     since = time.perf_counter()
     plan = plan_for(image.data, model, options)
     axes = plan.layout.axes
+    if image.axes is not None:
+        named(image, axes)  # refuses what cannot be, before the work
     check_writable(target, plan.shape, plan.dtype, axes)
     target.parent.mkdir(parents=True, exist_ok=True)
     out = make_room(plan)
@@ -228,7 +233,7 @@ def upscale_image(
     note = f"super-resolved ×{plan.scale} by napari-srgan, model {plan.model.card.name}"
     result = image.finer(out, axes, plan.scale)
     write(target, result, note)
-    guessed = "" if options.axes else " (guessed)"
+    guessed = said if options.axes else " (guessed)"
     known = {a: result.pixel_size[a] for a in "ZYX" if a in result.pixel_size}
     size = ", ".join(f"{a} {length:.6g} {result.unit}" for a, length in known.items())
     return (

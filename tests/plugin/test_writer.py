@@ -178,6 +178,23 @@ def test_a_finer_volume_has_the_place_of_its_source(
 # --- microscopy ----------------------------------------------------------------------------------
 
 
+def test_a_sagittal_volume_is_made_finer_in_its_slices(
+    tmp_path: Path, make_identity: MakeModel
+) -> None:
+    nib = pytest.importorskip("nibabel")
+    affine = np.diag([4.0, 0.5, 0.5, 1])
+    affine[:3, 3] = -16, -3, -2
+    nib.save(nib.Nifti1Image(np.ones((9, 12, 10), "int16"), affine), tmp_path / "a.nii")
+    ((data, options, _),) = ns.read(tmp_path / "a.nii")
+    finer = ns.super_resolve_layer(Image(data, **options), make_identity())
+    assert finer.data.shape == (40, 48, 9)
+    ns.write(tmp_path / "b.nii", finer)
+    written = nib.load(tmp_path / "b.nii")
+    assert written.shape == (9, 48, 40)
+    first = (affine @ [0, -0.375, -0.375, 1])[:3]
+    assert written.affine[:3, 3] == pytest.approx(first)
+
+
 def test_channels_become_one_image_again(tmp_path: Path, make_identity: MakeModel) -> None:
     channels = (Channel("DAPI", (0, 0, 255)), Channel("GFP", (255, 136, 0)))
     size = {"Z": 2.0, "Y": 0.4, "X": 0.8}

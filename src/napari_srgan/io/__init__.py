@@ -2,6 +2,7 @@
 
 from .files import LAZY_OVER, WRITABLE, check_writable, default_limit, ending, read, write
 from .kinds import READABLE, kind, stem
+from .naming import finest_plane, named
 from .record import Channel, GeoReference, ImageFile
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "check_writable",
     "default_limit",
     "ending",
+    "finest_plane",
     "kind",
+    "named",
     "read",
     "stem",
     "write",

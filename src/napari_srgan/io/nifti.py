@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .guard import reading, replacing
+from .naming import named
 from .nifti_voxels import SLAB, Voxels
 from .orientation import Affine, reverse_axes, voxel_size
 from .record import Channel, ImageFile
@@ -163,6 +164,7 @@ def write_nifti(path: Path | str, image: ImageFile, description: str = "") -> Pa
     path, nib = Path(path), _nibabel()
     if not path.name.lower().endswith(WRITABLE):
         raise ValueError(f"{path}: cannot be written; allowed are {', '.join(WRITABLE)}")
+    image = _along_body(nib, image)
     data = _in_file_order(path, image)
     header = _header(nib, image, data, description)
     before = header.structarr.tobytes() + bytes(4)
@@ -192,6 +194,25 @@ def check_image(path: Path, image: ImageFile) -> None:
     """
     _nibabel()
     _in_file_order(path, image)
+
+
+def _along_body(nib: Any, image: ImageFile) -> ImageFile:
+    """Return a volume from a NIfTI file with the letters that its axes have when it is read.
+
+    One that was made finer in another plane than Y and X has been given others.
+    """
+    axes, affine = image.axes or "", image.affine
+    if (
+        affine is None
+        or not {*"ZYX"} <= {*axes}
+        or not _is_header(nib, image.metadata.get("header"))
+    ):
+        return image
+    along = nib.orientations.io_orientation(affine)[:, 0]
+    if np.isnan(along).any():
+        return image
+    letters = {"ZYX"[i]: "ZYX"[int(to)] for i, to in enumerate(along)}
+    return named(image, "".join(letters.get(a, a) for a in axes))
 
 
 def _in_file_order(path: Path, image: ImageFile) -> Any:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .naming import named
+
 TIEPOINTS = 33922
 """TIFF tag: column, row, level, x, y, z of points whose place is known"""
 GEO_KEYS = 34735
@@ -106,7 +108,17 @@ class ImageFile:
     does not say so; lazy where the file is; None where all pixels have one"""
 
     def finer(self, data: Any, axes: str, scale: int) -> ImageFile:
-        """Return a result that is ``scale`` times finer along Y and X in this image's place."""
+        """Return a result that is ``scale`` times finer along Y and X in this image's place.
+
+        Axes may be named otherwise than in the file: sizes and place follow their names.
+
+        Raises
+        ------
+        ValueError
+            If they are named so that they contradict the file.
+        """
+        if self.axes not in (None, axes) and len(self.axes or "") == len(axes):
+            return named(self, axes).finer(data, axes, scale)
         size = {a: s / scale if a in "YX" else s for a, s in self.pixel_size.items()}
         affine = self.affine
         if affine is None and self.geo is None and {"Y", "X"} <= self.pixel_size.keys():
@@ -119,5 +131,21 @@ class ImageFile:
             affine = affine @ grid
         geo = None if self.geo is None else self.geo.part(0, 0, scale)
         return replace(
-            self, data=data, axes=axes, pixel_size=size, affine=affine, geo=geo, levels=()
+            self,
+            data=data,
+            axes=axes,
+            pixel_size=size,
+            affine=affine,
+            geo=geo,
+            levels=(),
+            missing=_repeated(self.missing, axes.replace("S", ""), scale),
         )
+
+
+def _repeated(missing: Any, axes: str, scale: int) -> Any:
+    """Return a mask on a grid that is finer along Y and X."""
+    if missing is None or missing.ndim != len(axes):
+        return None
+    for letter in "YX":
+        missing = missing.repeat(scale, axes.index(letter))
+    return missing
