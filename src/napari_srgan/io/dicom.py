@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from .dicom_elements import text
+from .dicom_elements import Look, text
+from .dicom_elements import first as first_item
 from .dicom_frames import Frame, looks_like_dicom, read_frames
 from .dicom_layout import Place
 from .dicom_planes import Planes, ends_of
 from .dicom_series import Stack, affine_of, groups_of, stacks_of
 from .dicom_slides import slides_of
+from .dicom_values import real_world
 from .guard import reading
 from .orientation import voxel_size
 from .record import Channel, ImageFile
@@ -48,11 +50,15 @@ def read_dicom(
     -------
     list of ImageFile
         One for each series, named by its description; several for one whose images differ in size,
-        orientation, type or echo. Intensities are rescaled (Hounsfield units, Gy). They are
+        orientation, type or echo. Intensities are rescaled (Hounsfield units, Gy), or
+        looked up in the table of the modality, or else mapped to real-world values. They are
         integers where the slope is 1, else float32. ``affine`` is in mm. Of MONOCHROME1 images,
         where the largest value is black, the values are kept and the window's ends are swapped:
-        ``Channel.window`` is still (black, white). ``metadata`` has pydicom's ``header`` of the
-        first plane, and under ``missing`` and ``irregular`` what a warning has said of its slices.
+        ``Channel.window`` is still (black, white). Pixels of padding are
+        ``nodata``, or ``missing`` where no one intensity says it. ``metadata`` has pydicom's
+        ``header`` of the first plane, their unit under ``intensity_unit``, mappings of the stored
+        numbers to others under ``real_world_values``, and under ``missing`` and ``irregular``
+        what a warning has said of its slices.
 
     Raises
     ------
@@ -166,6 +172,8 @@ def _record(stack: Stack, limit: int | None) -> ImageFile:
     metadata: dict[str, Any] = {"header": header}
     if first.values.unit:
         metadata["intensity_unit"] = first.values.unit
+    if others := _other_values(first):
+        metadata["real_world_values"] = others
     passes = stack.frames[0]
     affine = None
     size = dict(zip("YX", first.spacing, strict=True)) if first.spacing else {}
@@ -214,6 +222,19 @@ def _record(stack: Stack, limit: int | None) -> ImageFile:
         metadata=metadata,
         missing=None if missing is None else missing[drop],
     )
+
+
+def _other_values(frame: Frame) -> list[dict[str, Any]]:
+    """Return the linear mappings to real-world values that the intensities of a frame are not."""
+    header = frame.source.header
+    shared = first_item(header.get("SharedFunctionalGroupsSequence"))
+    if len(frame.source.shape) == 3 or frame.values.real_world:
+        return []
+    return [
+        {"slope": found.slope, "intercept": found.intercept, "unit": found.unit}
+        for found in real_world(Look(header, (shared,)))
+        if found.table is None
+    ]
 
 
 def _name(place: Place) -> str:

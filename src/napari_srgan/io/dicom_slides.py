@@ -203,7 +203,8 @@ class _Mosaic:
             0 if isinstance(k, int) else slice(None, None, r.step)
             for k, r in zip(key[:4], ranges, strict=True)
         )
-        return data[(*steps, *key[4:])]
+        chosen: npt.NDArray[Any] = data[(*steps, *key[4:])]
+        return chosen
 
     def _put(
         self,
@@ -219,7 +220,8 @@ class _Mosaic:
             begin, end = max(i * tile, r.start), min((i + 1) * tile, r.stop)
             to.append(slice(begin - r.start, end - r.start))
             of.append(slice(begin - i * tile, end - i * tile))
-        data[(cell[0] - whole[0].start, cell[1] - whole[1].start, *to)] = pixels[tuple(of)]
+        plane = data[cell[0] - whole[0].start, cell[1] - whole[1].start]
+        plane[tuple(to)] = pixels[tuple(of)]
 
     def _blank(self) -> int:
         """Return what stands where there is no tile: the white of an empty slide, or 0."""
