@@ -318,6 +318,17 @@ def test_sizes_of_other_formats_follow_the_named_axes(
     assert image.pixel_size == pytest.approx(expected)
 
 
+@pytest.mark.filterwarnings("default:.*its labels")
+def test_labels_are_left_out_and_said(tmp_path: Path, identity: str) -> None:
+    from tests.io.test_ome_zarr_kept import with_labels
+
+    path = with_labels(tmp_path / "a.zarr", "0.5", "cells")
+    result = upscale(path, tmp_path / "b.zarr", "--model", identity)
+    assert result.exit_code == 0
+    assert result.stderr == f"note: {path}: its labels (cells) are not in the result\n"
+    assert not (tmp_path / "b.zarr" / "labels").exists()
+
+
 def test_axes_that_contradict_the_file_are_refused(tmp_path: Path, identity: str) -> None:
     size = {"X": 0.4, "Y": 0.8}
     source = write_image(tmp_path / "a.tif", ImageFile(pixels(3, 9, 12), "CYX", size))

@@ -213,6 +213,9 @@ def upscale_image(
 
     if target.exists() and target.samefile(path):
         raise ValueError(f"{path}: the result would overwrite the image; choose another folder")
+    if image.labels:
+        names = ", ".join(label.name for label in image.labels)
+        warnings.warn(f"{path}: its labels ({names}) are not in the result", stacklevel=2)
     said = ""
     if options.axes is None:
         options = replace(options, axes=finest_plane(image) or image.axes)

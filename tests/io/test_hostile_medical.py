@@ -25,6 +25,7 @@ from napari_srgan.io.record import ImageFile
 
 from .test_dicom import dataset, encoded
 from .test_dicom_layout import enhanced, frame, slide, tomogram
+from .test_ome_zarr_kept import with_labels
 
 nib = pytest.importorskip("nibabel")
 uid = pytest.importorskip("pydicom.uid")
@@ -206,6 +207,16 @@ def broken(value: Any, chance: random.Random) -> Any:
         at = chance.randrange(len(value))
         return [*value[:at], broken(value[at], chance), *value[at + 1 :]]
     return chance.choice(values)
+
+
+@pytest.mark.parametrize("place", ["labels", "labels/cells", "labels/cells/0"])
+def test_damaged_labels_do_not_keep_an_image_from_being_read(tmp_path: Path, place: str) -> None:
+    path = with_labels(tmp_path / "a.zarr", "0.5", "cells")
+    document = path / place / "zarr.json"
+    content = document.read_bytes()
+    for damaged in mutations(content, 300, len(content)):
+        document.write_bytes(damaged)
+        assert outcome(read_ome_zarr, path, None)
 
 
 @pytest.mark.parametrize("place", ["zarr.json", "s0/zarr.json"])

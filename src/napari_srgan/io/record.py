@@ -106,6 +106,8 @@ class ImageFile:
     missing: Any | None = None
     """booleans of the shape of ``data`` without S, true where a pixel has no value and ``nodata``
     does not say so; lazy where the file is; None where all pixels have one"""
+    labels: tuple[ImageFile, ...] = ()
+    """images of the same place whose numbers stand for objects, where the file has some"""
 
     def finer(self, data: Any, axes: str, scale: int) -> ImageFile:
         """Return a result that is ``scale`` times finer along Y and X in this image's place.
@@ -138,6 +140,7 @@ class ImageFile:
             affine=affine,
             geo=geo,
             levels=(),
+            labels=(),
             missing=_repeated(self.missing, axes.replace("S", ""), scale),
         )
 
