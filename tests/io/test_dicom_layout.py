@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
+import napari_srgan as ns
 from napari_srgan.io.dicom import read_dicom
 
 from .test_dicom import noise, read, write
@@ -145,6 +146,16 @@ def test_frames_of_which_nothing_is_said_have_no_axes(tmp_path: Path) -> None:
         image = read(path)
     assert image.axes is None
     assert np.array_equal(image.data, data)
+
+
+def test_colours_of_frames_of_which_nothing_is_said_are_shown(tmp_path: Path) -> None:
+    pytest.importorskip("napari")
+    data = noise(3, 8, 6, 3, dtype="uint8")
+    path = write(tmp_path / "a.dcm", data, Modality="OT", SamplesPerPixel=3)
+    with pytest.warns(UserWarning, match="does not say what its 3 frames are"):
+        ((shown, options, _),) = ns.read(path)
+    assert options["rgb"]
+    assert np.array_equal(shown, data)
 
 
 # --- ultrasound ----------------------------------------------------------------------------------

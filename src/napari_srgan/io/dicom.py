@@ -58,7 +58,8 @@ def read_dicom(
         ``nodata``, or ``missing`` where no one intensity says it. ``metadata`` has pydicom's
         ``header`` of the first plane, their unit under ``intensity_unit``, mappings of the stored
         numbers to others under ``real_world_values``, and under ``missing`` and ``irregular``
-        what a warning has said of its slices.
+        what a warning has said of its slices; ``samples`` says of an image without axes that its
+        last one are colours.
 
     Raises
     ------
@@ -210,6 +211,8 @@ def _record(stack: Stack, limit: int | None) -> ImageFile:
         "",
     )
     axes = f"{letters}YX{'S' if colours else ''}"
+    if colours and not stack.known:
+        metadata["samples"] = True
     return ImageFile(
         data[drop],
         axes if stack.known else None,

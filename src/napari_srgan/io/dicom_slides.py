@@ -171,7 +171,8 @@ class _Mosaic:
 
         holes = self.owner < 0
         rows, columns = self.shape[2:4]
-        cells = da.from_array(holes, chunks=(1, 1, *holes.shape[2:]), name=False)
+        step = (max(1, CHUNK // tile) for tile in self.tile)
+        cells = da.from_array(holes, chunks=(1, 1, *step), name=False)
         for axis, tile in zip((2, 3), self.tile, strict=True):
             cells = da.repeat(cells, tile, axis)
         return cells[:, :, :rows, :columns]

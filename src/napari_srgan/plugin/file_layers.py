@@ -160,7 +160,7 @@ def _layers(image: ImageFile, path: str, name: str) -> Iterator[LayerData]:
 
 def _layer(levels: list[Any], origin: Origin, channel: Channel, name: str) -> LayerData:
     record, axes = origin.record, origin.axes
-    rgb = bool(axes) and str(axes).endswith("S")
+    rgb = str(axes).endswith("S") or (axes is None and "samples" in record.metadata)
     options: dict[str, Any] = {
         "name": name,
         "rgb": rgb,
