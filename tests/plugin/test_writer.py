@@ -16,6 +16,7 @@ from napari.layers import Image, Labels
 import napari_srgan as ns
 from napari_srgan import io
 from napari_srgan.io import Channel, GeoReference, ImageFile
+from napari_srgan.plugin.jobs import Job, Order
 from tests.conftest import MakeModel
 
 rng = np.random.default_rng(0)
@@ -186,8 +187,12 @@ def test_a_sagittal_volume_is_made_finer_in_its_slices(
     affine[:3, 3] = -16, -3, -2
     nib.save(nib.Nifti1Image(np.ones((9, 12, 10), "int16"), affine), tmp_path / "a.nii")
     ((data, options, _),) = ns.read(tmp_path / "a.nii")
-    finer = ns.super_resolve_layer(Image(data, **options), make_identity())
+    layer = Image(data, **options)
+    finer = ns.super_resolve_layer(layer, make_identity())
     assert finer.data.shape == (40, 48, 9)
+    # A part of it, which is chosen in the plane that is shown, is made finer in that.
+    part = [(0, 1), (0, 12), (0, 9)]
+    assert [Job(Order(layer, spans=s)).options.axes for s in (None, part)] == ["YXZ", "ZYX"]
     ns.write(tmp_path / "b.nii", finer)
     written = nib.load(tmp_path / "b.nii")
     assert written.shape == (9, 48, 40)

@@ -257,12 +257,14 @@ class SuperResolveWidget(Form):
         layer = self.layer.value
         if layer is None:
             return None
-        data, options = layer_source(layer, self.advanced.chosen(layer, self.detail.detail))
+        spans = self._spans(layer)
+        chosen = self.advanced.chosen(layer, self.detail.detail)
+        data, options = layer_source(layer, chosen, shown=spans is not None)
         return {
             "data": data,
             "model": self.model.value,
             "options": options,
-            "spans": self._spans(layer),
+            "spans": spans,
             "may_time": not self.queue.jobs,
         }
 
