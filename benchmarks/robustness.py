@@ -2,7 +2,7 @@
 
 Each image is made from `camera` of scikit-image (512 × 512, as counts from 400 to 1300), reduced to
 the model's LR. Beside what the engine makes of it stands what the network alone makes of the image
-mapped by its 0.1 and 99.9 percentiles, in float32, and bicubic interpolation.
+mapped by its 0.1 and 99.9 percentiles, both in float32, and bicubic interpolation.
 
 Run as ``python -m benchmarks.robustness``; ``--models gray-x4,fast-x4`` takes these only.
 """
@@ -156,7 +156,7 @@ def network_alone(model: Model) -> Method:
 
 def engine(model: Model) -> Method:
     """Return the engine as it is set."""
-    return lambda image: np.asarray(super_resolve(image, model))
+    return lambda image: np.asarray(super_resolve(image, model, precision="float32"))
 
 
 def main() -> None:

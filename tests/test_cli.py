@@ -273,6 +273,73 @@ def test_a_volume_keeps_its_format_and_place(tmp_path: Path, identity: str, end:
     assert np.allclose(image.affine[:3, 3], first, atol=1e-5)
 
 
+def sagittal(path: Path) -> Any:
+    """Write slices of 4 mm from left to right, and return them as nibabel has them."""
+    nib = pytest.importorskip("nibabel")
+    affine = np.diag([4.0, 0.5, 0.5, 1])
+    affine[:3, 3] = -16, -3, -2
+    made = nib.Nifti1Image(pixels(9, 12, 10, dtype="int16"), affine)
+    nib.save(made, path)
+    return made
+
+
+def box(volume: Any) -> np.ndarray[Any, Any]:
+    """Return two opposite corners of a volume of nibabel in the world."""
+    ends = np.array([[-0.5] * 3, [n - 0.5 for n in volume.shape]])
+    return np.asarray(ends @ volume.affine[:3, :3].T + volume.affine[:3, 3])
+
+
+@pytest.mark.parametrize("axes", [(), ("--axes", "YXZ"), ("--axes", "yzx"), ("--axes", "ZYX")])
+def test_a_volume_stays_in_its_place_whatever_its_axes_are_called(
+    tmp_path: Path, identity: str, axes: tuple[str, ...]
+) -> None:
+    nib = pytest.importorskip("nibabel")
+    before = sagittal(tmp_path / "a.nii.gz")
+    said = done(upscale(tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", "--model", identity, *axes))
+    after = nib.load(tmp_path / "b.nii.gz")
+    assert box(after) == pytest.approx(box(before))
+    fine = {"yzx": (4, 1, 4), "ZYX": (4, 4, 1)}.get(axes[-1] if axes else "", (1, 4, 4))
+    expected = np.asarray(before.dataobj)
+    for axis, times in enumerate(fine):
+        expected = expected.repeat(times, axis)
+    assert np.array_equal(np.asarray(after.dataobj), expected)
+    assert ("axes YXZ, its finest plane" in said) == (not axes)
+
+
+@pytest.mark.filterwarnings("default:OME-TIFF does not hold how an image is turned")
+@pytest.mark.parametrize("end", [".tif", ".zarr"])
+def test_sizes_of_other_formats_follow_the_named_axes(
+    tmp_path: Path, identity: str, end: str
+) -> None:
+    sagittal(tmp_path / "a.nii.gz")
+    done(upscale(tmp_path / "a.nii.gz", tmp_path / f"b{end}", "--model", identity))
+    (image,) = io.read(tmp_path / f"b{end}")
+    assert image.data.shape == (9, 40, 48)
+    unit = {"µm": 1e3, "mm": 1}[image.unit]
+    expected = {"Z": 4 * unit, "Y": 0.125 * unit, "X": 0.125 * unit}
+    assert image.pixel_size == pytest.approx(expected)
+
+
+@pytest.mark.filterwarnings("default:.*its labels")
+def test_labels_are_left_out_and_said(tmp_path: Path, identity: str) -> None:
+    from tests.io.test_ome_zarr_kept import with_labels
+
+    path = with_labels(tmp_path / "a.zarr", "0.5", "cells")
+    result = upscale(path, tmp_path / "b.zarr", "--model", identity)
+    assert result.exit_code == 0
+    assert result.stderr == f"note: {path}: its labels (cells) are not in the result\n"
+    assert not (tmp_path / "b.zarr" / "labels").exists()
+
+
+def test_axes_that_contradict_the_file_are_refused(tmp_path: Path, identity: str) -> None:
+    size = {"X": 0.4, "Y": 0.8}
+    source = write_image(tmp_path / "a.tif", ImageFile(pixels(3, 9, 12), "CYX", size))
+    out = tmp_path / "out.tif"
+    line = refusal(upscale(source, out, "--model", identity, "--axes", "YCX"))
+    assert "axes='YCX' takes the channels of the file for Y; its own axes are 'CYX'" in line
+    assert not out.exists()
+
+
 def test_images_of_one_file_go_into_files_of_their_names(tmp_path: Path, identity: str) -> None:
     with tifffile.TiffWriter(tmp_path / "two.ome.tif", ome=True) as file:
         for name in ("left eye", "right/eye"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from .engine.axes import parse_axes
 from .engine.plan import Plan
 from .engine.run import Run
 from .engine.source import read_once
-from .io import ImageFile, check_writable, ending, kind, read, write
+from .io import ImageFile, check_writable, ending, finest_plane, kind, named, read, write
 from .models.blend import check_detail
 from .models.registry import shared_model
 from .options import Options
@@ -102,8 +103,14 @@ class Batch:
         if self.existing != "overwrite" and target.exists():
             return self.keep(job)
         options = self.options
+        if image.labels:
+            names = ", ".join(label.name for label in image.labels)
+            warnings.warn(f"{path}: its labels ({names}) are not in the result", stacklevel=2)
+        said = ""
         if options.axes is None:
-            options = replace(options, axes=image.axes)
+            options = replace(options, axes=finest_plane(image) or image.axes)
+            # What the file calls Y and X is not the plane of its finest pixels.
+            said = ", its finest plane" if options.axes != image.axes else ""
         if options.nodata == "auto" and image.nodata is not None:
             options = replace(options, nodata=image.nodata)
         since = time.perf_counter()
@@ -111,6 +118,8 @@ class Batch:
         stages = plan_stages(source, self.model, options, missing=image.missing)
         plan = drive(stages, bar=self.bar)
         axes = plan.layout.axes
+        if image.axes is not None:
+            named(image, axes)  # refuses what cannot be, before the work
         check_writable(target, plan.shape, plan.dtype, axes)
         self.check_replaced(job, plan)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +133,7 @@ class Batch:
         write(target, result, note)
         stat = target.stat()
         self.written[stat.st_dev, stat.st_ino] = path
-        guessed = "" if options.axes else " (guessed)"
+        guessed = said if options.axes else " (guessed)"
         known = {a: result.pixel_size[a] for a in "ZYX" if a in result.pixel_size}
         size = ", ".join(f"{a} {length:.6g} {result.unit}" for a, length in known.items())
         return (

@@ -24,6 +24,8 @@ from napari_srgan.io.ome_zarr import read_ome_zarr, write_ome_zarr
 from napari_srgan.io.record import ImageFile
 
 from .test_dicom import dataset, encoded
+from .test_dicom_layout import enhanced, frame, slide, tomogram
+from .test_ome_zarr_kept import with_labels
 
 nib = pytest.importorskip("nibabel")
 uid = pytest.importorskip("pydicom.uid")
@@ -132,6 +134,21 @@ def test_damaged_packed_nifti_is_read_or_refused(tmp_path: Path) -> None:
     assert 0 < sum(results) < 800
 
 
+@pytest.mark.parametrize("kind", ["slide", "tomogram", "enhanced"])
+def test_damaged_frames_of_dicom_are_read_or_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.dcm"
+    if kind == "slide":
+        slide(path, noise(20, 40, 3).astype("uint8"), (8, 8))
+    elif kind == "tomogram":
+        tomogram(path, noise(3, 6, 8), PixelPaddingValue=3, PixelPaddingRangeLimit=9)
+    else:
+        frames = [frame(5.0 * (i // 2), i % 2 + 1, i // 2 + 1, StackID="1") for i in range(4)]
+        names = ("TemporalPositionIndex", "InStackPositionNumber")
+        enhanced(path, noise(4, 6, 8), frames, *names)
+    content = path.read_bytes()
+    fuzz(read_dicom, tmp_path / "b.dcm", content, 800, content.index(b"\xe0\x7f\x10\0"))
+
+
 @pytest.mark.parametrize(
     "syntax", ["ExplicitVRLittleEndian", "ImplicitVRLittleEndian", "RLELossless"]
 )
@@ -190,6 +207,16 @@ def broken(value: Any, chance: random.Random) -> Any:
         at = chance.randrange(len(value))
         return [*value[:at], broken(value[at], chance), *value[at + 1 :]]
     return chance.choice(values)
+
+
+@pytest.mark.parametrize("place", ["labels", "labels/cells", "labels/cells/0"])
+def test_damaged_labels_do_not_keep_an_image_from_being_read(tmp_path: Path, place: str) -> None:
+    path = with_labels(tmp_path / "a.zarr", "0.5", "cells")
+    document = path / place / "zarr.json"
+    content = document.read_bytes()
+    for damaged in mutations(content, 300, len(content)):
+        document.write_bytes(damaged)
+        assert outcome(read_ome_zarr, path, None)
 
 
 @pytest.mark.parametrize("place", ["zarr.json", "s0/zarr.json"])

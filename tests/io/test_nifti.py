@@ -358,6 +358,98 @@ def test_the_header_says_units_window_codes_and_origin(tmp_path: Path) -> None:
     assert (header["sform_code"], header["qform_code"]) == (4, 4)
 
 
+# --- what else a header says ---------------------------------------------------------------------
+
+
+def told(path: Path, affine: Any, shape: tuple[int, ...] = (6, 7, 9, 3)) -> Any:
+    """Write a file that says all that a header may, and return it as nibabel has it."""
+    made = nib.Nifti1Image(noise(*shape), affine)
+    header = made.header
+    header.set_intent("f test", (3, 4), name="activity")
+    header.set_xyzt_units("mm", "msec")
+    header["pixdim"][4], header["toffset"] = 2500, 700
+    header.set_dim_info(freq=1, phase=0, slice=2)
+    header["slice_code"], header["slice_duration"] = 3, 250
+    header["slice_start"], header["slice_end"] = 1, 8
+    header["descrip"], header["aux_file"] = b"told by a scanner", b"more.txt"
+    header["cal_min"], header["cal_max"] = 5, 150
+    header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"a comment"))
+    header.extensions.append(nib.nifti1.Nifti1Extension("afni", b"<AFNI_attributes/>"))
+    nib.save(made, path)
+    return nib.load(path)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_what_else_a_header_says_is_carried(tmp_path: Path, suffix: str) -> None:
+    before = told(tmp_path / "a.nii", np.diag([0.5, 0.5, 4, 1])).header
+    finer = read(tmp_path / "a.nii").finer(noise(3, 9, 28, 24), "TZYX", 4)
+    after = nib.load(write_nifti(tmp_path / f"b{suffix}", finer, "made finer"))
+    assert np.array_equal(np.asarray(after.dataobj)[::-1, ::-1].T, finer.data)
+    header = after.header
+    assert header.get_intent() == before.get_intent()
+    assert header.get_xyzt_units() == ("mm", "msec")
+    assert header.get_zooms() == pytest.approx((0.125, 0.125, 4, 2500))
+    assert header.get_dim_info() == (1, 0, 2)
+    for name in ("slice_code", "slice_start", "slice_end", "slice_duration", "toffset", "aux_file",
+                 "cal_min", "cal_max"):  # fmt: skip
+        assert header[name] == before[name], name
+    assert header["descrip"].item() == b"made finer; told by a scanner"
+    assert [(e.get_code(), e.get_content()) for e in header.extensions] == [
+        (e.get_code(), e.get_content()) for e in before.extensions
+    ]
+    assert np.array_equal(read(tmp_path / f"b{suffix}").data, finer.data)
+
+
+def test_slices_that_are_turned_round_are_timed_from_the_other_end(tmp_path: Path) -> None:
+    before = told(tmp_path / "a.nii", np.diag([0.5, 0.5, -4, 1]))
+    finer = read(tmp_path / "a.nii").finer(noise(3, 9, 14, 12), "TZYX", 2)
+    header = nib.load(write_nifti(tmp_path / "b.nii", finer)).header
+    # Slice 1 was the first in time, and has become slice 7 of 9.
+    assert (header["slice_code"], header["slice_start"], header["slice_end"]) == (4, 0, 7)
+    assert header.get_slice_times()[::-1] == before.header.get_slice_times()
+
+
+def test_slices_that_are_made_finer_have_no_times(tmp_path: Path) -> None:
+    told(tmp_path / "a.nii", np.diag([0.5, 4, 0.5, 1]), (6, 7, 9, 3))
+    finer = read(tmp_path / "a.nii").finer(noise(3, 18, 7, 12), "TYZX", 2)
+    header = nib.load(write_nifti(tmp_path / "b.nii", finer)).header
+    assert header["slice_code"] == header["slice_duration"] == 0
+    assert header.get_dim_info() == (1, 0, None)
+
+
+@pytest.mark.parametrize("unit", ["mm", "micron"])
+def test_a_qform_beside_another_sform_stays_beside_it(tmp_path: Path, unit: str) -> None:
+    made = nib.Nifti1Image(noise(6, 7, 5), None)
+    turn = np.radians(10)
+    scanner = np.diag([0.5, 0.5, 4, 1])
+    scanner[:2, :2] = 0.5 * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    scanner[:3, 3] = 3, 4, 5
+    atlas = np.diag([-0.6, 0.6, 4.2, 1])
+    made.set_qform(scanner, 1)
+    made.set_sform(atlas, 4)
+    made.header.set_xyzt_units(unit)
+    nib.save(made, tmp_path / "a.nii")
+    finer = read(tmp_path / "a.nii").finer(noise(5, 28, 24), "ZYX", 4)
+    after = nib.load(write_nifti(tmp_path / "b.nii", finer))
+    assert (after.header["sform_code"], after.header["qform_code"]) == (4, 1)
+    size = {"mm": 1, "micron": 1e-3}[unit]
+    for own, other in ((scanner, after.get_qform()), (atlas, after.get_sform())):
+        box = corners((6, 7, 5), own)
+        there = np.diag([1 / size, 1 / size, 1 / size, 1]) @ other
+        assert corners((24, 28, 5), there) == pytest.approx(box, abs=1e-4)
+
+
+def test_a_long_description_is_kept_in_a_comment(tmp_path: Path) -> None:
+    made = nib.Nifti1Image(noise(4, 5, 6), np.eye(4))
+    made.header["descrip"] = b"x" * 70
+    nib.save(made, tmp_path / "a.nii")
+    header = nib.load(
+        write_nifti(tmp_path / "b.nii", read(tmp_path / "a.nii"), "made finer")
+    ).header
+    assert header["descrip"].item() == b"made finer; " + b"x" * 67
+    assert [(e.get_code(), e.get_content()) for e in header.extensions] == [(6, b"x" * 70)]
+
+
 def test_long_axes_are_written_as_nifti2(tmp_path: Path) -> None:
     data = noise(1, 2, 40_000, dtype="uint8")
     path = write_nifti(tmp_path / "a.nii", ImageFile(data, "ZYX", {"X": 0.1, "Y": 0.1}, "mm"))

@@ -16,6 +16,7 @@ from napari.layers import Image, Labels
 import napari_srgan as ns
 from napari_srgan import io
 from napari_srgan.io import Channel, GeoReference, ImageFile
+from napari_srgan.plugin.jobs import Job, Order
 from tests.conftest import MakeModel
 
 rng = np.random.default_rng(0)
@@ -176,6 +177,27 @@ def test_a_finer_volume_has_the_place_of_its_source(
 
 
 # --- microscopy ----------------------------------------------------------------------------------
+
+
+def test_a_sagittal_volume_is_made_finer_in_its_slices(
+    tmp_path: Path, make_identity: MakeModel
+) -> None:
+    nib = pytest.importorskip("nibabel")
+    affine = np.diag([4.0, 0.5, 0.5, 1])
+    affine[:3, 3] = -16, -3, -2
+    nib.save(nib.Nifti1Image(np.ones((9, 12, 10), "int16"), affine), tmp_path / "a.nii")
+    ((data, options, _),) = ns.read(tmp_path / "a.nii")
+    layer = Image(data, **options)
+    finer = ns.super_resolve_layer(layer, make_identity())
+    assert finer.data.shape == (40, 48, 9)
+    # A part of it, which is chosen in the plane that is shown, is made finer in that.
+    part = [(0, 1), (0, 12), (0, 9)]
+    assert [Job(Order(layer, spans=s)).options.axes for s in (None, part)] == ["YXZ", "ZYX"]
+    ns.write(tmp_path / "b.nii", finer)
+    written = nib.load(tmp_path / "b.nii")
+    assert written.shape == (9, 48, 40)
+    first = (affine @ [0, -0.375, -0.375, 1])[:3]
+    assert written.affine[:3, 3] == pytest.approx(first)
 
 
 def test_channels_become_one_image_again(tmp_path: Path, make_identity: MakeModel) -> None:

@@ -2,6 +2,7 @@
 
 from .files import LAZY_OVER, WRITABLE, check_writable, default_limit, ending, read, write
 from .kinds import READABLE, kind, stem
+from .naming import finest_plane, named
 from .ome_sets import once_each
 from .record import Channel, GeoReference, ImageFile
 
@@ -15,7 +16,9 @@ __all__ = [
     "check_writable",
     "default_limit",
     "ending",
+    "finest_plane",
     "kind",
+    "named",
     "once_each",
     "read",
     "stem",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -12,19 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .dicom_elements import Look, text
+from .dicom_elements import first as first_item
 from .dicom_frames import Frame, looks_like_dicom, read_frames
-from .dicom_pixels import planes
-from .dicom_series import affine_of, groups_of, stacks_of
+from .dicom_layout import Place
+from .dicom_planes import Planes, ends_of
+from .dicom_series import Stack, affine_of, groups_of, stacks_of
+from .dicom_slides import slides_of
+from .dicom_values import real_world
 from .guard import reading
 from .orientation import voxel_size
 from .record import Channel, ImageFile
 
 __all__ = ["read_dicom"]
-
-SLAB = 2**25
-"""bytes that a lazy array reads at a time from a file of many frames"""
 
 
 def read_dicom(
@@ -33,7 +32,9 @@ def read_dicom(
     """Read a DICOM file, the series in a folder, or those of a list of files.
 
     The slices of a series lie in the order of their positions along their normal, from which
-    their distance is computed too. Frames at one position are T; so are files without a position.
+    their distance is computed too. Files at one position are T; so are those
+    without a position, and frames of which the header says that they are moments. The tiles of a
+    slide are one image, with its smaller sizes as levels.
     Y and X are the rows and columns as they were acquired: unlike a NIfTI file's they are not
     turned, since a scanner's plane is where its pixels are fine.
 
@@ -49,11 +50,16 @@ def read_dicom(
     -------
     list of ImageFile
         One for each series, named by its description; several for one whose images differ in size,
-        orientation, type or echo. Intensities are rescaled (Hounsfield units, Gy). They are
+        orientation, type or echo. Intensities are rescaled (Hounsfield units, Gy), or
+        looked up in the table of the modality, or else mapped to real-world values. They are
         integers where the slope is 1, else float32. ``affine`` is in mm. Of MONOCHROME1 images,
         where the largest value is black, the values are kept and the window's ends are swapped:
-        ``Channel.window`` is still (black, white). ``metadata`` has pydicom's ``header`` of the
-        first plane, and under ``missing`` and ``irregular`` what a warning has said of its slices.
+        ``Channel.window`` is still (black, white). Pixels of padding are
+        ``nodata``, or ``missing`` where no one intensity says it. ``metadata`` has pydicom's
+        ``header`` of the first plane, their unit under ``intensity_unit``, mappings of the stored
+        numbers to others under ``real_world_values``, and under ``missing`` and ``irregular``
+        what a warning has said of its slices; ``samples`` says of an image without axes that its
+        last one are colours.
 
     Raises
     ------
@@ -79,13 +85,20 @@ def read_dicom(
     if not frames:
         raise ValueError(f"{path}: cannot be read (there is no DICOM image in it)")
     records: list[ImageFile] = []
-    for group in groups_of(frames):
-        for stack in stacks_of(group):
-            with reading(path):
-                record = _record(stack, limit)
-            records.append(record)
-            if doubt := _doubt(record):
-                warnings.warn(f"{path}: {doubt}", stacklevel=2)
+    tiled = [frame for frame in frames if frame.source.tiles is not None]
+    with reading(path):
+        stacks = [
+            stack
+            for group in groups_of([f for f in frames if f.source.tiles is None])
+            for stack in stacks_of(group)
+        ]
+        records += slides_of(tiled, limit)
+    for stack in stacks:
+        with reading(path):
+            record = _record(stack, limit)
+        records.append(record)
+        if doubt := _doubt(record):
+            warnings.warn(f"{path}: {doubt}", stacklevel=2)
     return _named_apart(records)
 
 
@@ -102,6 +115,11 @@ def _frames_of(path: Path) -> list[Frame]:
 
 def _doubt(record: ImageFile) -> str:
     """Return what a user should know of the distance of slices."""
+    if record.axes is None:
+        return (
+            f"{record.name}: it does not say what its {len(record.data)} frames are (slices, times "
+            "or channels); name the axes"
+        )
     said = []
     if missing := record.metadata.get("missing"):
         said.append(f"{missing} of its slices are missing")
@@ -149,129 +167,93 @@ def _folder(path: Path) -> list[Frame]:
     return frames
 
 
-def _record(stack: Sequence[Sequence[Frame]], limit: int | None) -> ImageFile:
-    first = stack[0][0]
-    header = first.source.header
+def _record(stack: Stack, limit: int | None) -> ImageFile:
+    first = stack.frames[0][0][0]
+    place, header = first.place, first.source.header
     metadata: dict[str, Any] = {"header": header}
+    if first.values.unit:
+        metadata["intensity_unit"] = first.values.unit
+    if others := _other_values(first):
+        metadata["real_world_values"] = others
+    passes = stack.frames[0]
     affine = None
     size = dict(zip("YX", first.spacing, strict=True)) if first.spacing else {}
-    if first.position and first.spacing:
-        affine = affine_of(stack[0], metadata)
+    if place.position and first.spacing:
+        affine = affine_of(passes[0], metadata)
         size = voxel_size(affine)
-        if len(stack[0]) == 1:
+        if len(passes[0]) == 1:
             del size["Z"]
-    if first.source.frame_time and all(slices[0].source is first.source for slices in stack):
-        size |= {"T": first.source.frame_time} if len(stack) > 1 else {}
-    voxels = _Planes(stack)
-    letters = "".join(a for a, n in zip("TZ", voxels.shape, strict=False) if n > 1)
-    drop = tuple(0 if n == 1 else slice(None) for n in voxels.shape[:2])
-    lazy = limit is not None and math.prod(voxels.shape) * voxels.dtype.itemsize > limit
-    data = (voxels.lazy() if lazy else voxels[(slice(None),) * len(voxels.shape)])[drop]
+    elif len(passes[0]) > 1 and first.thickness and first.spacing:
+        size["Z"] = abs(first.thickness)
+    if len(passes) > 1 and (step := _time_step(passes)):
+        size["T"] = step
+    voxels = Planes(stack.frames)
+    letters = "".join(a for a, n in zip("CTZ", voxels.shape, strict=False) if n > 1)
+    drop = tuple(0 if n == 1 else slice(None) for n in voxels.shape[:3])
+    data, missing = voxels.read(limit)
     colours = len(first.source.shape) == 3
     window = first.window
     if header.get("PhotometricInterpretation") == "MONOCHROME1":
         metadata["monochrome1"] = True
         if window is None and first.source.dtype.kind in "iu":
-            window = tuple(  # type: ignore[assignment]
-                first.slope * end + first.intercept for end in _range(first)
-            )
+            black, white = first.values.of(np.array(ends_of(first))).tolist()
+            window = float(black), float(white)
         window = window and (window[1], window[0])
+    channels: tuple[Channel, ...] = (Channel(window=window),) if window and not colours else ()
+    if "C" in letters:
+        channels = tuple(Channel(_name(c[0][0].place), window=window) for c in stack.frames)
     name = next(
         (
-            text
+            said
             for tag in ("SeriesDescription", "ProtocolName", "Modality")
-            if (text := str(header.get(tag) or "").strip())
+            if (said := text(header, tag))
         ),
         "",
     )
+    axes = f"{letters}YX{'S' if colours else ''}"
+    if colours and not stack.known:
+        metadata["samples"] = True
     return ImageFile(
-        data,
-        f"{letters}YX{'S' if colours else ''}",
+        data[drop],
+        axes if stack.known else None,
         size,
         unit="mm",
         name=name,
-        channels=(Channel(window=window),) if window and not colours else (),
+        channels=channels,
         affine=affine,
+        nodata=voxels.nodata,
         metadata=metadata,
+        missing=None if missing is None else missing[drop],
     )
 
 
-def _range(frame: Frame) -> tuple[int, int]:
-    """Return the least and largest number that the bits of a plane can hold."""
-    bits = frame.source.bits
-    if frame.source.dtype.kind == "i":
-        return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    return 0, 2**bits - 1
+def _other_values(frame: Frame) -> list[dict[str, Any]]:
+    """Return the linear mappings to real-world values that the intensities of a frame are not."""
+    header = frame.source.header
+    shared = first_item(header.get("SharedFunctionalGroupsSequence"))
+    if len(frame.source.shape) == 3 or frame.values.real_world:
+        return []
+    return [
+        {"slope": found.slope, "intercept": found.intercept, "unit": found.unit}
+        for found in real_world(Look(header, (shared,)))
+        if found.table is None
+    ]
 
 
-class _Planes:
-    """The intensities of planes as ``(T, Z, Y, X)`` or ``(T, Z, Y, X, S)``, as dask takes them."""
+def _name(place: Place) -> str:
+    """Return what a channel is, such as EnergyWindow 2."""
+    return ", ".join(f"{name} {value}" for name, value in place.channel)
 
-    def __init__(self, stack: Sequence[Sequence[Frame]]) -> None:
-        self.frames = [frame for slices in stack for frame in slices]
-        first = self.frames[0]
-        self.shape = (len(stack), len(stack[0]), *first.source.shape)
-        self.ndim = len(self.shape)
-        self.dtype = self._smallest()
 
-    def _smallest(self) -> np.dtype[Any]:
-        """Return the dtype that holds the rescaled intensities of all planes."""
-        stored = self.frames[0].source.dtype
-        if len(self.frames[0].source.shape) == 3:
-            return stored
-        rescales = {(frame.slope, frame.intercept) for frame in self.frames}
-        if rescales == {(1.0, 0.0)}:
-            return stored
-        if stored.kind in "iu" and all(
-            slope == 1 and intercept.is_integer() for slope, intercept in rescales
-        ):
-            ends = [end + frame.intercept for frame in self.frames for end in _range(frame)]
-            for name in ("int16", "int32"):
-                if np.iinfo(name).min <= min(ends) and max(ends) <= np.iinfo(name).max:
-                    return np.dtype(name)
-        return np.dtype(np.float32)
-
-    def lazy(self) -> Any:
-        """Return the planes as a dask array; a chunk is a plane, or several of one file."""
-        import dask.array as da
-
-        plane = math.prod(self.shape[2:]) * self.dtype.itemsize
-        single = len({frame.source.path for frame in self.frames}) == len(self.frames)
-        step = 1 if single else max(1, SLAB // plane)
-        chunks = (
-            (1, min(step, self.shape[1])) if self.shape[1] > 1 else (min(step, self.shape[0]), 1)
-        )
-        meta = np.empty((0,) * self.ndim, self.dtype)
-        return da.from_array(
-            self,
-            chunks=(*chunks, *self.shape[2:]),
-            name=False,
-            asarray=False,
-            fancy=False,
-            meta=meta,
-        )
-
-    def __getitem__(self, key: tuple[slice | int, ...]) -> npt.NDArray[Any]:
-        chosen = np.asarray(np.arange(len(self.frames)).reshape(self.shape[:2])[key[:2]])
-        frames = [self.frames[i] for i in chosen.ravel()]
-        data = np.empty((len(frames), *self.shape[2:]), self.dtype)
-        start = 0
-        for _, run in itertools.groupby(frames, key=lambda frame: frame.source.path):
-            together = list(run)
-            indices = [frame.index for frame in together]
-            for frame, pixels in zip(together, planes(together[0].source, indices), strict=True):
-                data[start] = self._intensities(frame, pixels)
-                start += 1
-        data = data.reshape(*chosen.shape, *self.shape[2:])
-        whole: tuple[Any, ...] = (slice(None),) * chosen.ndim
-        return data[(*whole, *key[2:])]
-
-    def _intensities(self, frame: Frame, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if pixels.ndim == 3 or (frame.slope, frame.intercept) == (1.0, 0.0):
-            return pixels
-        if self.dtype.kind == "i":
-            return pixels.astype(np.int64) + int(frame.intercept)
-        return pixels.astype(np.float64) * frame.slope + frame.intercept
+def _time_step(passes: Sequence[Sequence[Frame]]) -> float | None:
+    """Return the seconds between passes, where they are the same for all."""
+    moments = [slices[0].place.seconds for slices in passes]
+    if None not in moments:
+        steps = np.diff(np.array(moments, np.float64))
+        even = steps.min() > 0 and np.ptp(steps) <= 0.01 * steps.max()
+        return float(steps.mean()) if even else None
+    first = passes[0][0].source
+    return first.frame_time if all(slices[0].source is first for slices in passes) else None
 
 
 def _named_apart(records: list[ImageFile]) -> list[ImageFile]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .dicom_elements import Look, first, integer, items, number
+from .dicom_layout import Place, layout_of
+from .dicom_size import frame_time, spacing_of, thickness_of
+from .dicom_tiles import Tiles, tiles_of
+from .dicom_values import Table, Values, modality_table, values_of
 from .guard import WholeFile, check_claim, reading
 
 __all__ = ["Frame", "Source", "looks_like_dicom", "read_frames"]
 
-MOST_FRAMES = 100_000
+MOST_FRAMES = 1_000_000
 """frames of one file; more than that is damage"""
+MOST_PLANES = 100_000
+"""frames of one file that are no tiles; more than that is damage"""
 MOST_DEFLATED = 2**18
 """bytes of a deflated file, which pydicom unpacks to up to a thousand times as much at once"""
 DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -53,6 +60,8 @@ class Source:
     """sorts it among files of its place: by time, number and path"""
     frame_time: float | None
     """in s"""
+    tiles: Tiles | None = None
+    """how its frames make up one image, where they are parts of one"""
 
 
 @dataclass(frozen=True)
@@ -61,16 +70,14 @@ class Frame:
 
     source: Source
     index: int
-    position: tuple[float, ...] | None
-    """of the centre of its first pixel"""
-    orientation: tuple[float, ...] | None
-    """unit vectors along which columns, and then rows, are counted"""
+    place: Place
     spacing: tuple[float, float] | None
     """of rows and of columns"""
     thickness: float | None
-    slope: float
-    intercept: float
+    """of a slice, or the distance of slices; negative where they follow against their normal"""
+    values: Values
     window: tuple[float, float] | None
+    """intensities that are shown as black and white"""
 
 
 def looks_like_dicom(path: Path) -> bool:
@@ -85,6 +92,8 @@ def looks_like_dicom(path: Path) -> bool:
 
 def read_frames(path: Path) -> list[Frame]:
     """Return the planes of a file without their pixels; none where it has none.
+
+    Of a file whose frames are tiles of one image, it is the first that stands for all.
 
     Raises
     ------
@@ -151,96 +160,49 @@ def _frames(path: Path) -> Iterator[Frame]:
         head[128:132] == b"DICM",
         str(header.get("SOPInstanceUID") or path),
         tuple(str(header.get(name)) for name in SERIES),
-        _integer(header, "SeriesNumber"),
+        integer(header, "SeriesNumber"),
         (
-            _integer(header, "TemporalPositionIdentifier"),
-            _integer(header, "InstanceNumber"),
+            integer(header, "TemporalPositionIdentifier"),
+            integer(header, "InstanceNumber"),
             str(path),
         ),
-        time / 1000 if (time := _number(header.get("FrameTime")) or 0) > 0 else None,
+        frame_time(header),
+        tiles_of(header, count, path.stat().st_size),
     )
-    shared = _first(header.get("SharedFunctionalGroupsSequence"))
-    each = header.get("PerFrameFunctionalGroupsSequence") or ()
-    offsets = _numbers(header.get("GridFrameOffsetVector"), count)
+    shared = first(header.get("SharedFunctionalGroupsSequence"))
+    each = items(header.get("PerFrameFunctionalGroupsSequence"))
+    table = modality_table(header, source.dtype) if samples == 1 else None
+    if source.tiles is not None:
+        look = Look(header, (next(iter(each), None), shared))
+        yield _frame(source, 0, look, Place(), table)
+        return
+    if count > MOST_PLANES:
+        raise ValueError(f"{count} frames of {rows} × {columns} pixels")
+    layout = layout_of(header, count)
     for index in range(count):
         own = each[index] if index < len(each) else None
-        yield _frame(source, index, [own, shared], offsets[index] - offsets[0] if offsets else 0)
+        look = Look(header, (own, shared))
+        yield _frame(source, index, look, layout(index, look, own), table)
 
 
-def _frame(source: Source, index: int, groups: Sequence[Any], offset: float) -> Frame:
-    header = source.header
-
-    def look(sequence: str, name: str) -> Any:
-        """Return what is said of this frame, of all frames, or of the file; the first that is."""
-        for group in groups:
-            item = _first(None if group is None else group.get(sequence))
-            if item is not None and item.get(name) is not None:
-                return item.get(name)
-        return header.get(name)
-
-    position = _numbers(look("PlanePositionSequence", "ImagePositionPatient"), 3)
-    orientation = _numbers(look("PlaneOrientationSequence", "ImageOrientationPatient"), 6)
-    if orientation:
-        across, down = np.reshape(orientation, (2, 3))
-        lengths = np.linalg.norm(across), np.linalg.norm(down)
-        if max(abs(length - 1) for length in lengths) > 0.01 or abs(across @ down) > 0.01:
-            orientation = None
-        elif position and offset:
-            moved = np.asarray(position) + offset * np.cross(across, down)
-            position = tuple(moved.tolist())
-    spacing = _numbers(look("PixelMeasuresSequence", "PixelSpacing"), 2)
-    if spacing is None and position is None:
-        spacing = _numbers(header.get("ImagerPixelSpacing"), 2)
-    if spacing and not 0 < min(spacing) <= max(spacing) < 1e6:
-        spacing = None
-    thickness = _number(look("PixelMeasuresSequence", "SpacingBetweenSlices"))
-    thickness = thickness or _number(look("PixelMeasuresSequence", "SliceThickness"))
-    slope = _number(look("PixelValueTransformationSequence", "RescaleSlope"))
-    intercept = _number(look("PixelValueTransformationSequence", "RescaleIntercept"))
-    if header.get("DoseGridScaling") is not None:
-        slope, intercept = _number(header.DoseGridScaling), 0.0
-    centre = _number(look("FrameVOILUTSequence", "WindowCenter"))
-    width = _number(look("FrameVOILUTSequence", "WindowWidth"))
+def _frame(source: Source, index: int, look: Look, place: Place, table: Table | None) -> Frame:
+    centre = number(look("FrameVOILUTSequence", "WindowCenter"))
+    width = number(look("FrameVOILUTSequence", "WindowWidth"))
     window = None
     if centre is not None and width is not None and width >= 1:
         # Part 3, section C.11.2.1.2.1: the window is as wide as its pixels, both ends included.
         window = (centre - width / 2, centre - 1 + width / 2) if width > 1 else None
+    grey = len(source.shape) == 2
+    values = values_of(look, source.dtype, table) if grey else Values()
+    if window and values.real_world:
+        black, white = values.of(np.array(window)).tolist()
+        window = black, white
     return Frame(
         source,
         index,
-        position if orientation else None,
-        orientation,
-        (spacing[0], spacing[1]) if spacing else None,
-        thickness if thickness and 0 < thickness < 1e6 else None,
-        1.0 if slope is None or slope == 0 else slope,
-        intercept or 0.0,
+        place,
+        spacing_of(look, place.position is not None),
+        thickness_of(look),
+        values,
         window,
     )
-
-
-def _first(sequence: Any) -> Any:
-    return sequence[0] if sequence else None
-
-
-def _integer(header: Any, name: str) -> int:
-    return int(_number(header.get(name)) or 0)
-
-
-def _number(value: Any) -> float | None:
-    """Return a number, or the first of several, where it is one."""
-    if value is not None and not isinstance(value, (str, bytes)) and hasattr(value, "__len__"):
-        value = value[0] if len(value) else None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) and abs(number) < 1e12 else None
-
-
-def _numbers(values: Any, count: int) -> tuple[float, ...] | None:
-    if values is None or isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
-        return None
-    numbers = [_number(value) for value in values]
-    if len(numbers) != count or None in numbers:
-        return None
-    return tuple(number for number in numbers if number is not None)

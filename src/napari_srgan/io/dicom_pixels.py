@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .dicom_codecs import register
 from .dicom_frames import Source
+from .dicom_values import Values, padding_of
 from .guard import WholeFile, reading
 
 __all__ = ["planes"]
@@ -48,7 +49,11 @@ def _decoded(source: Source, indices: Sequence[int]) -> Iterator[npt.NDArray[Any
         if str(syntax) in JPEG2000:
             _check_boxes(source, indices)
         try:
-            yield from iter_pixels(opened, indices=list(indices))
+            # What stands for no value may need all bits.
+            options: dict[str, Any] = (
+                {"correct_unused_bits": False} if _needs_all_bits(source) else {}
+            )
+            yield from iter_pixels(opened, indices=list(indices), **options)
         except NotImplementedError as error:
             raise ValueError(
                 f"its compression, {syntax.name}, has no decoder; save it uncompressed"
@@ -91,10 +96,25 @@ def _plain(source: Source, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         unused = max(8 * pixels.dtype.itemsize, source.bits) - source.bits
         if unused and source.header.BitsAllocated > 1:
             # Older files keep overlays there. Shifting back keeps the sign.
-            pixels = (pixels << unused) >> unused
+            bare = (pixels << unused) >> unused
+            if _needs_all_bits(source):
+                absent = Values(padding=padding_of(source.header, pixels.dtype)).absent(pixels)
+                bare = np.where(absent, pixels, bare)
+            pixels = bare
     if pixels.shape != source.shape:
         raise ValueError(f"pixels of shape {pixels.shape}; its header says {source.shape}")
     return pixels
+
+
+def _needs_all_bits(source: Source) -> bool:
+    """Whether the stored number of pixels without a value has more bits than those with one."""
+    padding = padding_of(source.header, source.dtype)
+    if padding is None or source.dtype.kind not in "iu" or len(source.shape) == 3:
+        return False
+    signed = source.dtype.kind == "i"
+    least = -(2 ** (source.bits - 1)) if signed else 0
+    most = 2 ** (source.bits - signed) - 1
+    return not least <= padding[0] <= padding[1] <= most
 
 
 def _has_precision(source: Source) -> bool:

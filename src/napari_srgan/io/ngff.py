@@ -13,12 +13,26 @@ import numpy as np
 from .orientation import Affine
 from .record import Channel
 
-__all__ = ["Multiscale", "attributes_of", "channels_of", "inside", "multiscale_of", "read_json"]
+__all__ = [
+    "Multiscale",
+    "attributes_of",
+    "channels_of",
+    "inside",
+    "labels_of",
+    "multiscale_of",
+    "read_json",
+]
 
 MOST_JSON = 2**24
 """bytes of a metadata document; larger ones are none"""
+MOST_LABELS = 64
+"""label images of one image that are looked for"""
 LENGTHS = {
     "angstrom": 1e-4,
+    "femtometer": 1e-9,
+    "decimeter": 1e5,
+    "foot": 304800.0,
+    "yard": 914400.0,
     "picometer": 1e-6,
     "nanometer": 1e-3,
     "micrometer": 1.0,
@@ -35,6 +49,8 @@ LENGTHS = {
 }
 """length of a unit in µm"""
 TIMES = {
+    "femtosecond": 1e-15,
+    "picosecond": 1e-12,
     "nanosecond": 1e-9,
     "microsecond": 1e-6,
     "millisecond": 1e-3,
@@ -61,6 +77,8 @@ class Multiscale:
     """from pixel centres to the world, in ``unit``, with the image's translation"""
     assumed: bool
     """whether the unit is not said, and taken to be µm"""
+    start: float | None = None
+    """time of the first entry of T in s, where it is not 0"""
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -132,7 +150,7 @@ def multiscale_of(found: dict[str, Any]) -> Multiscale:
     scale, shift = _placed(datasets[0], found, len(axes)) if axes else ([], [])
     unit, assumed = "µm", False
     size: dict[str, float] = {}
-    affine = None
+    affine = start = None
     if axes and scale:
         by_axis = dict(zip(axes, zip(scale, shift, strict=True), strict=True))
         named = {a: units[a] for a in "XYZ" if units.get(a) in LENGTHS}
@@ -150,7 +168,7 @@ def multiscale_of(found: dict[str, Any]) -> Multiscale:
                     size[a] = by_axis[a][0] * length
                     affine[i, i], affine[i, 3] = size[a], by_axis[a][1] * length
         if "T" in by_axis and units.get("T") in TIMES:
-            size["T"] = by_axis["T"][0] * TIMES[str(units["T"])]
+            size["T"], start = (value * TIMES[str(units["T"])] for value in by_axis["T"])
     return Multiscale(
         str(found.get("name") or ""),
         axes,
@@ -159,6 +177,7 @@ def multiscale_of(found: dict[str, Any]) -> Multiscale:
         unit,
         affine,
         assumed,
+        start or None,
     )
 
 
@@ -204,6 +223,18 @@ def _placed(
     if any(value <= 0 for value in scale):
         raise ValueError(f"a scale of {scale}")
     return scale, shift
+
+
+def labels_of(folder: Path) -> list[str]:
+    """Return the names of the label images of an image; none where that is damaged."""
+    place = folder / "labels"
+    try:
+        found = attributes_of(place).get("labels") if place.is_dir() else None
+    except Exception:  # whatever is wrong with it, the image itself is there
+        return []
+    if not isinstance(found, list):
+        return []
+    return list(dict.fromkeys(str(name) for name in found[:MOST_LABELS]))
 
 
 def channels_of(attributes: dict[str, Any], count: int) -> tuple[Channel, ...]:

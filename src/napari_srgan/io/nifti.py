@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import itertools
 import math
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .guard import reading, replacing
+from .naming import named
+from .nifti_header import LENGTHS, RAS, TIMES, header_of, is_header
 from .nifti_voxels import SLAB, Voxels
 from .orientation import Affine, reverse_axes, voxel_size
 from .record import Channel, ImageFile
@@ -23,15 +26,6 @@ READABLE = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")
 WRITABLE = (".nii", ".nii.gz")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 DTYPES = (*INTEGERS, "float32", "float64")
-LENGTHS = {"meter": 1e3, "mm": 1.0, "micron": 1e-3, "m": 1e3, "µm": 1e-3}
-"""length in mm of the units of NIfTI and of `ImageFile`"""
-TIMES = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
-"""length of a unit in s"""
-RAS = np.diag([-1.0, -1, 1, 1])
-"""from the world of NIfTI (right, anterior, superior) to that of DICOM (left, posterior, superior)
-and back"""
-MOST_CLASSIC = 32767
-"""longest axis of NIfTI-1; longer ones need NIfTI-2"""
 
 
 def read_nifti(path: Path | str, limit: int | None = None) -> list[ImageFile]:
@@ -55,7 +49,8 @@ def read_nifti(path: Path | str, limit: int | None = None) -> list[ImageFile]:
     list of ImageFile
         One, with its affine in mm (taken as mm where the file names no unit). Intensities that the
         file scales are float32, others keep their stored dtype. ``metadata`` has nibabel's
-        ``header``, and the file's own ``affine`` from its voxels to right, anterior, superior.
+        ``header``, the file's own ``affine`` from its voxels to right, anterior, superior, and the
+        ``time_start`` of T in s.
 
     Raises
     ------
@@ -88,6 +83,10 @@ def read_nifti(path: Path | str, limit: int | None = None) -> list[ImageFile]:
         size = voxel_size(affine)
         if "T" in axes and time in TIMES and math.isfinite(step := float(header["pixdim"][4])):
             size |= {"T": step * TIMES[time]} if step > 0 else {}
+        metadata: dict[str, Any] = {"header": header, "affine": own}
+        start = float(header["toffset"])
+        if start and time in TIMES and math.isfinite(start):
+            metadata["time_start"] = start * TIMES[time]
         window = (float(header["cal_min"]), float(header["cal_max"]))
         shown = "C" not in axes and "S" not in axes and -math.inf < window[0] < window[1] < math.inf
         return [
@@ -98,7 +97,7 @@ def read_nifti(path: Path | str, limit: int | None = None) -> list[ImageFile]:
                 unit="mm",
                 channels=(Channel(window=window),) if shown else (),
                 affine=affine,
-                metadata={"header": header, "affine": own},
+                metadata=metadata,
             )
         ]
 
@@ -150,7 +149,9 @@ def write_nifti(path: Path | str, image: ImageFile, description: str = "") -> Pa
 
     The array is written with x towards right and y towards anterior where ``image`` has them
     towards left and posterior, which is how most programs have it. sform and qform are both set,
-    with the codes of the file that ``image`` was read from. Axes longer than 32767 need NIfTI-2.
+    with the codes of the file that ``image`` was read from, which also gives its intent, order of
+    slices, times, texts and extensions as far as they hold of the result. Axes longer than 32767
+    need NIfTI-2.
     The file is written beside its place and renamed at the end.
 
     Raises
@@ -163,9 +164,11 @@ def write_nifti(path: Path | str, image: ImageFile, description: str = "") -> Pa
     path, nib = Path(path), _nibabel()
     if not path.name.lower().endswith(WRITABLE):
         raise ValueError(f"{path}: cannot be written; allowed are {', '.join(WRITABLE)}")
+    image = _along_body(nib, image)
     data = _in_file_order(path, image)
-    header = _header(nib, image, data, description)
-    before = header.structarr.tobytes() + bytes(4)
+    packed_header = io.BytesIO()
+    header_of(nib, image, data, description).write_to(packed_header)
+    before = packed_header.getvalue()
 
     def write(beside: Path) -> None:
         with beside.open("wb") as plain:
@@ -194,6 +197,25 @@ def check_image(path: Path, image: ImageFile) -> None:
     _in_file_order(path, image)
 
 
+def _along_body(nib: Any, image: ImageFile) -> ImageFile:
+    """Return a volume from a NIfTI file with the letters that its axes have when it is read.
+
+    One that was made finer in another plane than Y and X has been given others.
+    """
+    axes, affine = image.axes or "", image.affine
+    if (
+        affine is None
+        or not {*"ZYX"} <= {*axes}
+        or not is_header(nib, image.metadata.get("header"))
+    ):
+        return image
+    along = nib.orientations.io_orientation(affine)[:, 0]
+    if np.isnan(along).any():
+        return image
+    letters = {"ZYX"[i]: "ZYX"[int(to)] for i, to in enumerate(along)}
+    return named(image, "".join(letters.get(a, a) for a in axes))
+
+
 def _in_file_order(path: Path, image: ImageFile) -> Any:
     """Return the array as ``(C, T, Z, Y, X)`` or ``(C, T, Z, Y, X, S)``, with Y and X flipped."""
     data, axes = image.data, image.axes or "ZYX"[-image.data.ndim :]
@@ -217,58 +239,6 @@ def _in_file_order(path: Path, image: ImageFile) -> Any:
     data = data.transpose([axes.index(a) for a in "CTZYXS" if a in axes])
     data = data[tuple(slice(None) if a in axes else None for a in "CTZYXS"[: 5 + bool(samples)])]
     return data[..., ::-1, ::-1, :] if samples else data[..., ::-1, ::-1]
-
-
-def _header(nib: Any, image: ImageFile, data: Any, description: str) -> Any:
-    """Return the header of an array in the order of the file."""
-    grid = data.shape[4::-1]
-    classic = max(grid) <= MOST_CLASSIC
-    header = (nib.Nifti1Header if classic else nib.Nifti2Header)()
-    dtype = data.dtype
-    if data.ndim == 6:
-        dtype = np.dtype([(letter, "u1") for letter in "RGBA"[: data.shape[5]]])
-    header.set_data_dtype(dtype)
-    header.set_data_shape(_without_ones(grid))
-    header["magic"] = b"n+1" if classic else b"n+2\0\r\n\x1a\n"
-    header.set_data_offset(header.template_dtype.itemsize + 4)
-
-    known = LENGTHS.get(image.unit)
-    affine, size = image.affine, image.pixel_size
-    if affine is None:
-        affine = np.diag([*(float(size.get(axis, 1)) for axis in "ZYX"), 1.0])
-        known = known if {"Y", "X"} <= size.keys() else None
-    own = RAS @ reverse_axes(affine)
-    own[:3] *= known or 1.0
-    for axis in (0, 1):  # flipped: counted from the other end, back
-        own[:3, 3] += own[:3, axis] * (grid[axis] - 1)
-        own[:3, axis] *= -1
-    source: Any = image.metadata.get("header")
-    codes = [int(source[f"{form}form_code"]) for form in "sq"] if _is_header(nib, source) else []
-    code = next(
-        (code for code in codes if code in range(1, 5)), 1 if image.affine is not None else 2
-    )
-    header.set_qform(own, code, strip_shears=True)
-    header.set_sform(own, code)
-    header.set_slope_inter(1, 0)
-    time = size.get("T")
-    if time:
-        header["pixdim"][4] = time
-    header.set_xyzt_units("mm" if known else None, "sec" if time else None)
-    header["descrip"] = description.encode()[:79].decode(errors="ignore").encode()
-    if len(image.channels) == 1 and image.channels[0].window:
-        header["cal_min"], header["cal_max"] = sorted(image.channels[0].window)
-    return header
-
-
-def _is_header(nib: Any, source: object) -> bool:
-    return isinstance(source, (nib.Nifti1Header, nib.Nifti2Header))
-
-
-def _without_ones(grid: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape without lengths of 1 at its end, but with three axes at least."""
-    while len(grid) > 3 and grid[-1] == 1:
-        grid = grid[:-1]
-    return grid
 
 
 def _slabs(data: Any) -> Iterator[npt.NDArray[Any]]:

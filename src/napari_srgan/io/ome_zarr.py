@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .guard import reading
-from .ngff import Multiscale, attributes_of, channels_of, inside, multiscale_of, read_json
+from .ngff import (
+    Multiscale,
+    attributes_of,
+    channels_of,
+    inside,
+    labels_of,
+    multiscale_of,
+    read_json,
+)
 from .ome_zarr_write import OWN, write_ome_zarr
 from .record import ImageFile
 
@@ -36,9 +47,11 @@ def read_ome_zarr(path: Path | str, limit: int | None = None) -> list[ImageFile]
     Returns
     -------
     list of ImageFile
-        One for each multiscale image, with its coarser ``levels``. ``affine`` has the scale and
+        One for each multiscale image, with its coarser ``levels``, and its label images as
+        ``labels``. ``affine`` has the scale and
         translation of the finest one. Where a scale has no unit, it is taken as µm, and
-        ``metadata`` says so under ``unit_assumed``; under ``attributes`` it has all there is.
+        ``metadata`` says so under ``unit_assumed``; under ``attributes`` it has all there is, and
+        under ``time_start`` the time of the first entry of T in s.
 
     Raises
     ------
@@ -46,34 +59,68 @@ def read_ome_zarr(path: Path | str, limit: int | None = None) -> list[ImageFile]
         If it is no OME-Zarr image, or its metadata contradict each other.
     OSError
         If there is no such folder, or the system does not give it out.
+
+    Warns
+    -----
+    UserWarning
+        If label images are damaged, which are left out.
     """
     del limit
     path = Path(path)
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: there is no such folder")
+    damaged: list[str] = []
     with reading(path):
-        attributes = attributes_of(path)
-        if "plate" in attributes or "well" in attributes:
-            raise ValueError("it is a plate or a well; open one of its images, such as A/1/0")
-        if "multiscales" in attributes:
-            return _images(path, attributes)
-        images = []
-        if "bioformats2raw.layout" in attributes:
-            for number in itertools.count():
-                folder = path / str(number)
-                if not folder.is_dir():
-                    break
-                images += _images(inside(path, folder.name), attributes_of(folder))
-        if not images:
-            raise ValueError("there is no image (multiscales) in it")
-        return images
+        found = _all_images(path, damaged)
+    if damaged:
+        names = ", ".join(name[:99] for name in damaged[:5])
+        more = ", …" if len(damaged) > 5 else ""
+        warnings.warn(f"{path}: damaged labels are left out: {names}{more}", stacklevel=2)
+    return found
 
 
-def _images(folder: Path, attributes: dict[str, Any]) -> list[ImageFile]:
+def _all_images(path: Path, damaged: list[str]) -> list[ImageFile]:
+    attributes = attributes_of(path)
+    if "plate" in attributes or "well" in attributes:
+        raise ValueError("it is a plate or a well; open one of its images, such as A/1/0")
+    if "multiscales" in attributes:
+        return _images(path, attributes, damaged)
+    images = []
+    if "bioformats2raw.layout" in attributes:
+        for number in itertools.count():
+            folder = path / str(number)
+            if not folder.is_dir():
+                break
+            images += _images(inside(path, folder.name), attributes_of(folder), damaged)
+    if not images:
+        raise ValueError("there is no image (multiscales) in it")
+    return images
+
+
+def _images(folder: Path, attributes: dict[str, Any], damaged: list[str]) -> list[ImageFile]:
     found = attributes["multiscales"]
     if not isinstance(found, list) or not found:
         raise ValueError("there is no image (multiscales) in it")
-    return [_image(folder, attributes, multiscale_of(entry)) for entry in found]
+    images = [_image(folder, attributes, multiscale_of(entry)) for entry in found]
+    labels = tuple(_labels(folder, damaged)) if "image-label" not in attributes else ()
+    return [replace(images[0], labels=labels), *images[1:]]
+
+
+def _labels(folder: Path, damaged: list[str]) -> Iterator[ImageFile]:
+    """Yield the label images of an image, and note the damaged ones."""
+    for name in labels_of(folder):
+        try:
+            place = inside(folder / "labels", name)
+            attributes = attributes_of(place)
+            label = _image(place, attributes, multiscale_of(attributes["multiscales"][0]))
+            if label.data.dtype.kind not in "biu":
+                raise ValueError(f"labels of {label.data.dtype}")
+        except MemoryError:
+            raise
+        except Exception:  # whatever is wrong with it, the image itself is there
+            damaged.append(name)
+            continue
+        yield replace(label, name=name)
 
 
 def _image(folder: Path, attributes: dict[str, Any], image: Multiscale) -> ImageFile:
@@ -93,6 +140,8 @@ def _image(folder: Path, attributes: dict[str, Any], image: Multiscale) -> Image
     metadata: dict[str, Any] = {"attributes": attributes}
     if image.assumed:
         metadata["unit_assumed"] = True
+    if image.start is not None:
+        metadata["time_start"] = image.start
     affine = image.affine
     if (folder / "zarr.json").is_file():
         own = read_json(folder / "zarr.json").get("attributes", {}).get(OWN, {})

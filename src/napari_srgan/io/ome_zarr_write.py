@@ -113,11 +113,13 @@ def _write(
 
     size, affine = dict(image.pixel_size), image.affine
     shift = dict.fromkeys("ZYX", 0.0)
+    if "T" in size and image.metadata.get("time_start"):
+        shift["T"] = float(image.metadata["time_start"])
     attributes: dict[str, Any] = {}
     if affine is not None:
         size |= voxel_size(affine)
         if np.allclose(affine[:3, :3], np.diag([size[a] for a in "ZYX"]), rtol=1e-9, atol=1e-12):
-            shift = dict(zip("ZYX", affine[:3, 3].tolist(), strict=True))
+            shift |= dict(zip("ZYX", affine[:3, 3].tolist(), strict=True))
         else:
             attributes[OWN] = {"affine": affine.tolist()}
     ome: dict[str, Any] = {
@@ -140,7 +142,8 @@ def _write(
     }
     count = data.shape[axes.index("C")] if "C" in axes else 1
     if len(channels) == count:
-        ome["omero"] = {"channels": list(_omero(channels, axes, last))}
+        before = _told(image, channels)
+        ome["omero"] = {**before, "channels": list(_omero(channels, axes, last, before))}
     group.update_attributes({"ome": ome} | attributes)
 
 
@@ -164,8 +167,23 @@ def _transforms(
     return found
 
 
-def _omero(channels: tuple[Channel, ...], axes: str, level: Any) -> Iterator[dict[str, Any]]:
-    """Yield the field ``omero`` for channels, whose window must be there, from a coarse level."""
+def _told(image: ImageFile, channels: tuple[Channel, ...]) -> dict[str, Any]:
+    """Return the field ``omero`` of the file that an image is from, if it is about its channels."""
+    attributes = image.metadata.get("attributes")
+    found = attributes.get("omero") if isinstance(attributes, dict) else None
+    if not isinstance(found, dict) or not isinstance(found.get("channels"), list):
+        return {}
+    own = [str(c.get("label") or "") if isinstance(c, dict) else None for c in found["channels"]]
+    return found if own == [channel.name for channel in channels] else {}
+
+
+def _omero(
+    channels: tuple[Channel, ...], axes: str, level: Any, before: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield the field ``omero`` for channels, whose window must be there, from a coarse level.
+
+    What an older one says of them beside names, colours and windows is kept.
+    """
     kind = np.dtype(level.dtype)
     for number, channel in enumerate(channels):
         window = channel.window and tuple(sorted(channel.window))
@@ -180,10 +198,13 @@ def _omero(channels: tuple[Channel, ...], axes: str, level: Any) -> Iterator[dic
         if kind.kind in "iu":
             ends = (float(np.iinfo(kind).min), float(np.iinfo(kind).max))
         colour = channel.colour or COLOURS[number % len(COLOURS)]
+        told = before["channels"][number] if before else {}
+        active = told.get("active")
         yield {
+            **told,
             "label": channel.name,
             "color": "{:02X}{:02X}{:02X}".format(*colour),
-            "active": True,
+            "active": active if isinstance(active, bool) else True,
             "window": {"min": ends[0], "max": ends[1], "start": window[0], "end": window[1]},
         }
 

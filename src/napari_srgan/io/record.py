@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .naming import named
 from .resampling import Grid, regridded
 from .rpc import finer_rpc
 
@@ -154,9 +155,21 @@ class ImageFile:
     of shape Y, X or that of the image without S; lazy where the file is; None where all have one"""
     alpha: Any = None
     """opacity of shape Y, X of an image whose samples are not RGBA, which have it as their last"""
+    labels: tuple[ImageFile, ...] = ()
+    """images of the same place whose numbers stand for objects, where the file has some"""
 
     def finer(self, data: Any, axes: str, scale: int) -> ImageFile:
-        """Return a result that is ``scale`` times finer along Y and X in this image's place."""
+        """Return a result that is ``scale`` times finer along Y and X in this image's place.
+
+        Axes may be named otherwise than in the file: sizes and place follow their names.
+
+        Raises
+        ------
+        ValueError
+            If they are named so that they contradict the file.
+        """
+        if self.axes not in (None, axes) and len(self.axes or "") == len(axes):
+            return named(self, axes).finer(data, axes, scale)
         size = {a: s / scale if a in "YX" else s for a, s in self.pixel_size.items()}
         affine = self.affine
         if affine is None and self.geo is None and {"Y", "X"} <= self.pixel_size.keys():
@@ -176,14 +189,21 @@ class ImageFile:
             affine=affine,
             geo=geo,
             levels=(),
-            missing=self._finer(self.missing, scale),
-            alpha=self._finer(self.alpha, scale, smooth=True),
+            labels=(),
+            missing=self._finer(self.missing, axes, scale),
+            alpha=self._finer(self.alpha, axes, scale, smooth=True),
         )
 
-    def _finer(self, values: Any, scale: int, *, smooth: bool = False) -> Any:
+    def _finer(self, values: Any, axes: str, scale: int, *, smooth: bool = False) -> Any:
         """Return a mask or an opacity on the finer grid."""
-        letters = "YX" if values is None or values.ndim == 2 else (self.axes or "").replace("S", "")
-        if values is None or len(letters) != values.ndim or not letters.endswith("YX"):
+        if values is None:
             return None
-        rows, columns = (Grid(0.0, 1 / scale, n * scale) for n in values.shape[-2:])
-        return regridded(values, rows, columns, smooth=smooth)
+        letters = "YX" if values.ndim == 2 else axes.replace("S", "")
+        if len(letters) != values.ndim:
+            return None
+        if letters.endswith("YX"):
+            rows, columns = (Grid(0.0, 1 / scale, n * scale) for n in values.shape[-2:])
+            return regridded(values, rows, columns, smooth=smooth)
+        for letter in "YX":
+            values = values.repeat(scale, letters.index(letter))
+        return values

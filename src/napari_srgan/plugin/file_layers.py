@@ -63,8 +63,50 @@ def layers_of(images: list[ImageFile], path: str, name: str) -> list[LayerData]:
         title = name
         if len(images) > 1:
             title = f"{name}: {image.name or number}"
+        if is_labels(image):
+            found.append(_label_layer(image, path, title))
+            continue
         found += _layers(_squeezed(_shown_samples(image)), path, title)
+        found += [_label_layer(label, path, f"{title}: {label.name}") for label in image.labels]
     return found
+
+
+def is_labels(image: ImageFile) -> bool:
+    """Whether the numbers of an image stand for objects, as its OME-Zarr says."""
+    attributes = image.metadata.get("attributes")
+    said = isinstance(attributes, dict) and "image-label" in attributes
+    return said and image.data.dtype.kind in "biu"
+
+
+def _label_layer(image: ImageFile, path: str, name: str) -> LayerData:
+    """Return label images as a layer of labels that lies on its image."""
+    image = _squeezed(image)
+    levels = [
+        level if level.dtype.kind != "b" else level.astype("u1")
+        for level in (image.data, *image.levels)
+    ]
+    record = replace(image, data=None, levels=(), labels=())
+    origin = Origin(path, record, image.axes, image.data.shape)
+    options = {"name": name, "multiscale": len(levels) > 1, "metadata": {FILE: origin}}
+    options |= _placed(record, image.axes, origin.shape)
+    return (levels if len(levels) > 1 else levels[0]), options, "labels"
+
+
+def _placed(record: ImageFile, axes: str | None, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the arguments of a layer that say where it lies."""
+    if axes is None:
+        return {}
+    plain = axes.replace("S", "")
+    sized = set(record.pixel_size)
+    if record.affine is not None and not {"Y", "X"} <= sized:
+        sized |= set("ZYX")
+    return {
+        **transform_of(record, plain, shape),
+        "axis_labels": tuple(plain.lower()),
+        "units": tuple(
+            ("s" if a == "T" else record.unit) if a in sized else "pixel" for a in plain
+        ),
+    }
 
 
 def _shown_samples(image: ImageFile) -> ImageFile:
@@ -107,7 +149,7 @@ def _layers(image: ImageFile, path: str, name: str) -> Iterator[LayerData]:
     axes = image.axes or ""
     place = axes.find("C")
     count = image.data.shape[place] if place >= 0 else 1
-    record = replace(image, data=None, levels=())
+    record = replace(image, data=None, levels=(), labels=())
     levels = [image.data, *image.levels]
     if place < 0 or count > MOST_LAYERS:
         channel = image.channels[0] if len(image.channels) == 1 else Channel()
@@ -130,7 +172,7 @@ def _layers(image: ImageFile, path: str, name: str) -> Iterator[LayerData]:
 
 def _layer(levels: list[Any], origin: Origin, channel: Channel, name: str) -> LayerData:
     record, axes = origin.record, origin.axes
-    rgb = bool(axes) and str(axes).endswith("S")
+    rgb = str(axes).endswith("S") or (axes is None and "samples" in record.metadata)
     options: dict[str, Any] = {
         "name": name,
         "rgb": rgb,
@@ -139,16 +181,7 @@ def _layer(levels: list[Any], origin: Origin, channel: Channel, name: str) -> La
     }
     if made := made_of(str(record.metadata.get("description") or "")):
         options["metadata"][MADE] = made
-    if axes is not None:
-        plain = axes.replace("S", "")
-        options |= transform_of(record, plain, origin.shape)
-        options["axis_labels"] = tuple(plain.lower())
-        sized = set(record.pixel_size)
-        if record.affine is not None and not {"Y", "X"} <= sized:
-            sized |= set("ZYX")
-        options["units"] = tuple(
-            ("s" if a == "T" else record.unit) if a in sized else "pixel" for a in plain
-        )
+    options |= _placed(record, axes, origin.shape)
     if rgb:
         options["contrast_limits"] = _colour_limits(levels)
     else:

@@ -62,7 +62,9 @@ class Job:
     def __init__(self, order: Order) -> None:
         self.order = order
         # Both now, so that what happens to the layer meanwhile does not matter.
-        self.data, self.options = layer_source(order.layer, order.options)
+        # A part was chosen in the plane that is shown.
+        part = order.spans is not None
+        self.data, self.options = layer_source(order.layer, order.options, shown=part)
         self.missing = missing_of(order.layer)
         self.source = layer_state(order.layer)
         self.remarks: list[str] = []

@@ -12,6 +12,7 @@ import numpy as np
 from ..engine.axes import complete_labels, guess_axes
 from ..engine.intensity import Normalise
 from ..engine.missing import Nodata
+from ..io import finest_plane
 from ..options import Options
 from .file_layers import FILE, MADE, Origin
 from .provenance import provenance
@@ -69,7 +70,8 @@ def super_resolve_layer(
         multiscale layer level 0, the finest, is taken, and of a live layer its source.
     model, axes, detail, consistency, normalise, volume, device, precision, tile, nodata, progress
         As in `napari_srgan.super_resolve`. ``axes`` None takes the layer's ``axis_labels`` where
-        they name the axes and its ``rgb``, else guesses from the shape.
+        they name the axes and its ``rgb``, else guesses from the shape. Of a volume from a file
+        whose slices are thick along another axis than Z, Y and X are the plane of its slices.
 
     Returns
     -------
@@ -127,8 +129,11 @@ def steps(
     return out, run
 
 
-def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
+def layer_source(layer: Layer, options: Options, *, shown: bool = False) -> tuple[Any, Options]:
     """Return a layer's data at its finest level, and the options with axes and nodata filled in.
+
+    Of a volume from a file, Y and X are the plane of its finest pixels, or with ``shown`` always
+    what its labels call so, which napari shows.
 
     Raises
     ------
@@ -144,10 +149,12 @@ def layer_source(layer: Layer, options: Options) -> tuple[Any, Options]:
             "can be super-resolved"
         )
     data = level_0(layer)
+    origin = layer.metadata.get(FILE)
     if options.axes is None:
         axes = complete_labels(layer.axis_labels, data.shape, rgb=layer.rgb)
+        if not shown and isinstance(origin, Origin) and origin.axes == axes:
+            axes = finest_plane(replace(origin.record, axes=axes)) or axes
         options = replace(options, axes=axes or guess_axes(data.shape, rgb=layer.rgb))
-    origin = layer.metadata.get(FILE)
     declared = isinstance(origin, Origin) and origin.record.nodata is not None
     if options.nodata == "auto" and declared:
         options = replace(options, nodata=origin.record.nodata)

@@ -100,7 +100,7 @@ def prepare(layer: Layer, model: str | Path | Model, options: Options) -> Prepar
 
     check_normalise(options.normalise)
     source: Any = source_of(layer)
-    data, filled = layer_source(source, options)
+    data, filled = layer_source(source, options, shown=True)
     if options.tile == "auto":
         filled = replace(filled, tile=TILES[choose_device(options.device).type])
     plan = plan_for(data, model, filled, missing=missing_of(source), look=False)

@@ -50,7 +50,9 @@ def for_windows(layers: list[LayerData]) -> list[LayerData]:
         if viewer not in _greeters:
             _greeters[viewer] = Greeter(viewer)
     if preferences.get("live_on_opening"):
-        suited = [options for data, options, _ in layers if suits(data, options)]
+        suited = [
+            options for data, options, kind in layers if kind == "image" and suits(data, options)
+        ]
         opening = Opening(len(suited))
         for options in suited:
             options["metadata"][MARK] = opening
@@ -60,7 +62,7 @@ def for_windows(layers: list[LayerData]) -> list[LayerData]:
 def _quick(data: Any, options: dict[str, Any], kind: str) -> LayerData:
     """Return a layer that napari draws without reading all of it."""
     axes = options["metadata"][FILE].axes
-    if axes is None:
+    if axes is None or kind != "image":
         return data, options, kind
     fill = float(np.mean(options["contrast_limits"]))
     levels = with_overview(list(data) if options["multiscale"] else [data], axes, fill)

@@ -42,7 +42,8 @@ def read(path: Path | Sequence[Path]) -> list[LayerData]:
     Returns
     -------
     list of LayerData
-        Tuples of data, arguments and ``"image"``: ``viewer.add_image(data, **arguments)``. Scale,
+        Tuples of data, arguments and ``"image"``: ``viewer.add_image(data, **arguments)``; or
+        ``"labels"`` for the label images of an OME-Zarr. Scale,
         units, axis labels, place, colours and contrast are the file's. ``metadata`` has the rest
         of what the file says, which `napari_srgan.write` puts back. Data larger than the setting
         ``lazy_over``, or 30 % of the free memory, stay on disk as dask arrays.

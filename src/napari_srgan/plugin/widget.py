@@ -290,12 +290,13 @@ class SuperResolveWidget(Form):
         layer = self.layer.source
         if layer is None or layer not in self.fit:
             return None
-        data, options = layer_source(layer, self._options(layer))
+        spans = self._spans(layer)
+        data, options = layer_source(layer, self._options(layer), shown=spans is not None)
         return {
             "data": data,
             "model": self.model.value,
             "options": options,
-            "spans": self._spans(layer),
+            "spans": spans,
             "missing": missing_of(layer),
             "may_time": not self.queue.jobs,
         }
