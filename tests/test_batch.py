@@ -18,6 +18,7 @@ import zarr
 from napari_srgan import io
 from napari_srgan.io.tiff import ImageFile, read_image, write_image
 from tests.conftest import MakeModel
+from tests.io.test_dicom import series
 from tests.test_cli import call, done, names, pixels, refusal, store, upscale
 
 
@@ -60,6 +61,14 @@ def test_bad_files_cost_themselves_only(two: Path, tmp_path: Path, identity: str
     ]
     assert "cannot be read" in listed[0]
     assert "the image has dtype bool; allowed are integers and floats" in listed[2]
+
+
+def test_images_beside_a_dicom_series_are_done_too(
+    two: Path, tmp_path: Path, identity: str
+) -> None:
+    series(two, pixels(3, 9, 12))
+    done(upscale(two, tmp_path / "out", "--model", identity))
+    assert names(tmp_path / "out") == ["a.tif", "b.tif", "two.nii.gz"]
 
 
 def test_hidden_files_are_no_images_unless_they_are_named(

@@ -147,9 +147,14 @@ def sources(given: str) -> list[Path]:
     path = home(given)
     if path.is_dir():
         # A folder may be one image itself.
-        if kind(path) in ("OME-Zarr", "DICOM") or is_zarr(path):
+        if kind(path) == "OME-Zarr" or is_zarr(path):
             return [path]
-        return readable(p for p in path.iterdir() if not p.name.startswith("."))
+        images = readable(p for p in path.iterdir() if not p.name.startswith("."))
+        if kind(path) != "DICOM":
+            return images
+        # It stands for the series in it, beside which there may be other images.
+        dicom = (".dcm", ".ima")
+        return [path, *(p for p in images if kind(p) != "DICOM" and p.suffix.lower() not in dicom)]
     return [path] if path.is_file() else readable(map(Path, glob(str(path), recursive=True)))
 
 

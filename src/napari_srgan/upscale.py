@@ -148,9 +148,12 @@ def plan_for(
     spans: Sequence[Span] | None = None,
     missing: Any | None = None,
     look: bool = True,
+    limited: bool = True,
 ) -> Plan:
     """Return what `plan_stages` returns, at once."""
-    return finish(plan_stages(image, model, options, spans=spans, missing=missing, look=look))
+    return finish(
+        plan_stages(image, model, options, spans=spans, missing=missing, look=look, limited=limited)
+    )
 
 
 def plan_stages(
@@ -161,11 +164,12 @@ def plan_stages(
     spans: Sequence[Span] | None = None,
     missing: Any | None = None,
     look: bool = True,
+    limited: bool = True,
 ) -> Generator[Progress, None, Plan]:
     """Check image and options, choose and load the model, and plan the run of a part or of all.
 
-    ``spans``, ``missing`` and ``look`` are those of `plan_steps`. While the image is read, how much
-    of it was read is yielded.
+    ``spans``, ``missing``, ``look`` and ``limited`` are those of `plan_steps`. While the image is
+    read, how much of it was read is yielded.
     """
     check_dtype(np.dtype(image.dtype))
     if options.volume != "slices":
@@ -194,6 +198,7 @@ def plan_stages(
             spans=spans,
             missing=missing,
             look=look,
+            limited=limited,
         )
     )
 

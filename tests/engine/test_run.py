@@ -244,6 +244,53 @@ def test_nodata_stays_and_does_not_bleed(make_model: MakeModel) -> None:
     assert (result[40:] > -5000).all()
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+@pytest.mark.parametrize("nodata", [0, 255, 100])
+def test_valid_results_are_clear_of_nodata(
+    make_identity: MakeModel, dtype: str, nodata: float
+) -> None:
+    image = rng.integers(0, 255, (40, 40)).astype(dtype)
+    image[:9] = nodata
+    # Results that would be the value that stands for none: those beside it in float64.
+    near = np.nextafter(np.float32(nodata), np.float32(1e3))
+    image[20:30] = near if dtype == "float32" else nodata + (1 if nodata < 255 else -1)
+    image[image == nodata] = image[25, 25]
+    image[:9] = nodata
+    model = make_identity()
+    with torch.no_grad():
+        assert model.network.tail.bias is not None
+        model.network.tail.bias -= 0.7 / 255
+    result = carry_out(exact_plan(image, model, nodata=nodata, normalise=(0, 255)), image)
+    assert (result[:36] == nodata).all()
+    assert not (result[36:] == nodata).any()
+
+
+def test_a_mask_of_rows_and_columns_holds_for_all_planes(make_model: MakeModel) -> None:
+    mask = np.zeros((30, 34), bool)
+    mask[10:20, 5:25] = True
+    fine = mask.repeat(4, 0).repeat(4, 1)
+    for axes, channels in (("CYX", 1), ("CYX", 3), ("YXS", 3), ("YXC", 1)):
+        image = rng.integers(1, 999, (3, 30, 34)).astype("uint16")
+        image = image if axes == "CYX" else np.moveaxis(image, 0, -1).copy()
+        other = image.copy()
+        index: Any = (..., *np.nonzero(mask)) if axes == "CYX" else np.nonzero(mask)
+        other[index] = 65535
+        plans = [
+            exact_plan(each, make_model(channels), axes=axes, missing=mask, tile=16)
+            for each in (image, other)
+        ]
+        one, two = (carry_out(p, s) for p, s in zip(plans, (image, other), strict=True))
+        kept: Any = (..., *np.nonzero(~fine)) if axes == "CYX" else np.nonzero(~fine)
+        hidden: Any = (..., *np.nonzero(fine)) if axes == "CYX" else np.nonzero(fine)
+        assert np.array_equal(one[kept], two[kept])
+        assert (two[hidden] == 65535).all()
+
+
+def test_a_mask_of_another_shape_is_refused(make_model: MakeModel) -> None:
+    with pytest.raises(ValueError, match=r"mask of missing values has shape \(3, 4\); allowed is"):
+        exact_plan(np.zeros((9, 9), "uint16"), make_model(), missing=np.zeros((3, 4), bool))
+
+
 def coloured(axes: str, samples: int, dtype: str) -> Array:
     """Return an image in which 255 is a hole in one place and single colours in others."""
     image = rng.integers(1, 250, (40, 44, samples)).astype(dtype)

@@ -55,7 +55,7 @@ def test_a_teacher_sees_an_image_in_all_ways(make_model: MakeModel) -> None:
     model = make_model(3, 2, features=8, blocks=1)
     lr = np.random.default_rng(0).random((3, 10, 14), np.float32)
     one, all_ways = (in_all_ways(lr, model, ways) for ways in (1, 8))
-    np.testing.assert_array_equal(one, enlarge(lr, model, eight_bit=False))
+    np.testing.assert_array_equal(one, enlarge(lr, model, eight_bit=False, limited=False))
     assert np.abs(one - all_ways).max() > 1e-3
     # The mean over all ways turns and flips with the image, which the model itself does not.
     np.testing.assert_allclose(
@@ -100,7 +100,7 @@ def test_a_source_may_have_a_teacher_of_its_own(
         pair = pairs[0]
         assert isinstance(pair, StoredPair)
         assert pair.taught is not None
-        expected = enlarge(pair.lr[:], load_model(path), eight_bit=False)
+        expected = enlarge(pair.lr[:], load_model(path), eight_bit=False, limited=False)
         np.testing.assert_allclose(pair.taught[:], expected, rtol=2e-3, atol=1e-3)
 
 

@@ -69,7 +69,8 @@ def calibrate(path: Path, folders: Sequence[Path], degradation: Degradation | No
         for number, case in enumerate(cases[:: -(-len(cases) // MOST)]):
             pair = reduction.pair(case, card.channels, card.scale, number)
             if len(pair.hr) == card.channels or card.channels == 1:
-                sr = enlarge(pair.lr, model, scale=card.scale, eight_bit=case.image.eight_bit)
+                eight_bit = case.image.eight_bit
+                sr = enlarge(pair.lr, model, scale=card.scale, eight_bit=eight_bit, limited=False)
                 made, right = (block_means(p, BORDER * card.scale) for p in (sr, pair.hr))
                 levels.append(made.reshape(-1, card.channels))
                 apart.append((right - made).reshape(-1, card.channels))

@@ -90,7 +90,7 @@ def in_all_ways(lr: Array, model: Model, ways: int, consistency: int = 0) -> Arr
     for way in range(ways):
         axes = tuple(axis for axis, bit in ((1, 1), (2, 2)) if way & bit)
         seen = np.flip(lr.swapaxes(1, 2) if way & 4 else lr, axes)
-        sr = enlarge(np.ascontiguousarray(seen), model, consistency, eight_bit=False)
+        sr = enlarge(np.ascontiguousarray(seen), model, consistency, eight_bit=False, limited=False)
         sr = np.flip(sr, axes)
         results.append(sr.swapaxes(1, 2) if way & 4 else sr)
     return np.asarray(np.mean(results, axis=0), np.float32)

@@ -60,6 +60,8 @@ class Plan:
     """of one plane; all windows have one shape"""
     batch: int
     """windows that go through the network together"""
+    limited: bool = True
+    """whether overshoot is limited"""
 
     @property
     def scale(self) -> int:
@@ -122,7 +124,8 @@ class Plan:
 
     def make_runner(self) -> Runner:
         """Return what takes windows of the image through the network."""
-        return Runner(self.model.network, self.compute, self.consistency, self.intensity.limits)
+        network, limits = self.model.network, self.intensity.limits
+        return Runner(network, self.compute, self.consistency, limits, limited=self.limited)
 
     def split(self, tile: Tile, size: int) -> Tiles:
         """Cut a tile into smaller ones with cores of at most ``size``."""
@@ -177,6 +180,7 @@ def plan_steps(
     spans: Sequence[Span] | None = None,
     missing: Any | None = None,
     look: bool = True,
+    limited: bool = True,
 ) -> Generator[Progress, None, Plan]:
     """Decide how an image goes through a model; see `napari_srgan.super_resolve` for the options.
 
@@ -192,6 +196,8 @@ def plan_steps(
     missing
         Array-like of bool: True where there is no value. It has the image's shape, with or without
         S, or that of its rows and columns, for all planes alike.
+    limited
+        Whether overshoot is limited; a training looks at what the network alone does.
     look
         Whether a sample of the values is read, where the range or what stands for missing data
         follow from it. Without it the plan has the right shape, tiles and device but a range
@@ -255,6 +261,7 @@ def plan_steps(
         spans=spans,
         tiles=tiles,
         batch=1,
+        limited=limited,
     )
     most_windows = together // plan.window_pixels
     return replace(plan, batch=max(1, min(len(tiles) * len(plan.planes), most_windows)))

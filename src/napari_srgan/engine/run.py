@@ -168,7 +168,7 @@ class Run:
         A window of one value (air, nodata) is known without it.
         """
         windows = [read_window(self.plan, self.source, work) for work in batch]
-        computed = [i for i, window in enumerate(windows) if not window.is_known]
+        computed = [i for i, w in enumerate(windows) if not w.is_known(self.plan.limited)]
         place = {i: at for at, i in enumerate(computed)}
         fetch: Pending | None = None
         if computed:

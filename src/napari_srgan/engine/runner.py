@@ -47,6 +47,8 @@ class Runner:
         Steps of back-projection.
     limits
         What `back_project` keeps to.
+    limited
+        Whether overshoot is limited.
 
     Notes
     -----
@@ -61,9 +63,11 @@ class Runner:
         compute: Compute,
         consistency: int = 0,
         limits: tuple[float, float] | None = None,
+        *,
+        limited: bool = True,
     ) -> None:
         self.source, self.compute = network, compute
-        self.consistency, self.limits = consistency, limits
+        self.consistency, self.limits, self.limited = consistency, limits, limited
         self.network = self._prepare(compute.dtype, compute.tail_dtype)
         self.copies = torch.cuda.Stream(compute.device) if self.on_cuda else None
 
@@ -161,6 +165,8 @@ class Runner:
 
     def _limited(self, network: InferenceGenerator, x: Tensor) -> Generator[float, None, Tensor]:
         y = yield from exactly(network.stages(x))
+        if not self.limited:
+            return y
         with torch.inference_mode():
             return limit_overshoot_(y, x, self.source.config.scale)
 

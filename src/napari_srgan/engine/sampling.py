@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from math import ceil
 from typing import Any
@@ -21,6 +22,8 @@ PATCH = 64
 """side of the squares that are read"""
 PATCHES = 256
 """squares read per channel, at most"""
+EVERY = 0.1
+"""seconds after which it is said how much was read"""
 VALUES = 1 << 20
 """values per channel up to which an image in memory is taken whole"""
 
@@ -45,7 +48,7 @@ def sample_channels(
         grid = _grid_of_squares(layout.plane, min(per_channel, PATCHES))
     every = ceil(per_channel / PATCHES)
     total = channels * ceil(per_channel / every) * len(grid)
-    done = 0
+    done, since = 0, time.perf_counter()
     for channel in range(channels):
         own = [p for p in planes if layout.channel_of(p) == channel]
         for plane in own[::every]:
@@ -57,7 +60,9 @@ def sample_channels(
                 squares = squares.transpose(layout.order())
                 taken[channel] += [squares] if squares.ndim == 2 else list(squares)
                 done += 1
-                yield Progress(done / total, 0, 0, stage="reading")
+                if time.perf_counter() - since > EVERY:
+                    since = time.perf_counter()
+                    yield Progress(done / total, 0, 0, stage="reading")
     return taken
 
 

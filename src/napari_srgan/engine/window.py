@@ -55,12 +55,11 @@ class Window:
     """range of a second exposure"""
     invalid: Mask | None
 
-    @property
-    def is_known(self) -> bool:
-        """Whether nothing has to be computed: there is no value, or a single one."""
+    def is_known(self, limited: bool) -> bool:
+        """Whether nothing has to be computed: there is no value, or, if limited, a single one."""
         if self.invalid is not None and self.invalid.all():
             return True
-        return self.excess is None and bool((self.seen == self.seen[:, :1, :1]).all())
+        return limited and self.excess is None and bool((self.seen == self.seen[:, :1, :1]).all())
 
 
 def read_window(plan: Plan, source: Any, work: Work) -> Window:

@@ -244,8 +244,8 @@ class JobQueue:
         if step.note:
             self.say(f"“{job.name}”: {step.note}.")
         job.advance(step)
-        done = 0 if step.stage == "reading" else step.done
-        job.bar.update(round(100 * done) - job.bar.n)
+        if step.stage == "computing":
+            job.bar.update(round(100 * step.done) - job.bar.n)
         job.changed.emit()
 
     def _finish(self, job: Job, result: Image) -> None:
