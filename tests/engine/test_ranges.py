@@ -58,6 +58,9 @@ def test_a_fill_value_is_found_among_floats_and_integers() -> None:
     heights = rng.uniform(0, 8000, (64, 64)).round()
     heights[:9] = -9999
     assert find_fill_value([[heights]]) == -9999
+    # Beside hot pixels, too.
+    heights[20:60:7, 3] = 60000
+    assert find_fill_value([[heights]]) == -9999
 
 
 def test_saturation_hot_pixels_and_masks_are_no_fill_values() -> None:

@@ -30,8 +30,10 @@ SENTINELS = (-9999.0, -99999.0, -999.0, -32768.0, -32767.0, 1e20, -1e20)
 HUGE = 1e30
 """numbers from which no measurement is meant: −3.4e38 is the least of float32"""
 HALF_THE_LARGEST = float(np.finfo(np.float64).max) / 2
+MOST = (5, 95)
+"""percentiles between which most values lie"""
 APART = (1.0, 10.0)
-"""distance of a fill value to all others, in ranges of these: of a usual one, of any other"""
+"""distance of a fill value to all others, in ranges of most: of a usual one, of any other"""
 FEW = 64
 """values up to which every one counts"""
 FEWEST = 16
@@ -95,10 +97,11 @@ def find_fill_value(channels: Sequence[Squares]) -> float | None:
             continue
         usual = extreme in SENTINELS or abs(extreme) >= HUGE
         # Halves, since the difference of the largest numbers is none.
-        least, greatest = rest.min() / 2, rest.max() / 2
-        gap = max(least - extreme / 2, extreme / 2 - greatest)
-        apart = gap > APART[0 if usual else 1] * (greatest - least)
-        if apart and (usual or (greatest > least and _in_patches(squares, extreme))):
+        gap = max(rest.min() / 2 - extreme / 2, extreme / 2 - rest.max() / 2)
+        # Hot pixels must not widen what it is compared with.
+        low, high = np.percentile(rest / 2, MOST)
+        apart = gap > APART[0 if usual else 1] * (high - low)
+        if apart and (usual or (high > low and _in_patches(squares, extreme))):
             return float(extreme)
     return None
 

@@ -1,10 +1,36 @@
-"""Reads and writes image files with their pixel size; knows neither torch nor napari."""
+"""Reads and writes image files with their pixel size, units and place. Knows arrays, not layers.
 
-from .files import LAZY_OVER, WRITABLE, check_writable, default_limit, ending, read, write
-from .kinds import READABLE, kind, stem
-from .naming import finest_plane, named
-from .ome_sets import once_each
-from .record import Channel, GeoReference, ImageFile
+Each name is imported when it is first used: the readers of all formats are not loaded for a record.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .files import LAZY_OVER, WRITABLE, check_writable, default_limit, ending, read, write
+    from .kinds import READABLE, kind, stem
+    from .naming import finest_plane, named
+    from .ome_sets import once_each
+    from .record import Channel, GeoReference, ImageFile
+
+_HOMES = {
+    ".files": (
+        "LAZY_OVER",
+        "WRITABLE",
+        "check_writable",
+        "default_limit",
+        "ending",
+        "read",
+        "write",
+    ),
+    ".kinds": ("READABLE", "kind", "stem"),
+    ".naming": ("finest_plane", "named"),
+    ".ome_sets": ("once_each",),
+    ".record": ("Channel", "GeoReference", "ImageFile"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "LAZY_OVER",
@@ -24,3 +50,11 @@ __all__ = [
     "stem",
     "write",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name], __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
