@@ -2,7 +2,7 @@
 
 A hot pixel far above 1 makes a network draw a block of noise around it. So the network sees the
 image without the excess, and the excess is interpolated: ``SR(x) = N(z) + B(x − z)``, with z the
-values that the network sees and B bicubic interpolation.
+values that the network sees and B bilinear interpolation, which has no dark rings.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..nn import generator as networks
 from ..nn.inference import STRIP_PIXELS, InferenceGenerator, share_of
-from ..nn.resample import bicubic_up
+from ..nn.resample import bilinear_up
 from .consistency import back_project
 from .device import Compute
 from .exact import exactly, whole_float32
@@ -159,7 +159,7 @@ class Runner:
             outlying = [i for i, window in enumerate(windows) if window.excess is not None]
             for i in outlying:
                 excess = torch.from_numpy(cast("Values", windows[i].excess)).to(y.device)
-                y[i] += bicubic_up(excess[None], scale)[0]
+                y[i] += bilinear_up(excess[None], scale)[0]
                 x[i] += excess
             return back_project(y, x, scale, self.consistency, self.limits)
 

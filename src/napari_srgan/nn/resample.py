@@ -1,4 +1,4 @@
-"""Antialiased bicubic resampling by a whole factor (Keys 1981, a = −0.5), as MATLAB's imresize."""
+"""Resampling by a whole factor: antialiased bicubic (Keys 1981, a = −0.5), and bilinear."""
 
 from __future__ import annotations
 
@@ -23,3 +23,9 @@ def bicubic_up(x: Tensor, factor: int) -> Tensor:
     """Enlarge ``(N, C, H, W)`` by ``factor``; the outer edges of the image stay where they are."""
     size = (x.shape[-2] * factor, x.shape[-1] * factor)
     return F.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def bilinear_up(x: Tensor, factor: int) -> Tensor:
+    """Enlarge ``(N, C, H, W)`` by ``factor`` without any overshoot; the outer edges stay."""
+    size = (x.shape[-2] * factor, x.shape[-1] * factor)
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
