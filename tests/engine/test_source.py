@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any
 
@@ -8,8 +9,13 @@ import numpy as np
 import pytest
 import zarr
 
+import napari_srgan as ns
 from napari_srgan.engine import source as source_module
+from napari_srgan.engine.forecast import reading_seconds
 from napari_srgan.engine.source import ReadOnce, read_once
+from napari_srgan.options import Options
+from napari_srgan.upscale import plan_stages
+from tests.conftest import MakeModel
 
 rng = np.random.default_rng(0)
 IMAGE = rng.integers(0, 999, (3, 50, 70), "uint16")
@@ -55,6 +61,28 @@ def test_each_chunk_is_read_once() -> None:
     assert set(source.read.values()) == {1}
     assert len(source.read) == 3 * 3 * 2
     assert once.seconds_per_chunk is not None
+
+
+def test_a_run_reads_each_chunk_once(make_model: MakeModel) -> None:
+    source = Counting()
+    result = ns.super_resolve(source, make_model(), axes="ZYX", tile=16)
+    expected = ns.super_resolve(IMAGE, make_model(), axes="ZYX", tile=16)
+    assert np.array_equal(np.asarray(result), expected)
+    assert set(source.read.values()) == {1}
+
+
+def test_reading_is_told_and_its_time_foretold(make_model: MakeModel) -> None:
+    class Slow(Counting):
+        def __getitem__(self, index: Any) -> Any:
+            time.sleep(0.05)
+            return super().__getitem__(index)
+
+    source = Slow()
+    steps = list(plan_stages(read_once(source), make_model(), Options(axes="ZYX")))
+    assert steps
+    assert all(step.stage == "reading" and 0 < step.done <= 1 for step in steps)
+    assert 0.05 * 18 <= reading_seconds(source) < 2 * 0.05 * 18
+    assert reading_seconds(IMAGE) == 0
 
 
 def test_no_more_is_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
