@@ -140,20 +140,9 @@ def compute_now(plan: Plan, image: Any, *, bar: bool = False) -> npt.NDArray[Any
     return out
 
 
-def plan_for(
-    image: Any,
-    model: str | Path | Model,
-    options: Options,
-    *,
-    spans: Sequence[Span] | None = None,
-    missing: Any | None = None,
-    look: bool = True,
-    limited: bool = True,
-) -> Plan:
+def plan_for(image: Any, model: str | Path | Model, options: Options, **more: Any) -> Plan:
     """Return what `plan_stages` returns, at once."""
-    return finish(
-        plan_stages(image, model, options, spans=spans, missing=missing, look=look, limited=limited)
-    )
+    return finish(plan_stages(image, model, options, **more))
 
 
 def plan_stages(

@@ -30,6 +30,7 @@ SENTINELS = (-9999.0, -99999.0, -999.0, -32768.0, -32767.0, 1e20, -1e20)
 HUGE = 1e30
 """numbers from which no measurement is meant: −3.4e38 is the least of float32"""
 HALF_THE_LARGEST = float(np.finfo(np.float64).max) / 2
+"""numbers from which their differences may be none"""
 MOST = (5, 95)
 """percentiles between which most values lie"""
 APART = (1.0, 10.0)
