@@ -148,6 +148,20 @@ def test_an_edge_overshoots_by_little(model: str, low: float, high: float, smoot
         assert result.max() - high <= 0.151 * step
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_lines_of_bad_pixels_stay_within_their_range(image: Array, model: str) -> None:
+    counts = image.astype(np.int32)
+    for value in (65535, 0):
+        column, track, two = counts.copy(), counts.copy(), np.where(counts > 900, value, 5000)
+        column[:, 60] = value
+        track[np.arange(40, 60), np.arange(30, 50)] = value
+        for dirty in (column, track, two):
+            result = ns.super_resolve(dirty, model)
+            span = float(np.ptp(dirty))
+            assert dirty.min() - result.min() <= 0.16 * span
+            assert result.max() - dirty.max() <= 0.16 * span
+
+
 @pytest.mark.parametrize("value", [2037, 0, 65535])
 @pytest.mark.parametrize("shape", [(1, 1), (3, 70), (50, 50)])
 def test_a_constant_stays_constant(value: int, shape: tuple[int, int]) -> None:

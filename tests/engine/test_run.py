@@ -57,14 +57,16 @@ def limits(plane: Array) -> tuple[Array, Array]:
     def opened(plane: Array) -> Array:
         return greatest(ndimage.minimum_filter(plane, 3, mode="nearest"), 3)
 
-    def beyond(plane: Array) -> Array:
+    def beyond(plane: Array, end: float) -> Array:
         top, bottom = greatest(opened(plane), 5), -greatest(opened(-plane), 5)
         plateaus = top + 0.15 * (top - bottom)
         top, bottom = greatest(plane, 3), -greatest(-plane, 3)
         height = (top - greatest(opened(plane), 3)).clip(min=0)
-        return np.asarray(np.maximum(plateaus, top + 0.15 * (top - bottom) + 2 * height))
+        least = top + 0.15 * (top - bottom)
+        lines = np.minimum(least + 2 * height, np.maximum(least, end + 0.15))
+        return np.asarray(np.maximum(plateaus, lines))
 
-    return -beyond(-plane), beyond(plane)
+    return -beyond(-plane, 0), beyond(plane, 1)
 
 
 def assert_equal_to(result: Array, expected: Array) -> None:

@@ -33,26 +33,28 @@ def limit_overshoot_(sr: Tensor, lr: Tensor, scale: int) -> Tensor:
     -----
     Two things allow a pixel to be bright (or, likewise, dark): a plateau within two LR pixels, up
     to 0.15 of the range of the plateaus there; and a line or a dot among the adjacent LR pixels,
-    up to three times its height, since LR shows it fainter than it is. Plateaus are what
+    up to three times its height, since LR shows it fainter than it is, but not beyond 0.15 of the
+    network's range. Plateaus are what
     morphological opening leaves. A constant stays constant. NaN and infinity of a computation that
     overflowed stay, for them to be seen.
     """
-    low, high = (
-        each[:, :, :, None, :, None] for each in (-_greatest_allowed(-lr), _greatest_allowed(lr))
-    )
+    limits = -_greatest_allowed(-lr, 0.0), _greatest_allowed(lr, 1.0)
+    low, high = (each[:, :, :, None, :, None] for each in limits)
     blocks = sr.unflatten(3, (-1, scale)).unflatten(2, (-1, scale))
     # clamp would hide an infinity.
     blocks.copy_(blocks.clamp(low, high).addcmul_(blocks, blocks.new_zeros(())))
     return sr
 
 
-def _greatest_allowed(lr: Tensor) -> Tensor:
+def _greatest_allowed(lr: Tensor, end: float) -> Tensor:
+    """Return the greatest value that each LR pixel's SR pixels may have; ``end`` is the range's."""
     plateaus = _opened(lr)
     top, bottom = _greatest(plateaus, AROUND), -_greatest(_opened(-lr), AROUND)
     beside_edges = top + STEEP * (top - bottom)
     top, bottom = _greatest(lr, 3), -_greatest(-lr, 3)
     height = (top - _greatest(plateaus, 3)).clamp(min=0)
-    return beside_edges.maximum(top + STEEP * (top - bottom) + FINE * height)
+    least = top + STEEP * (top - bottom)
+    return beside_edges.maximum((least + FINE * height).minimum(least.clamp(min=end + STEEP)))
 
 
 def _opened(x: Tensor) -> Tensor:
