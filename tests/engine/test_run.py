@@ -63,7 +63,7 @@ def limits(plane: Array) -> tuple[Array, Array]:
         top, bottom = greatest(plane, 3), -greatest(-plane, 3)
         height = (top - greatest(opened(plane), 3)).clip(min=0)
         least = top + 0.15 * (top - bottom)
-        lines = np.minimum(least + 2 * height, np.maximum(least, end + 0.15))
+        lines = np.minimum(least + 2 * height, np.maximum(least + 0.5 * height, end + 0.15))
         return np.asarray(np.maximum(plateaus, lines))
 
     return -beyond(-plane, 0), beyond(plane, 1)

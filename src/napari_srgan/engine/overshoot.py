@@ -15,6 +15,8 @@ STEEP = 0.15
 """overshoot that is allowed beside an edge, as a part of the local range"""
 FINE = 2.0
 """how much brighter a line or dot may become than it is in LR, as a part of its height"""
+BEYOND = 0.5
+"""the same beyond the network's range, where dead columns and cosmic rays lie"""
 
 
 def limit_overshoot_(sr: Tensor, lr: Tensor, scale: int) -> Tensor:
@@ -33,8 +35,8 @@ def limit_overshoot_(sr: Tensor, lr: Tensor, scale: int) -> Tensor:
     -----
     Two things allow a pixel to be bright (or, likewise, dark): a plateau within two LR pixels, up
     to 0.15 of the range of the plateaus there; and a line or a dot among the adjacent LR pixels,
-    up to three times its height, since LR shows it fainter than it is, but not beyond 0.15 of the
-    network's range. Plateaus are what
+    up to three times its height, since LR shows it fainter than it is, but beyond the network's
+    range by half of its height. Plateaus are what
     morphological opening leaves. A constant stays constant. NaN and infinity of a computation that
     overflowed stay, for them to be seen.
     """
@@ -54,7 +56,8 @@ def _greatest_allowed(lr: Tensor, end: float) -> Tensor:
     top, bottom = _greatest(lr, 3), -_greatest(-lr, 3)
     height = (top - _greatest(plateaus, 3)).clamp(min=0)
     least = top + STEEP * (top - bottom)
-    return beside_edges.maximum((least + FINE * height).minimum(least.clamp(min=end + STEEP)))
+    beyond_range = (least + BEYOND * height).clamp(min=end + STEEP)
+    return beside_edges.maximum((least + FINE * height).minimum(beyond_range))
 
 
 def _opened(x: Tensor) -> Tensor:
