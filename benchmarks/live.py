@@ -21,10 +21,10 @@ from qtpy.QtWidgets import QApplication
 
 import napari_srgan as ns
 from napari_srgan.engine.run import Run
-from napari_srgan.plugin.background import a_core_left_over
-from napari_srgan.plugin.extent import camera_of
-from napari_srgan.plugin.live_control import Live, live_of
-from napari_srgan.plugin.live_work import part_of
+from napari_srgan.plugin.jobs.region import camera_of
+from napari_srgan.plugin.jobs.worker import a_core_left_over
+from napari_srgan.plugin.live.controller import Live, live_of
+from napari_srgan.plugin.live.worker import part_of
 
 SIDE = 4096
 """pixels along each side of the image, which is of 16 bit"""

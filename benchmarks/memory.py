@@ -22,7 +22,7 @@ from napari_srgan.engine.plan import make_plan
 from napari_srgan.engine.run import Run
 from napari_srgan.models import Model, ModelCard
 from napari_srgan.nn.generator import Generator, GeneratorConfig
-from napari_srgan.results import create_zarr
+from napari_srgan.result_storage import create_zarr
 
 
 def make_source(path: Path, side: int) -> zarr.Array[Any]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_srgan import io
 from napari_srgan.io import Channel, GeoReference, ImageFile
-from napari_srgan.io.record import RPC, TIEPOINTS
+from napari_srgan.io.image_file import RPC, TIEPOINTS
 
 TABLE = Path(__file__).with_suffix(".md")
 ENDS = (".tif", ".png", ".nii.gz", ".zarr")

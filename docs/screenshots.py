@@ -21,7 +21,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_srgan.plugin.extent import camera_of
+from napari_srgan.plugin.jobs.region import camera_of
 
 SIZE = (1280, 800)
 SAMPLES = {"microscopy": "tissue", "satellite": "moon", "fundus": "fundus"}

@@ -16,10 +16,18 @@ import tifffile
 import zarr
 
 from napari_srgan import io
-from napari_srgan.io.tiff import ImageFile, read_image, write_image
+from napari_srgan.io.tiff.reader import ImageFile, read_image, write_image
 from tests.conftest import MakeModel
-from tests.io.test_dicom import series
-from tests.test_cli import call, done, names, pixels, refusal, store, upscale
+from tests.io.dicom.test_reader import series
+from tests.test_cli import (
+    call,
+    done,
+    names,
+    pixels,
+    refusal,
+    store,
+    upscale,
+)
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import tifffile
 from typer.testing import CliRunner, Result
 
 from napari_srgan import io
+from napari_srgan.batch_paths import Job, find_jobs
 from napari_srgan.cli import app, parse_normalise, parse_tile
 from napari_srgan.io import GeoReference
-from napari_srgan.io.tiff import ImageFile, read_image, write_image
+from napari_srgan.io.tiff.reader import ImageFile, read_image, write_image
 from napari_srgan.models import Model, ModelCard, save_model
-from napari_srgan.paths import Job, find_jobs
 from tests.conftest import MakeModel
 
 rng = np.random.default_rng(0)
@@ -324,7 +324,7 @@ def test_sizes_of_other_formats_follow_the_named_axes(
 
 @pytest.mark.filterwarnings("default:.*its labels")
 def test_labels_are_left_out_and_said(tmp_path: Path, identity: str) -> None:
-    from tests.io.test_ome_zarr_kept import with_labels
+    from tests.io.ome_zarr.test_kept import with_labels
 
     path = with_labels(tmp_path / "a.zarr", "0.5", "cells")
     result = upscale(path, tmp_path / "b.zarr", "--model", identity)

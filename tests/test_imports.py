@@ -132,7 +132,7 @@ def test_files_are_read_without_torch_and_napari(tmp_path: Path) -> None:
     assert loaded.isdisjoint({"torch", *GUI})
     code = BLOCKER + (
         "import sys, numpy\n"
-        "from napari_srgan.io.tiff import ImageFile, read_image, write_image\n"
+        "from napari_srgan.io.tiff.reader import ImageFile, read_image, write_image\n"
         "for name, axes in (('a.tif', 'YX'), ('a.png', 'YX')):\n"
         "    image = ImageFile(numpy.ones((9, 9), 'uint8'), axes)\n"
         "    path = write_image(sys.argv[2] + name, image)\n"

@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 import napari_srgan as ns
-from napari_srgan import results
+from napari_srgan import result_storage as results
 from napari_srgan.models import save_model
 from tests.conftest import MakeModel
 

@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._version import __version__
-    from .models import Model, ModelCard, ModelError, list_models, load_model
-    from .plugin.layers import super_resolve_layer
-    from .plugin.live import live_layer
-    from .plugin.reader import read
-    from .plugin.writer import write
+    from .models import (
+        Model,
+        ModelCard,
+        ModelError,
+        list_models,
+        load_model,
+    )
+    from .plugin.files.reader import read
+    from .plugin.files.writer import write
+    from .plugin.layers.super_resolve import super_resolve_layer
+    from .plugin.live.layer import live_layer
     from .upscale import super_resolve
 
 _HOMES = {
@@ -24,12 +30,12 @@ _HOMES = {
     "ModelError": ".models",
     "__version__": "._version",
     "list_models": ".models",
-    "live_layer": ".plugin.live",
+    "live_layer": ".plugin.live.layer",
     "load_model": ".models",
-    "read": ".plugin.reader",
+    "read": ".plugin.files.reader",
     "super_resolve": ".upscale",
-    "super_resolve_layer": ".plugin.layers",
-    "write": ".plugin.writer",
+    "super_resolve_layer": ".plugin.layers.super_resolve",
+    "write": ".plugin.files.writer",
 }
 
 __all__ = [

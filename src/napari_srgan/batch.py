@@ -12,16 +12,25 @@ from typing import Literal
 
 import numpy as np
 
+from .batch_paths import Failure, Job
 from .engine.axes import parse_axes
 from .engine.plan import Plan
 from .engine.run import Run
 from .engine.source import read_once
-from .io import ImageFile, check_writable, ending, finest_plane, kind, named, read, write
+from .io import (
+    ImageFile,
+    check_writable,
+    ending,
+    finest_plane,
+    kind,
+    named,
+    read,
+    write,
+)
 from .models.blend import check_detail
 from .models.registry import shared_model
 from .options import Options
-from .paths import Failure, Job
-from .results import make_room
+from .result_storage import make_room
 from .upscale import drive, plan_for, plan_stages
 
 Existing = Literal["keep", "skip", "overwrite"]

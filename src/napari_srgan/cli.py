@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from .batch import Existing
-    from .paths import Failure
+    from .batch_paths import Failure
 
 app = typer.Typer(
     help="Super-resolution of scientific images with the SRGAN generator.",
@@ -117,7 +117,7 @@ def upscale(
             nodata=parse_nodata(nodata),
         )
         from .batch import Batch
-        from .paths import find_jobs
+        from .batch_paths import find_jobs
 
         jobs, failures = find_jobs(given, out)
         total = len(jobs) + len(failures)

@@ -38,7 +38,7 @@ def run_demo(folder: Path, *, device: str, precision: str) -> Iterator[str]:
     """Super-resolve the samples into ``folder``, yielding what there is to say."""
     from skimage import data
 
-    from .io.tiff import ImageFile, write_image
+    from .io.tiff.reader import ImageFile, write_image
     from .options import Options
     from .upscale import compute_now, plan_for
 

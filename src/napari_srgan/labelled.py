@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import Given, understand
-from .io.dimensions import COLOURS, letters_of
+from .io.dimension_names import COLOURS, letters_of
 
 FILL_NAMES = ("_FillValue", "nodata", "missing_value", "nodatavals")
 """attributes that hold the value of pixels without one"""

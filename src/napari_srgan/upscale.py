@@ -23,7 +23,7 @@ from .engine.tiles import Span
 from .models import Model
 from .models.registry import shared_model
 from .options import Options, choose_model
-from .results import allocate
+from .result_storage import allocate
 
 if TYPE_CHECKING:
     import dask.array as da

@@ -18,14 +18,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from napari_srgan.io.dicom import read_dicom
-from napari_srgan.io.nifti import read_nifti, write_nifti
-from napari_srgan.io.ome_zarr import read_ome_zarr, write_ome_zarr
-from napari_srgan.io.record import ImageFile
+from napari_srgan.io.dicom.reader import read_dicom
+from napari_srgan.io.image_file import ImageFile
+from napari_srgan.io.nifti.volume import read_nifti, write_nifti
+from napari_srgan.io.ome_zarr.reader import read_ome_zarr, write_ome_zarr
 
-from .test_dicom import dataset, encoded
-from .test_dicom_layout import enhanced, frame, slide, tomogram
-from .test_ome_zarr_kept import with_labels
+from .dicom.test_layout import (
+    enhanced,
+    frame,
+    slide,
+    tomogram,
+)
+from .dicom.test_reader import dataset, encoded
+from .ome_zarr.test_kept import with_labels
 
 nib = pytest.importorskip("nibabel")
 uid = pytest.importorskip("pydicom.uid")

@@ -18,8 +18,8 @@ from napari_srgan.models.file import read_card
 from napari_srgan.models.registry import SHIPPED
 from napari_srgan.nn.inference import InferenceGenerator, seeded
 from napari_srgan.nn.resample import bicubic_down, bicubic_up
-from srgan_training.metrics import psnr
-from srgan_training.spectrum import checkerboard
+from srgan_training.evaluation.metrics import psnr
+from srgan_training.evaluation.spectrum import checkerboard
 
 FILES = sorted(SHIPPED.glob("*.safetensors"))
 FAITHFUL = [path for path in FILES if "adversarial" not in path.stem]

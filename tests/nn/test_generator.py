@@ -7,7 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from napari_srgan.nn.generator import Generator, GeneratorConfig, icnr_, interpolate_
+from napari_srgan.nn.generator import (
+    Generator,
+    GeneratorConfig,
+    icnr_,
+    interpolate_,
+)
 from napari_srgan.nn.halo import halo_of
 from napari_srgan.nn.inference import InferenceGenerator
 from napari_srgan.nn.resample import bicubic_up

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QWidget
 
 import napari_srgan as ns
 from napari_srgan.models import Model, save_model
-from napari_srgan.plugin.widget import SuperResolveWidget
+from napari_srgan.plugin.widget.panel import SuperResolveWidget
 from tests.conftest import MakeModel
 
 PLUGIN = "napari-srgan"

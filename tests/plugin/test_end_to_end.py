@@ -11,8 +11,8 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from napari_srgan import super_resolve
 from napari_srgan.models import load_model
-from napari_srgan.plugin import samples
-from srgan_training.spectrum import spectrum_error
+from napari_srgan.plugin.files import samples
+from srgan_training.evaluation.spectrum import spectrum_error
 from tests.plugin.conftest import Opened
 
 

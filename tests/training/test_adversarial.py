@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from napari_srgan.nn.generator import Generator
-from srgan_training.discriminator import Discriminator
-from srgan_training.losses import (
+from srgan_training.losses.pixel import (
     WINDOW,
     NaNGuard,
     amplitude_loss,
@@ -22,6 +21,7 @@ from srgan_training.losses import (
     ramp,
     structure_loss,
 )
+from srgan_training.networks.discriminator import Discriminator
 
 REAL, FAKE = [2.0, -0.5, 0.25], [-1.0, 0.75, -3.0]
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from srgan_training.cli import app
 from srgan_training.config import PRESETS, Adversarial, read_config
-from tests.training.test_fidelity import CONFIG
+from tests.training.phases.test_fidelity import CONFIG
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 

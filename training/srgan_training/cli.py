@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from .cases import Degradation
+    from .evaluation.benchmark_images import Degradation
 
 app = typer.Typer(
     help="Train and measure the models of napari-srgan.", no_args_is_help=True, add_completion=False
@@ -105,7 +105,7 @@ def finetune(
     """Make a model for your own images; napari-srgan finds it by its name."""
     import yaml
 
-    from . import finetune as tuning
+    from .finetune import finetune as tuning
     from .trainer import run
 
     with plain_errors():
@@ -157,7 +157,7 @@ def export(
 ) -> None:
     """Write a run's averaged weights as a model file."""
     from .config import read_config
-    from .export import export as write
+    from .weights.export import export as write
 
     with plain_errors():
         settings = read_config(config)
@@ -170,8 +170,8 @@ def derive(
     to: Annotated[Path, typer.Option(help="Folder for the model file.")] = Path("."),
 ) -> None:
     """Make a model of others without training: of other channels, or an adversarial end."""
-    from .derive import derive as write
-    from .derive import read_derivation
+    from .weights.merge import derive as write
+    from .weights.merge import read_derivation
 
     with plain_errors():
         typer.echo(f"written to {write(read_derivation(config), to)}")
@@ -184,7 +184,7 @@ def calibrate(
     degradation: Annotated[str, typer.Option(help="Makes LR of HR images, as YAML.")] = "",
 ) -> None:
     """Change a model's last convolution so that it keeps brightness and colour of images."""
-    from .calibrate import calibrate as shift
+    from .weights.calibrate import calibrate as shift
 
     with plain_errors():
         folders = [Path(folder) for folder in data.split(",")]
@@ -214,9 +214,9 @@ def evaluate(
     into_card: Annotated[bool, typer.Option(help="Write the figures into the files.")] = False,
 ) -> None:
     """Measure models beside bicubic and print a table of quality, with what each column means."""
-    from .evaluation import evaluate as measure
-    from .export import with_figures
-    from .report import as_json, as_markdown
+    from .evaluation.evaluate import evaluate as measure
+    from .evaluation.report import as_json, as_markdown
+    from .weights.export import with_figures
 
     names = [name for name in models.split(",") if name]
     folders = [Path(folder) for folder in data.split(",")]
@@ -264,7 +264,7 @@ def degradation_of(text: str) -> Degradation | None:
     """Return the degradation that YAML describes; None for an empty text, which is bicubic."""
     import yaml
 
-    from .degradations import parse_degradation
+    from .degradations.steps import parse_degradation
 
     return parse_degradation(yaml.safe_load(text)) if text else None
 

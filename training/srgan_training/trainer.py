@@ -17,14 +17,14 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from napari_srgan.engine.device import has_bfloat16_units
 
-from .checkpoints import LAST, WholeCheckpoints, find_last
 from .config import Config, Source
-from .data import load_source, make_sampler
-from .fidelity import FidelityModule
-from .images import Shelf
-from .memory import TooLargeError, largest_batch
-from .module import GeneratorModule, start
-from .speed import Speed
+from .data.datasets import load_source, make_sampler
+from .data.images import Shelf
+from .phases.base import GeneratorModule, start
+from .phases.batch_size import TooLargeError, largest_batch
+from .phases.checkpoints import LAST, WholeCheckpoints, find_last
+from .phases.fidelity import FidelityModule
+from .phases.throughput import Speed
 
 SILENT: dict[str, Any] = {
     "logger": False,
@@ -153,7 +153,7 @@ def make_module(config: Config, data: Path) -> GeneratorModule:
     validation = load_source(watched, data, config, Shelf()) if watched else []
     if config.adversarial is None:
         return FidelityModule(config, sampler, validation)
-    from .adversarial import AdversarialModule
+    from .phases.adversarial import AdversarialModule
 
     return AdversarialModule(config, sampler, validation)
 

@@ -8,19 +8,42 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .axes import Layout, guess_axes, make_layout, parse_axes
+from .axes import (
+    Layout,
+    guess_axes,
+    make_layout,
+    parse_axes,
+)
 from .consistency import REACH as CONSISTENCY_REACH
 from .device import Compute, choose_compute, free_memory
 from .exposures import REACH as EXPOSURE_REACH
-from .intensity import IntensityMap, Normalise, check_dtype, check_normalise, make_intensity_map
-from .missing import FILL_REACH, Missing, Nodata, check_mask, check_nodata, without
+from .intensity import (
+    IntensityMap,
+    Normalise,
+    check_dtype,
+    check_normalise,
+    make_intensity_map,
+)
+from .missing import (
+    FILL_REACH,
+    Missing,
+    Nodata,
+    check_mask,
+    check_nodata,
+    without,
+)
 from .outliers import REACH as OUTLIER_REACH
 from .overshoot import REACH as OVERSHOOT_REACH
 from .progress import Progress, finish
 from .ranges import find_fill_value
 from .runner import Runner, working_bytes
 from .sampling import Squares, sample_channels
-from .tiles import Span, Tile, Tiles, make_tiles
+from .tiles import (
+    Span,
+    Tile,
+    Tiles,
+    make_tiles,
+)
 
 if TYPE_CHECKING:
     from ..models import Model

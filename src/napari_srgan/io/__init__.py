@@ -9,11 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .files import LAZY_OVER, WRITABLE, check_writable, default_limit, ending, read, write
-    from .kinds import READABLE, kind, stem
-    from .naming import finest_plane, named
-    from .ome_sets import once_each
-    from .record import Channel, GeoReference, ImageFile
+    from .files import (
+        LAZY_OVER,
+        WRITABLE,
+        check_writable,
+        default_limit,
+        ending,
+        read,
+        write,
+    )
+    from .image_file import Channel, GeoReference, ImageFile
+    from .rename_axes import finest_plane, named
+    from .sniff import READABLE, kind, stem
+    from .tiff.ome_sets import once_each
 
 _HOMES = {
     ".files": (
@@ -25,10 +33,10 @@ _HOMES = {
         "read",
         "write",
     ),
-    ".kinds": ("READABLE", "kind", "stem"),
-    ".naming": ("finest_plane", "named"),
-    ".ome_sets": ("once_each",),
-    ".record": ("Channel", "GeoReference", "ImageFile"),
+    ".sniff": ("READABLE", "kind", "stem"),
+    ".rename_axes": ("finest_plane", "named"),
+    ".tiff.ome_sets": ("once_each",),
+    ".image_file": ("Channel", "GeoReference", "ImageFile"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

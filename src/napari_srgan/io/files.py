@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from . import tiff
-from .kinds import READABLE, images_in, kind
+from .image_file import ImageFile
 from .lazy import numpy_or_dask
-from .ome_sets import once_each
-from .record import ImageFile
 from .signatures import SUFFIXES
+from .sniff import READABLE, images_in, kind
 from .stacks import stacked
+from .tiff import reader as tiff
+from .tiff.ome_sets import once_each
 
 __all__ = ["LAZY_OVER", "WRITABLE", "check_writable", "default_limit", "ending", "read", "write"]
 
@@ -84,19 +84,19 @@ def default_limit(at_most: int = LAZY_OVER) -> int:
 def _read_one(path: Path, limit: int) -> list[ImageFile]:
     found = kind(path)
     if found == "OME-Zarr":
-        from .ome_zarr import read_ome_zarr
+        from .ome_zarr.reader import read_ome_zarr
 
         return read_ome_zarr(path)
     if found == "DICOM":
-        from .dicom import read_dicom
+        from .dicom.reader import read_dicom
 
         return read_dicom(path, limit)
     if found == "NIfTI" or path.name.lower().endswith((".nii", ".nii.gz")):
-        from .nifti import read_nifti
+        from .nifti.volume import read_nifti
 
         return read_nifti(path, limit)
     if path.is_dir():
-        from .zarr_array import is_zarr, read_zarr_array
+        from .ome_zarr.plain_zarr import is_zarr, read_zarr_array
 
         if is_zarr(path):
             return read_zarr_array(path)
@@ -116,7 +116,7 @@ def _read_list(paths: list[Path], limit: int) -> list[ImageFile]:
     if absent := [p for p in paths if not p.exists()]:
         raise FileNotFoundError(f"{absent[0]}: there is no such file or folder")
     if all(kind(p) == "DICOM" for p in paths):
-        from .dicom import read_dicom
+        from .dicom.reader import read_dicom
 
         return read_dicom(paths, limit)
     return stacked(once_each(paths), limit, _read_one)
@@ -156,11 +156,11 @@ def write(path: PathLike, image: ImageFile, description: str = "") -> Path:
     if end not in (".tif", ".tiff") and (lost := _lost(image, end)):
         warnings.warn(f"{path.name} does not hold {' and '.join(lost)}; write a .tif", stacklevel=2)
     if end == ".zarr":
-        from .ome_zarr import write_ome_zarr
+        from .ome_zarr.reader import write_ome_zarr
 
         return write_ome_zarr(path, image, description)
     if end in (".nii", ".nii.gz"):
-        from .nifti import write_nifti
+        from .nifti.volume import write_nifti
 
         return write_nifti(path, image, description)
     return tiff.write_image(path, image, description)
@@ -200,11 +200,11 @@ def check_writable(path: PathLike, shape: Sequence[int], dtype: np.dtype[Any], a
         raise ValueError(f"{path}: cannot be written; allowed are {', '.join(WRITABLE)}")
     blank = ImageFile(np.broadcast_to(np.zeros((), dtype), tuple(shape)), axes)
     if end == ".zarr":
-        from .ome_zarr_write import check_image
+        from .ome_zarr.writer import check_image
 
         check_image(path, blank)
     elif end in (".nii", ".nii.gz"):
-        from .nifti import check_image as check_nifti
+        from .nifti.volume import check_image as check_nifti
 
         check_nifti(path, blank)
     else:

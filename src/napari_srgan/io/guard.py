@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .plausible import expands_too_far
+from .sanity import expands_too_far
 
 __all__ = ["WholeFile", "check_claim", "reading", "replacing"]
 

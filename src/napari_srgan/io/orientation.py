@@ -1,21 +1,58 @@
-"""Affines of medical volumes, whose files count x, y, z and whose arrays count z, y, x."""
+"""Images the right way up, where a file says that its rows or columns are stored otherwise."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["reverse_axes", "voxel_size"]
+__all__ = ["exchanges_axes", "stored_place", "upright"]
 
-Affine = npt.NDArray[np.float64]
+ORIENTATIONS = {
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+"""orientation as TIFF and EXIF have it (tag 274) → whether rows and columns are exchanged, then
+rows reversed, then columns"""
 
 
-def reverse_axes(affine: Affine) -> Affine:
-    """Return a 4 × 4 affine of ``(x, y, z)`` as one of ``(z, y, x)`` on both sides, or back."""
-    order = [2, 1, 0, 3]
-    return np.asarray(affine, np.float64)[np.ix_(order, order)]
+def exchanges_axes(orientation: int) -> bool:
+    """Whether rows are stored as columns."""
+    return ORIENTATIONS.get(orientation, (False,))[0]
 
 
-def voxel_size(affine: Affine) -> dict[str, float]:
-    """Return the distance between neighbours along Z, Y and X of an affine of ``(z, y, x)``."""
-    return dict(zip("ZYX", np.linalg.norm(affine[:3, :3], axis=0).tolist(), strict=True))
+def upright(pixels: Any, axes: str, orientation: int) -> Any:
+    """Return an array, numpy or lazy, with its first row at the top and first column at the left.
+
+    An orientation that there is none of, or 1, changes nothing.
+    """
+    exchanged, *backwards = ORIENTATIONS.get(orientation, (False, False, False))
+    places = axes.index("Y"), axes.index("X")
+    if exchanged:
+        pixels = pixels.swapaxes(*places)
+    if any(backwards):
+        index: list[Any] = [slice(None)] * pixels.ndim
+        for place, reverse in zip(places, backwards, strict=True):
+            if reverse:
+                index[place] = slice(None, None, -1)
+        pixels = pixels[tuple(index)]
+    return pixels
+
+
+def stored_place(orientation: int, rows: int, columns: int) -> npt.NDArray[np.float64]:
+    """Return the matrix from an upright image's ``(column, row, 1)`` to those that are stored.
+
+    Coordinates are those of edges; ``rows`` and ``columns`` are of the upright image.
+    """
+    exchanged, row_back, column_back = ORIENTATIONS.get(orientation, (False, False, False))
+    found = np.eye(3)
+    for axis, length, backwards in ((0, columns, column_back), (1, rows, row_back)):
+        if backwards:
+            found[axis, axis], found[axis, 2] = -1, length
+    return found[[1, 0, 2]] if exchanged else found

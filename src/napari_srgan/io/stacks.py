@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .kinds import stem
-from .record import ImageFile
+from .image_file import ImageFile
+from .sniff import stem
 
 __all__ = ["stacked"]
 

@@ -1,7 +1,12 @@
 """Models: a network, what is needed to run it and what is known of it."""
 
 from .card import ModelCard
-from .file import ModelError, load_file, read_card, save_model
+from .file import (
+    ModelError,
+    load_file,
+    read_card,
+    save_model,
+)
 from .model import Model
 from .registry import list_models, load_model, user_folder
 

@@ -10,7 +10,14 @@ from pathlib import Path
 
 from .blend import blend, check_detail
 from .card import End, ModelCard
-from .file import CHECKPOINTS, SUFFIX, ModelError, load_file, read_card, sha256_of
+from .file import (
+    CHECKPOINTS,
+    SUFFIX,
+    ModelError,
+    load_file,
+    read_card,
+    sha256_of,
+)
 from .model import Model
 from .recent import Recent
 

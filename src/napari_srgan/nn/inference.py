@@ -9,7 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .generator import Anchor, Generator, ResidualBlock, UpsampleStage, channels_last_, squash
+from .generator import (
+    Anchor,
+    Generator,
+    ResidualBlock,
+    UpsampleStage,
+    channels_last_,
+    squash,
+)
 
 STRIP_PIXELS = 1 << 16
 """LR pixels that a layer goes over at a time: what it makes of them should stay in the cache"""

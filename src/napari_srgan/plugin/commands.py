@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import napari
 
-    from .jobs import Job
+    from .jobs.queue import Job
 
 
 def super_resolve_active(viewer: napari.Viewer) -> Job | None:
@@ -24,9 +24,9 @@ def super_resolve_active(viewer: napari.Viewer) -> Job | None:
     """
     from napari.layers import Image
 
-    from . import preferences
-    from .jobs import Order, queue_of
-    from .layers import sources_of
+    from . import settings as preferences
+    from .jobs.queue import Order, queue_of
+    from .layers.super_resolve import sources_of
 
     queue = queue_of(viewer)
     selected = [each for each in viewer.layers if each in viewer.layers.selection]

@@ -1,0 +1,1 @@
+"""DICOM: slices, volumes, series and tiled slides, read."""

@@ -1,0 +1,1 @@
+"""NIfTI: volumes and series, read and written."""

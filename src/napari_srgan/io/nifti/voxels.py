@@ -1,0 +1,142 @@
+"""The voxels of a NIfTI file as intensities: whole, or slab by slab."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..guard import check_claim, reading
+
+__all__ = ["Voxels"]
+
+SLAB = 2**25
+"""bytes that are read at a time"""
+
+
+class Voxels:
+    """The voxels of a file in its own order ``(x, y, z, t, u)``, as dask takes an array.
+
+    Missing dimensions have a length of 1; colours have a sixth, their samples.
+
+    Raises
+    ------
+    ValueError
+        If the header describes no image, or more than the file can hold.
+    """
+
+    def __init__(self, path: Path, image: Any) -> None:
+        header = image.header
+        shape = tuple(int(n) for n in header.get_data_shape())
+        if not shape or min(shape) < 1:
+            raise ValueError(f"its shape is {shape}")
+        if any(n > 1 for n in shape[5:]):
+            raise ValueError(f"it has more than five dimensions, {shape}")
+        stored = header.get_data_dtype()
+        self.samples = len(stored.names or ())
+        if stored.kind not in "iuf" and not self.samples:
+            raise ValueError(f"its voxels are {stored}; save their magnitude in a file of its own")
+        self.path = Path(image.file_map["image"].filename or path)
+        self.compressed = self.path.suffix.lower() == ".gz"
+        self.stored, self.offset = stored, int(image.dataobj.offset)
+        if self.offset < 0:
+            raise ValueError(f"its voxels begin at byte {self.offset}")
+        claimed = math.prod(shape) * stored.itemsize
+        check_claim(self.path, claimed, self.compressed, 0 if self.compressed else self.offset)
+
+        self.slope, self.inter = float(image.dataobj.slope), float(image.dataobj.inter)
+        self.scaled = (self.slope, self.inter) != (1.0, 0.0) and not self.samples
+        self.dtype: np.dtype[Any]
+        if self.samples:
+            self.dtype = np.dtype(np.uint8)
+        elif self.scaled:
+            self.dtype = np.dtype(np.float32)
+        elif stored.itemsize > 8:
+            self.dtype = np.dtype(np.float64)
+        else:
+            self.dtype = stored.newbyteorder("=")
+        self.grid = (*shape, 1, 1, 1, 1)[:5]
+        self.shape = self.grid + ((self.samples,) if self.samples else ())
+        self.ndim = len(self.shape)
+        self.nbytes = math.prod(self.shape) * self.dtype.itemsize
+        self._proxy: Any = None
+
+    def values(self, raw: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the intensities of stored voxels, the samples of colours as the last axis."""
+        if self.samples:
+            return np.ascontiguousarray(raw).view(np.uint8).reshape(*raw.shape, self.samples)
+        if self.scaled:
+            with np.errstate(all="ignore"):
+                return (raw.astype(np.float64) * self.slope + self.inter).astype(np.float32)
+        return raw.astype(self.dtype)
+
+    def whole(self, place: npt.NDArray[Any]) -> None:
+        """Read all voxels, once through the file, into an array of the shape ``shape``."""
+        for part, values in self._slabs():
+            place[part] = values
+
+    def lazy(self) -> Any:
+        """Return the voxels as a dask array, with slabs of the file as its chunks."""
+        import dask.array as da
+
+        chunks = (*self.grid[:2], self._step(), 1, 1, *self.shape[5:])
+        meta = np.empty((0,) * self.ndim, self.dtype)
+        return da.from_array(self, chunks=chunks, name=False, asarray=False, fancy=False, meta=meta)
+
+    def __getitem__(self, key: tuple[slice | int, ...]) -> npt.NDArray[Any]:
+        import nibabel
+
+        with reading(self.path):
+            if self._proxy is None:
+                # Kept open, a compressed file is read on from where the last slab ended.
+                self._proxy = nibabel.arrayproxy.ArrayProxy(  # type: ignore[no-untyped-call]
+                    str(self.path),
+                    (self.grid, self.stored, self.offset, 1.0, 0.0),
+                    mmap=False,
+                    keep_file_open=True,
+                )
+            values = self.values(np.asarray(self._proxy[key[:5]]))
+        return values[..., key[5]] if self.samples else values
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_proxy": None}
+
+    def _step(self) -> int:
+        """Return the number of slices to read at a time."""
+        plane = self.grid[0] * self.grid[1] * int(self.stored.itemsize)
+        return max(1, min(self.grid[2], SLAB // plane))
+
+    def _slabs(self) -> Iterator[tuple[tuple[Any, ...], npt.NDArray[Any]]]:
+        slices, times, components = self.grid[2:]
+        step = self._step()
+        with self.path.open("rb") as plain:
+            file: Any = gzip.GzipFile(fileobj=plain) if self.compressed else plain
+            file.seek(self.offset)
+            for u, t, z in itertools.product(
+                range(components), range(times), range(0, slices, step)
+            ):
+                stop = min(z + step, slices)
+                shape = (*self.grid[:2], stop - z)
+                raw = _exactly(file, math.prod(shape) * self.stored.itemsize)
+                voxels = np.frombuffer(raw, self.stored).reshape(shape, order="F")
+                yield (slice(None), slice(None), slice(z, stop), t, u), self.values(voxels)
+            if self.compressed:
+                # Its checksum stands at the end: left unread, damaged voxels would pass.
+                file.read(2**20)
+
+
+def _exactly(file: IO[bytes], count: int) -> bytearray:
+    """Read so many bytes, and take no more memory than the file has to give."""
+    content = bytearray()
+    while len(content) < count:
+        block = file.read(min(count - len(content), 2**22))
+        if not block:
+            raise ValueError(f"the file ends early: {count - len(content)} bytes are missing")
+        content += block
+    return content

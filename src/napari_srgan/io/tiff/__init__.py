@@ -1,0 +1,1 @@
+"""TIFF: OME, ImageJ, GeoTIFF and the dialects of vendors, read and written."""

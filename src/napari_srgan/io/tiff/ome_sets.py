@@ -1,0 +1,66 @@
+"""Files that hold one image together: sets of OME-TIFF, whose headers name all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import unescape
+from pathlib import Path
+
+from ..signatures import signature
+
+__all__ = ["header_file", "once_each", "set_of"]
+
+NAMED = re.compile(r"<(?:\w+:)?UUID\s[^>]*?FileName\s*=\s*[\"']([^\"']+)[\"']")
+ELSEWHERE = re.compile(r"<(?:\w+:)?BinaryOnly\s[^>]*?MetadataFile\s*=\s*[\"']([^\"']+)[\"']")
+
+
+def once_each(paths: Iterable[Path]) -> list[Path]:
+    """Return files without those whose image another one before them stands for."""
+    kept: list[Path] = []
+    held: set[Path] = set()
+    for path in paths:
+        own = path.absolute()
+        if own not in held:
+            kept.append(path)
+            held |= set_of(path) - {own}
+    return kept
+
+
+def set_of(path: Path) -> set[Path]:
+    """Return the files that hold an image together with this one, which is among them.
+
+    Of a file that is none of a set, or no TIFF, or broken, it is the file alone.
+    """
+    alone = {path.absolute()}
+    try:
+        if signature(path) != "TIFF":
+            return alone
+        text = _header(path)
+        if other := header_file(path, text):
+            text = _header(other)
+            alone.add(other.absolute())
+        named = {unescape(name) for name in NAMED.findall(text)}
+        found = {path.absolute().with_name(name) for name in named if Path(name).name == name}
+    except Exception:  # whatever tifffile makes of a broken file
+        return alone
+    # A copy under another name is a file of its own.
+    return found | alone if alone <= found or len(alone) > 1 else alone
+
+
+def header_file(path: Path, text: str) -> Path | None:
+    """Return the TIFF beside a file that has its header, where the file's own says so."""
+    match = ELSEWHERE.search(text[:4096])
+    name = unescape(match[1]) if match else ""
+    if not name or Path(name).name != name or name == path.name:
+        return None
+    other = path.with_name(name)
+    return other if other.is_file() and signature(other) == "TIFF" else None
+
+
+def _header(path: Path) -> str:
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        page = file.pages.first
+        return str(page.description) if page.is_ome else ""

@@ -1,0 +1,194 @@
+"""Where an image lies by the files beside it: world files with .prj, .aux.xml and RPC texts."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import numpy.typing as npt
+
+from ..image_file import RPC, GeoReference, ImageFile
+from ..orientation import stored_place
+from .gdal_metadata import Bands, Item
+from .geotiff import ground_size, reference_of
+from .rpc import rpc_of
+
+__all__ = ["placed_by_sidecars"]
+
+LONGEST = 4 << 20
+"""bytes of a file beside an image that are read"""
+ROLES = {
+    "Description": "description",
+    "UnitType": "unittype",
+    "Offset": "offset",
+    "Scale": "scale",
+    "ColorInterp": "colorinterp",
+}
+"""element of a band in .aux.xml → role of an item of GDAL"""
+
+
+def placed_by_sidecars(path: Path, images: list[ImageFile]) -> list[ImageFile]:
+    """Return the images of a file, the first with what the files beside it say.
+
+    As in GDAL, ``.aux.xml`` is above what the file itself says, and a world file below it.
+
+    Warns
+    -----
+    UserWarning
+        If a file beside it cannot be read; it is left out.
+    """
+    first = images[0]
+    first = _with(first, _beside(path, [f"{path.name}.aux.xml"]), _auxiliary)
+    texts = [f"{path.stem}_RPC.TXT", f"{path.stem}_rpc.txt"]
+    first = _with(first, _beside(path, texts), _rpc_text)
+    if first.geo is None or first.geo.transform is None:
+        first = _with(first, _beside(path, _world_names(path)), _world)
+    kept = {k: v for k, v in first.metadata.items() if k != "orientation"}
+    return [replace(first, metadata=kept), *images[1:]]
+
+
+def _world_names(path: Path) -> Iterator[str]:
+    """Yield the names that a world file may have: a.tfw, a.tifw and a.wld for a.tif."""
+    end = path.suffix[1:]
+    for letters in (end[:1] + end[-1:] + "w", end + "w", "wld"):
+        for name in (letters.lower(), letters.upper()):
+            yield f"{path.stem}.{name}"
+
+
+def _beside(path: Path, names: Any) -> Path | None:
+    return next((p for p in map(path.with_name, names) if p != path and p.is_file()), None)
+
+
+def _with(
+    image: ImageFile, path: Path | None, read: Callable[[ImageFile, Path, str], ImageFile]
+) -> ImageFile:
+    if path is None:
+        return image
+    try:
+        with path.open("rb") as file:
+            content = file.read(LONGEST + 1)
+        if len(content) > LONGEST:
+            raise ValueError(f"it is longer than {LONGEST} bytes")
+        return read(image, path, content.decode("utf-8", "replace"))
+    except (ValueError, OSError, ElementTree.ParseError) as error:
+        warnings.warn(f"{path}: left out, since it cannot be read ({error})", stacklevel=6)
+        return image
+
+
+# --- world files ---------------------------------------------------------------------------------
+
+
+def _world(image: ImageFile, path: Path, text: str) -> ImageFile:
+    """Return an image at the place that a world file says, in the system of its .prj."""
+    across, turned_down, turned_across, down, x, y = _numbers(text.split(), 6)
+    # A world file gives the centre of the first pixel.
+    transform = np.array([[across, turned_across, x], [turned_down, down, y], [0, 0, 1]])
+    transform = transform @ np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
+    beside = _beside(path, [f"{path.stem}.prj", f"{path.stem}.PRJ"])
+    system = ""
+    if beside is not None and beside.stat().st_size <= LONGEST:
+        system = beside.read_bytes().decode("utf-8", "replace")
+    return _placed(image, transform, system)
+
+
+def _numbers(texts: list[str], count: int) -> list[float]:
+    if len(texts) < count:
+        raise ValueError(f"{len(texts)} numbers; there must be {count}")
+    return [float(text.replace(",", ".")) for text in texts[:count]]
+
+
+def _placed(image: ImageFile, transform: npt.NDArray[np.float64] | None, system: str) -> ImageFile:
+    """Return an image with a transform, a reference system as WKT, or both."""
+    before = image.geo or GeoReference(None)
+    if transform is not None and not (
+        np.isfinite(transform).all() and abs(np.linalg.det(transform)) > 0
+    ):
+        raise ValueError("its numbers map no pixel to a place")
+    if transform is None:
+        transform = before.transform
+    elif (orientation := image.metadata.get("orientation", 1)) != 1:
+        # What lies beside a file is about its pixels as they are stored.
+        rows, columns = (image.data.shape[(image.axes or "YX").index(a)] for a in "YX")
+        transform = transform @ stored_place(orientation, rows, columns)
+    own = reference_of(system) if system.strip() else before
+    geo = GeoReference(transform, {**own.tags, **_points(before)}, own.crs)
+    facts: dict[str, Any] = {"geo": geo}
+    if geo.transform is not None:
+        size, facts["unit"] = ground_size(geo)
+        facts["pixel_size"] = {a: s for a, s in image.pixel_size.items() if a == "T"} | size
+    return replace(image, **facts)
+
+
+def _points(geo: GeoReference) -> dict[int, tuple[Any, ...]]:
+    return {RPC: geo.tags[RPC]} if RPC in geo.tags else {}
+
+
+# --- .aux.xml ------------------------------------------------------------------------------------
+
+
+def _auxiliary(image: ImageFile, path: Path, text: str) -> ImageFile:
+    """Return an image with what GDAL keeps of it in .aux.xml."""
+    del path
+    root = ElementTree.fromstring(text)
+    system, given = root.findtext("SRS") or "", root.findtext("GeoTransform") or ""
+    transform = None
+    if given:
+        x, across, turned_across, y, turned_down, down = _numbers(given.split(","), 6)
+        transform = np.array([[across, turned_across, x], [turned_down, down, y], [0, 0, 1]])
+    if transform is not None or system.strip():
+        image = _placed(image, transform, system)
+    for domain in root.iterfind("Metadata[@domain='RPC']"):
+        said = {e.get("key", ""): e.text or "" for e in domain.iter("MDI")}
+        image = _with_rpc(image, said)
+    return _with_bands(image, root)
+
+
+def _with_bands(image: ImageFile, root: ElementTree.Element) -> ImageFile:
+    sizes = dict(zip(image.axes or "", image.data.shape, strict=False))
+    bands = Bands.of(sizes.get("C", sizes.get("S", 1)))
+    nodata = image.nodata
+    for element in root.iterfind("PAMRasterBand"):
+        number = element.get("band", "")
+        place = int(number[:9]) - 1 if number.isdecimal() else -1
+        if place < 0:
+            continue
+        for child in element:
+            if role := ROLES.get(child.tag):
+                bands.add(role.upper(), role, "", child.text or "", place)
+        if place == 0 and (value := element.findtext("NoDataValue")):
+            nodata = float(value)
+    facts: dict[str, Any] = {"nodata": nodata}
+    if said := bands.metadata():
+        before = image.metadata.get("bands", ())
+        if "bands" in said and len(before) == len(said["bands"]):
+            said["bands"] = tuple(map(_updated, before, said["bands"]))
+        facts["metadata"] = {**image.metadata, **said}
+    if (channels := bands.channels()) and "S" not in sizes:
+        facts["channels"] = channels
+    return replace(image, **facts)
+
+
+def _updated(before: tuple[Item, ...], said: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Return the items of a band, with those in place of others that say the same."""
+    roles = {role for _, role, _, _ in said}
+    return (*(item for item in before if item[1] not in roles), *said)
+
+
+# --- rational polynomials ------------------------------------------------------------------------
+
+
+def _rpc_text(image: ImageFile, path: Path, text: str) -> ImageFile:
+    """Return an image with the polynomials of a text of lines such as ``LINE_OFF: 32 pixels``."""
+    del path
+    parts = (line.partition(":") for line in text.splitlines())
+    return _with_rpc(image, {key.strip(): value for key, _, value in parts})
+
+
+def _with_rpc(image: ImageFile, said: dict[str, str]) -> ImageFile:
+    geo = image.geo or GeoReference(None)
+    return replace(image, geo=replace(geo, tags={**geo.tags, RPC: rpc_of(said)}))

@@ -1,0 +1,153 @@
+"""Images into OME-TIFF and GeoTIFF, a row of tiles at a time, and into PNG."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..guard import replacing
+from ..image_file import ImageFile
+from ..lazy import numpy_or_dask
+from ..png_jpeg import write_png
+from . import geotiff
+from .gdal_metadata import gdal_tags
+from .ome_header import ome_metadata
+from .pyramid import write_levels, write_mask
+from .sample_form import sample_form, with_opacity
+from .tags import UNITS, is_length
+
+WRITABLE = (".tif", ".tiff", ".png")
+OME_DTYPES = ("int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", "float64")
+"""numbers that OME-TIFF has a name for"""
+MOST_CLASSIC = 2**32 - 2**25
+"""bytes of pixels from which on a file is a BigTIFF"""
+
+
+def write_image(path: Path | str, image: ImageFile, description: str = "") -> Path:
+    """Write an image as OME-TIFF, as GeoTIFF where it has a place on the Earth, or as PNG.
+
+    The file is written beside its place and renamed at the end, so that a failure leaves no half
+    file, and an old one whole. OME-TIFF has Y and X last (and S behind them), a GeoTIFF its bands
+    behind them: other orders are transposed. Neither has float16, which is written as float32.
+
+    Dask and zarr arrays are never held whole: rows of tiles are computed, compressed and let go.
+    Each plane is computed by itself. Images with a side above 2048 get coarser levels; pixel ``i``
+    of a level that is ``f`` times coarser is pixel ``i·f`` of the image, as napari aligns them.
+
+    Parameters
+    ----------
+    path
+        A name that ends on one of ``WRITABLE``.
+    image
+        What to write. Stacks along T or Z with a place on the Earth are OME-TIFFs with the tags
+        of a GeoTIFF.
+    description
+        What is said of the image in its header.
+
+    Raises
+    ------
+    ValueError
+        If the format is not one of ``WRITABLE``, or the image does not fit into it.
+    OSError
+        If the folder cannot be written to or the disk is full.
+    """
+    path, data = Path(path), image.data
+    axes = image.axes or "YX"
+    if len(axes) != data.ndim:
+        raise ValueError(f"{path}: axes={axes!r} for an image of shape {data.shape}")
+    if wrong := [f"{a} {s}" for a, s in image.pixel_size.items() if not is_length(s)]:
+        raise ValueError(f"{path}: the pixel size is {wrong[0]}; it must be a length above 0")
+    check_writable(path, data.dtype, axes)
+    if path.suffix.lower() == ".png":
+        return replacing(path, lambda beside: write_png(beside, image))
+    return replacing(path, lambda beside: _write_tiff(beside, image, axes, description))
+
+
+def check_writable(path: Path | str, dtype: np.dtype[Any], axes: str) -> None:
+    """Refuse what `write_image` cannot write, before it has been computed.
+
+    Raises
+    ------
+    ValueError
+        If the format is not one of ``WRITABLE``, or cannot hold such an image.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in WRITABLE:
+        raise ValueError(f"{path}: cannot be written; allowed are {', '.join(WRITABLE)}")
+    if suffix == ".png":
+        allowed = ("uint8", "uint16") if axes in ("YX", "YXS") else ()
+        if dtype.name not in allowed:
+            raise ValueError(
+                f"{path}: a PNG holds one grey image or one of RGB, of uint8 or uint16, "
+                f"not {dtype} with axes {axes}; write a .tif"
+            )
+    elif dtype.name not in (*OME_DTYPES, "float16"):
+        raise ValueError(
+            f"{path}: OME-TIFF does not hold {dtype}; convert the image to one of "
+            f"{', '.join(OME_DTYPES)}"
+        )
+
+
+def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> None:
+    import tifffile
+
+    place, mask = image.geo is not None, bool(image.metadata.get("mask"))
+    # OME has no masks, and no names for bands with an opacity; but a grey image may have one.
+    grey = image.alpha is not None and set(axes) == {"Y", "X"} and not (place or mask)
+    plain = place or mask or (image.alpha is not None and not grey)
+    # A stack of maps is no GeoTIFF, nor are several RGB images.
+    bands = plain and set(axes) <= set("YXC" if "S" not in axes else "YXS")
+    if not (bands or grey) and (lost := _lost(image)):
+        warnings.warn(f"a stack in a TIFF does not hold {lost}; it is left out", stacklevel=5)
+    data, axes = _ordered(image.data, axes, "YXCS" if bands else "YXS")
+    if data.dtype == np.float16:
+        data = data.astype(np.float32)
+    form, names, metadata = sample_form(image, data.shape, axes)
+    if image.alpha is not None and (bands or grey):
+        data, axes = with_opacity(data, axes, image)
+    if place or bands:
+        tags = gdal_tags(names, metadata, image.nodata)
+    else:
+        tags = gdal_tags((), {}, image.nodata)
+    if image.geo is not None:
+        tags += geotiff.georeference_tags(image.geo)
+    options: dict[str, Any] = {"metadata": None, "description": description.encode() or None}
+    if not bands:
+        said = ome_metadata(image, data, axes.replace("C", "S") if grey else axes, description)
+        options = {"metadata": said}
+    if not place:
+        options |= _resolution(image)
+    options |= {"extratags": tags, "iccprofile": image.metadata.get("icc_profile")}
+    size = int(np.prod(data.shape, dtype=object)) * data.dtype.itemsize
+    with tempfile.TemporaryFile(dir=path.parent) as spool:
+        # tifffile counts on compression and would fail past 4 GiB.
+        big = size * 3 / 2 > MOST_CLASSIC
+        with tifffile.TiffWriter(path, bigtiff=big, ome=not bands) as file:
+            write_levels(file, data, axes, spool, options, form, below=not bands)
+            if bands and image.metadata.get("mask") and np.ndim(image.missing) == 2:
+                write_mask(file, image.missing)
+
+
+def _lost(image: ImageFile) -> str:
+    if image.alpha is not None:
+        return "an opacity"
+    return "a mask" if image.metadata.get("mask") and image.missing is not None else ""
+
+
+def _ordered(data: Any, axes: str, last: str) -> tuple[Any, str]:
+    """Return an array with the axes of ``last`` behind all others, in that order."""
+    order = sorted(range(len(axes)), key=lambda i: last.find(axes[i]))
+    return numpy_or_dask(data).transpose(order), "".join(axes[i] for i in order)
+
+
+def _resolution(image: ImageFile) -> dict[str, Any]:
+    sizes = {a: float(s) * UNITS.get(image.unit, 0) for a, s in image.pixel_size.items()}
+    per_cm = tuple(1e4 / sizes[a] for a in "XY" if sizes.get(a))
+    # The tag is a ratio of 32-bit integers.
+    if len(per_cm) == 2 and all(1e-9 < n < 2**32 for n in per_cm):
+        return {"resolution": per_cm, "resolutionunit": "CENTIMETER"}
+    return {}

@@ -1,0 +1,67 @@
+"""``ns.read`` and napari's reader: files with all that places them, as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from os import PathLike, fspath
+from typing import Any
+
+from .. import settings as preferences
+from .to_layers import LayerData, layers_of
+
+Path = str | PathLike[str]
+
+
+def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
+    """Return the function that reads a file, a folder or a stack of files; None for others.
+
+    The first bytes are looked at, and nothing is raised.
+    """
+    from ...io import kind
+
+    paths = [path] if isinstance(path, str) else list(path)
+    return read_for_window if paths and all(map(kind, paths)) else None
+
+
+def read_for_window(path: Path | Sequence[Path]) -> list[LayerData]:
+    """Read as `read` does; in a window of napari, live views come on top of the layers."""
+    from .on_open import for_windows
+
+    return for_windows(read(path))
+
+
+def read(path: Path | Sequence[Path]) -> list[LayerData]:
+    """Read a file, a folder or a list of files as layers of napari.
+
+    Parameters
+    ----------
+    path
+        As `napari_srgan.io.read` takes it: TIFF (OME, ImageJ, GeoTIFF), PNG, JPEG, WebP, BMP,
+        NIfTI, DICOM or OME-Zarr.
+
+    Returns
+    -------
+    list of LayerData
+        Tuples of data, arguments and ``"image"``: ``viewer.add_image(data, **arguments)``; or
+        ``"labels"`` for the label images of an OME-Zarr. Scale,
+        units, axis labels, place, colours and contrast are the file's. ``metadata`` has the rest
+        of what the file says, which `napari_srgan.write` puts back. Data larger than the setting
+        ``lazy_over``, or 30 % of the free memory, stay on disk as dask arrays.
+
+    Raises
+    ------
+    ValueError
+        If a file is of no known kind or damaged.
+    OSError
+        If there is no such file, or the system does not give it out.
+    MemoryError
+        If the pixels do not fit into memory.
+    """
+    from ...io import default_limit, stem
+    from ...io import read as read_images
+
+    one = isinstance(path, (str, PathLike))
+    paths = [fspath(path)] if one else [fspath(p) for p in path]  # type: ignore[arg-type,union-attr]
+    limit = default_limit(preferences.get("lazy_over") << 20)
+    images = read_images(paths[0] if one else paths, limit)
+    return layers_of(images, paths[0], stem(paths[0]))

@@ -1,0 +1,169 @@
+"""``ns.write`` and napari's writer: layers into files, with their place and their making."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...io import ImageFile
+from ...io import write as write_image
+from ...io.image_file import PER_BAND
+from ..layers.provenance import described, in_few_words
+from ..live.array import LazyPlanes
+from .from_layers import Written, image_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+
+def write(
+    path: str | PathLike[str], layer_data: Image | tuple[Any, ...] | Sequence[Any]
+) -> list[str]:
+    """Write an image layer, or several as the channels of one image.
+
+    Parameters
+    ----------
+    path
+        What it ends with is the format: ``.tif`` and ``.tiff`` OME-TIFF, or GeoTIFF where the
+        layer came from one; ``.nii`` and ``.nii.gz`` NIfTI; ``.zarr`` OME-Zarr; ``.png`` one grey
+        or RGB image without its pixel size.
+    layer_data
+        An image layer, a tuple of data, arguments and ``"image"`` as `napari_srgan.read` returns
+        it, or a list of these.
+
+    Returns
+    -------
+    list of str
+        The path.
+
+    Raises
+    ------
+    ValueError
+        If the format does not hold the image, or several layers differ in more than intensities.
+    OSError
+        If the folder cannot be written to or the disk is full.
+
+    Warns
+    -----
+    UserWarning
+        If the format does not hold a place, a pixel size, a mask or an opacity, or a scale without
+        units is taken as µm.
+    """
+    path = Path(path)
+    tuples = _tuples(layer_data)
+    layers = [image_of(data, options) for data, options, _ in tuples]
+    written = layers[0] if len(layers) == 1 else _together(layers)
+    image = written.image
+    before = str(image.metadata.get("description") or "")
+    short = path.name.lower().endswith((".nii", ".nii.gz"))
+    note = (in_few_words if short else described)(written.made, before)
+    return [str(write_image(path, image, note))]
+
+
+def save(path: str, layer_data: list[Any]) -> list[str]:
+    """Write layers for napari, which takes a ValueError for want of a writer.
+
+    Raises
+    ------
+    OSError
+        If they cannot be written.
+    """
+    try:
+        return write(path, layer_data)
+    except ValueError as error:
+        raise OSError(str(error)) from error
+
+
+def _tuples(layer_data: Any) -> list[tuple[Any, dict[str, Any], str]]:
+    one = isinstance(layer_data, tuple) or hasattr(layer_data, "as_layer_data_tuple")
+    found = []
+    for item in [layer_data] if one else list(layer_data):
+        parts = item.as_layer_data_tuple() if hasattr(item, "as_layer_data_tuple") else item
+        data, options, kind = (
+            (*parts, {}, "image")[:3] if len(parts) == 1 else (*parts, "image")[:3]
+        )
+        if kind != "image":
+            raise ValueError(f"a {kind} layer cannot be written here; only image layers can")
+        if isinstance(data[0] if options.get("multiscale") else data, LazyPlanes):
+            raise ValueError(
+                f"the layer {options.get('name')!r} is computed only where one looks; click "
+                "“Super-resolve layer” and save the layer that comes, or save the source"
+            )
+        found.append((data, dict(options), kind))
+    if not found:
+        raise ValueError("there is no layer to write")
+    return found
+
+
+def _together(layers: list[Written]) -> Written:
+    """Return layers as the channels of one image."""
+    numbers = [layer.origin.channel for layer in layers if layer.origin is not None]
+    if len(numbers) == len(layers) and None not in numbers and len(set(numbers)) == len(numbers):
+        layers = sorted(layers, key=lambda layer: layer.origin.channel)  # type: ignore[union-attr,arg-type,return-value]
+    images = [layer.image for layer in layers]
+    first = images[0]
+    for other in images[1:]:
+        if unlike := _difference(first, other):
+            raise ValueError(
+                f"the layers {first.name!r} and {other.name!r} differ in {unlike}, so they cannot "
+                "be channels of one image; save each on its own"
+            )
+    axes = first.axes or ""
+    if "S" in axes or "C" in axes:
+        raise ValueError(f"several layers with axes {axes} cannot be one image; save each alone")
+    if all(isinstance(image.data, np.ndarray) for image in images):
+        data: Any = np.stack([image.data for image in images])
+    else:
+        import dask.array as da
+
+        data = da.stack([_dask(image.data) for image in images])
+    channels = tuple(
+        replace(layer.image.channels[0], name=layer.image.channels[0].name or _given_name(layer))
+        for layer in layers
+    )
+    metadata = dict(first.metadata)
+    for role in PER_BAND:
+        if all(len(image.metadata.get(role, ())) == 1 for image in images):
+            metadata[role] = tuple(image.metadata[role][0] for image in images)
+    return replace(
+        layers[0],
+        image=replace(
+            first, data=data, axes=f"C{axes}", channels=channels, name="", metadata=metadata
+        ),
+    )
+
+
+def _given_name(layer: Written) -> str:
+    """Return the name of a layer, unless it only counts the channels of a file."""
+    number = None if layer.origin is None else layer.origin.channel
+    counted = number is not None and f": channel {number + 1}" in layer.image.name
+    return "" if counted else layer.image.name
+
+
+def _dask(data: Any) -> Any:
+    import dask.array as da
+
+    return data if isinstance(data, da.Array) else da.from_array(data, chunks="auto", name=False)
+
+
+def _difference(one: ImageFile, other: ImageFile) -> str:
+    if (one.data.shape, one.axes) != (other.data.shape, other.axes):
+        return f"shape: {one.data.shape} and {other.data.shape}"
+    if one.data.dtype != other.data.dtype:
+        return f"dtype: {one.data.dtype} and {other.data.dtype}"
+    if one.unit != other.unit or one.pixel_size.keys() != other.pixel_size.keys():
+        return "units"
+    if not all(np.isclose(size, other.pixel_size[a]) for a, size in one.pixel_size.items()):
+        return "pixel size"
+    maps = [None if image.geo is None else image.geo.transform for image in (one, other)]
+    for here, there in ((one.affine, other.affine), (maps[0], maps[1])):
+        if (here is None) != (there is None):
+            return "place"
+        if here is not None and there is not None and not np.allclose(here, there, 1e-9, 1e-6):
+            return "place"
+    return ""

@@ -1,0 +1,1 @@
+"""Super-resolution in the background: queue, estimate, region and worker threads."""

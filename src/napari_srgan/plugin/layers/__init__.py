@@ -1,0 +1,1 @@
+"""napari layers in and out: transforms, units, contrast, names and provenance."""

@@ -1,0 +1,45 @@
+"""The windows of napari that are open, and when one is closed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+
+from .live.redraw import weakly
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.components import ViewerModel
+
+
+def open_viewers() -> list[Viewer]:
+    """Return the viewers that have a window: all where napari says which, else the current one."""
+    module: Any = sys.modules.get("napari.viewer")
+    if module is None:
+        return []
+    current = module.current_viewer()
+    return list(getattr(module.Viewer, "_instances", () if current is None else (current,)))
+
+
+def fit_soon() -> None:
+    """Show all layers in windows that are empty now, once they have some.
+
+    napari fits the view to the first layer that comes, whatever comes with it.
+    """
+    for viewer in open_viewers():
+        if not viewer.layers:
+            timer = QTimer(viewer.window._qt_window)
+            timer.setSingleShot(True)
+            timer.timeout.connect(viewer.reset_view)
+            timer.start(0)
+
+
+def when_closed(viewer: ViewerModel, call: Callable[[], None]) -> None:
+    """Call a method when a viewer's window is closed, if its object is still there by then."""
+    window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+    if window is not None:
+        known = weakly(call)
+        window.destroyed.connect(lambda: known())

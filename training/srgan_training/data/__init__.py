@@ -1,0 +1,1 @@
+"""Images, pairs and patches to train on."""

@@ -1,0 +1,1 @@
+"""How LR images are made of HR images."""

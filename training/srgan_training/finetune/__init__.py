@@ -1,0 +1,1 @@
+"""Fine-tuning of a shipped model on a user's own images."""

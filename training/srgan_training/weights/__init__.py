@@ -1,0 +1,1 @@
+"""Model files made of checkpoints and of other models."""

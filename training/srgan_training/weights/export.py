@@ -1,0 +1,69 @@
+"""From a checkpoint to a model file with its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from napari_srgan import ModelCard, load_model
+from napari_srgan.models import save_model
+from napari_srgan.models.blend import between
+
+from ..config import Config
+from ..data.datasets import describe_lr
+from ..phases.base import start
+from ..phases.checkpoints import LAST
+
+
+def export(config: Config, run: Path, folder: Path) -> Path:
+    """Write the averaged weights of a run as a model file.
+
+    Parameters
+    ----------
+    config
+        The run's configuration.
+    run
+        Folder of its checkpoint.
+    folder
+        Where the model file goes, under the configuration's name; that of an adversarial end has
+        ``-adversarial`` behind it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the run has no checkpoint.
+    """
+    checkpoint = run / LAST
+    if not checkpoint.is_file():
+        raise FileNotFoundError(f"{run}: no checkpoint; run `srgan-train fit` first")
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")["state_dict"]
+    prefix = "average."
+    average = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    if config.start is not None and config.mix < 1:
+        average = between(start(config).state_dict(), average, config.mix)
+    begun = 0 if config.start is None else load_model(config.start).card.steps
+    card = ModelCard(
+        name=config.name,
+        end=config.end,
+        config=config.architecture,
+        description=config.description,
+        domains=config.domains,
+        trained_on=config.trained_on,
+        degradation=describe_lr(config),
+        not_for=config.not_for or ModelCard.not_for,
+        steps=begun + int(state["done"]),
+        data_licence=config.licence,
+    )
+    return save_model(folder / config.end_name, average, card)
+
+
+def with_figures(path: Path, figures: dict[str, dict[str, float]], command: str) -> Path:
+    """Write measured figures and the command that gave them into a model file's card."""
+    from dataclasses import replace
+
+    from napari_srgan.models import load_file
+
+    network, card = load_file(path)
+    card = replace(card, figures=figures, command=command)
+    return save_model(path, network.state_dict(), card)
