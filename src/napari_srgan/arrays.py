@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-Back = Callable[[Any, str, int], Any]
-"""makes of a result, its axes and its scale what the image was"""
+from .array_input import ArrayInput, repeated
 
 
-@dataclass(frozen=True)
-class Given:
-    """An image as the engine reads it."""
-
-    data: Any
-    """a numpy array, or a lazy one with ``shape``, numpy's ``dtype`` and basic indexing"""
-    axes: str | None = None
-    """a letter per dimension, where the image says so"""
-    nodata: float | None = None
-    """value of pixels without one, where the image says so"""
-    missing: Any = None
-    """True where there is no value, in the image's shape, where the image says so"""
-    back: Back = field(default=lambda result, axes, scale: result)
-    """what makes a result of the image's kind"""
-
-    @property
-    def lazy(self) -> bool:
-        """Whether the image is read tile by tile, and the result computed on demand."""
-        return not isinstance(self.data, np.ndarray)
-
-
-def understand(image: Any, axes: str | None = None) -> Given:
+def understand(image: Any, axes: str | None = None) -> ArrayInput:
     """Return what an image of any kind holds and says.
 
     Parameters
@@ -57,9 +35,9 @@ def understand(image: Any, axes: str | None = None) -> Given:
     for kind in type(image).__mro__:
         library = kind.__module__.partition(".")[0]
         if library == "xarray":
-            from .labelled import of_xarray
+            from .xarray_input import of_xarray
 
-            return of_xarray(image, axes)
+            return of_xarray(image, axes, understand)
         if library in KINDS:
             return KINDS[library](image)
     if isinstance(image, np.ndarray):
@@ -77,9 +55,9 @@ def understand(image: Any, axes: str | None = None) -> Given:
         try:
             np.dtype(image.dtype)
         except TypeError:
-            return Given(_as_numpy(image))
-        return Given(image)
-    return Given(_as_numpy(image))
+            return ArrayInput(_as_numpy(image))
+        return ArrayInput(image)
+    return ArrayInput(_as_numpy(image))
 
 
 def name_of(image: Any) -> str:
@@ -107,10 +85,10 @@ def _as_numpy(image: Any) -> Any:
 # --- numpy, dask ---------------------------------------------------------------------------------
 
 
-def _of_numpy(image: Any) -> Given:
+def _of_numpy(image: Any) -> ArrayInput:
     if not isinstance(image, np.ma.MaskedArray):
         # np.matrix has two dimensions whatever is taken of it.
-        return Given(np.asarray(image) if isinstance(image, np.matrix) else image)
+        return ArrayInput(np.asarray(image) if isinstance(image, np.matrix) else image)
     mask = np.ma.getmask(image)
     missing = None if mask is np.ma.nomask else np.ma.getmaskarray(image)
 
@@ -118,17 +96,10 @@ def _of_numpy(image: Any) -> Given:
         finer = np.ma.nomask if missing is None else repeated(missing, axes, scale)
         return np.ma.MaskedArray(result, finer, fill_value=image.fill_value)
 
-    return Given(np.ma.getdata(image), missing=missing, back=back)
+    return ArrayInput(np.ma.getdata(image), missing=missing, back=back)
 
 
-def repeated(values: Any, axes: str, scale: int) -> Any:
-    """Return an array of numpy or dask with each entry ``scale`` times along Y and X."""
-    for axis in (axes.index("Y"), axes.index("X")):
-        values = values.repeat(scale, axis)
-    return values
-
-
-def _of_dask(image: Any) -> Given:
+def _of_dask(image: Any) -> ArrayInput:
     import dask.array as da
 
     if not isinstance(image, da.Array):
@@ -141,21 +112,21 @@ def _of_dask(image: Any) -> Given:
             ".compute_chunk_sizes() first, which computes it once"
         )
     if type(image._meta).__module__.partition(".")[0] == "cupy":
-        return Given(da.map_blocks(lambda block: block.get(), image, dtype=image.dtype))
+        return ArrayInput(da.map_blocks(lambda block: block.get(), image, dtype=image.dtype))
     if not isinstance(image._meta, np.ma.MaskedArray):
-        return Given(image)
+        return ArrayInput(image)
     missing = da.ma.getmaskarray(image)
 
     def back(result: Any, axes: str, scale: int) -> Any:
         return da.ma.masked_array(result, repeated(missing, axes, scale).rechunk(result.chunks))
 
-    return Given(da.ma.getdata(image), missing=missing, back=back)
+    return ArrayInput(da.ma.getdata(image), missing=missing, back=back)
 
 
 # --- PyTorch, CuPy, the array API ----------------------------------------------------------------
 
 
-def _of_torch(image: Any) -> Given:
+def _of_torch(image: Any) -> ArrayInput:
     """Return a tensor's values; the result is a tensor of its dtype on its device."""
     import torch
 
@@ -175,10 +146,10 @@ def _of_torch(image: Any) -> Given:
     def back(result: Any, axes: str, scale: int) -> Any:
         return torch.from_numpy(result).to(device, dtype)
 
-    return Given(here.numpy(), back=back)
+    return ArrayInput(here.numpy(), back=back)
 
 
-def _of_cupy(image: Any) -> Given:
+def _of_cupy(image: Any) -> ArrayInput:
     """Return the values of an array on a GPU; the result is there, too."""
 
     def back(result: Any, axes: str, scale: int) -> Any:
@@ -188,29 +159,29 @@ def _of_cupy(image: Any) -> Given:
 
     if not hasattr(image, "get"):
         raise TypeError(f"a {name_of(image)} is no image; pass a cupy.ndarray")
-    return Given(image.get(), back=back)
+    return ArrayInput(image.get(), back=back)
 
 
-def _of_array_api(image: Any) -> Given:
+def _of_array_api(image: Any) -> ArrayInput:
     """Return the values of an array of the array API; the result is one of its library."""
     try:
         values = np.from_dlpack(image)
     except Exception:  # on a GPU, of a dtype that DLPack lacks, or of a library's own reasons
         values = _as_numpy(image)
     if not hasattr(image, "__array_namespace__"):
-        return Given(values)
+        return ArrayInput(values)
     namespace, device = image.__array_namespace__(), getattr(image, "device", None)
 
     def back(result: Any, axes: str, scale: int) -> Any:
         return namespace.asarray(result, device=device)
 
-    return Given(values, back=back)
+    return ArrayInput(values, back=back)
 
 
 # --- others --------------------------------------------------------------------------------------
 
 
-def _of_quantity(image: Any) -> Given:
+def _of_quantity(image: Any) -> ArrayInput:
     """Return the numbers of a quantity of pint or astropy; the result has its unit."""
     of_pint = hasattr(image, "magnitude")
     inner = understand(image.magnitude if of_pint else image.value)
@@ -222,7 +193,7 @@ def _of_quantity(image: Any) -> Given:
     return replace(inner, back=back)
 
 
-def _of_layer(image: Any) -> Given:
+def _of_layer(image: Any) -> ArrayInput:
     raise TypeError(
         f"a {name_of(image)} is no array; use napari_srgan.super_resolve_layer(layer), or "
         "layer.data"
@@ -233,7 +204,7 @@ PLAIN_MODES = {"L": "YX", "I": "YX", "F": "YX", "I;16": "YX", "RGB": "YXS", "RGB
 """modes of Pillow whose values are intensities → axes"""
 
 
-def _of_pillow(image: Any) -> Given:
+def _of_pillow(image: Any) -> ArrayInput:
     mode = getattr(image, "mode", None)
     if mode not in PLAIN_MODES:
         better = {"1": "L", "LA": "RGBA", "La": "RGBA", "PA": "RGBA"}.get(str(mode), "RGB")
@@ -242,7 +213,7 @@ def _of_pillow(image: Any) -> Given:
             f"a Pillow image of mode {mode!r}, whose values are no intensities; allowed are "
             f"{', '.join(PLAIN_MODES)}: pass image.convert({better!r})"
         )
-    return Given(_as_numpy(image), PLAIN_MODES[mode])
+    return ArrayInput(_as_numpy(image), PLAIN_MODES[mode])
 
 
 class Stored:
@@ -258,12 +229,12 @@ class Stored:
         return np.asarray(self.store[index].read().result())
 
 
-KINDS: dict[str, Callable[[Any], Given]] = {
+KINDS: dict[str, Callable[[Any], ArrayInput]] = {
     "torch": _of_torch,
     "cupy": _of_cupy,
     "dask": _of_dask,
     "PIL": _of_pillow,
-    "tensorstore": lambda image: Given(Stored(image)),
+    "tensorstore": lambda image: ArrayInput(Stored(image)),
     "pint": _of_quantity,
     "astropy": _of_quantity,
     "napari": _of_layer,

@@ -26,7 +26,7 @@ def super_resolve_active(viewer: napari.Viewer) -> Job | None:
 
     from . import settings as preferences
     from .jobs.queue import Order, queue_of
-    from .layers.super_resolve import sources_of
+    from .layers.source import sources_of
 
     queue = queue_of(viewer)
     selected = [each for each in viewer.layers if each in viewer.layers.selection]

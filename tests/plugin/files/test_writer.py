@@ -89,12 +89,9 @@ def test_gdal_finds_a_finer_map_where_its_source_is(
 
 def test_a_part_of_a_map_keeps_its_place(tmp_path: Path, make_identity: MakeModel) -> None:
     from napari_srgan.options import Options
-    from napari_srgan.plugin.layers.super_resolve import (
-        layer_arguments,
-        layer_source,
-        layer_state,
-        steps,
-    )
+    from napari_srgan.plugin.layers.result import layer_arguments, layer_state
+    from napari_srgan.plugin.layers.source import layer_source
+    from napari_srgan.plugin.layers.super_resolve import steps
     from napari_srgan.upscale import drive
 
     layer = layer_of(source(tmp_path))

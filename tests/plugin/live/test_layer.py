@@ -236,7 +236,7 @@ def test_the_old_picture_stays_until_the_new_model_has_drawn_its_own(
     raw = getattr(source, "__wrapped__", source)
     model = make_model()
     options = live.prepared.asked
-    from napari_srgan.plugin.live.layer import prepare
+    from napari_srgan.plugin.live.prepare import prepare
 
     live.work.stopped = True
     assert not live.follow(prepare(raw, model, options))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
 
-    from ..live.layer import Prepared
+    from ..live.prepare import Prepared
 
 MOST = 4
 """live views that come by themselves in one viewer"""
@@ -181,7 +181,7 @@ def kept_options(layer: Image) -> Options:
 def ready_as_set(layer: Image, model: str, options: Options) -> Prepared:
     """Prepare a live view, with the detail that is set where the model has more than one."""
     from ...models import list_models
-    from ..live.layer import ready
+    from ..live.prepare import ready
 
     name = choose_model(rgb=layer.rgb) if model == "auto" else model
     if name not in {card.name for card in list_models() if card.both_ends}:

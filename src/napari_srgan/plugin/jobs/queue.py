@@ -12,15 +12,10 @@ from psygnal import Signal
 
 from ...options import Options
 from ..layers.lineage import enter, place_above
+from ..layers.result import layer_arguments, layer_state
 from ..layers.result_names import Recipe, recipe_of
-from ..layers.super_resolve import (
-    layer_arguments,
-    layer_source,
-    layer_state,
-    level_0,
-    missing_of,
-    steps,
-)
+from ..layers.source import layer_source, level_0, missing_of
+from ..layers.super_resolve import steps
 from .worker import a_core_left_over, load_torch, wait_at_exit
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..layers.super_resolve import level_0
+from ..layers.source import level_0
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from .result_names import name_result
-from .super_resolve import source_of
+from .source import source_of
 
 if TYPE_CHECKING:
     from napari.layers import Image

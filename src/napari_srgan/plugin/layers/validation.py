@@ -15,7 +15,7 @@ from ...engine.axes import (
 from ...engine.intensity import check_dtype
 from ...options import Options
 from ..jobs.queue import EXPECTED, sentence
-from .super_resolve import layer_source, level_0
+from .source import layer_source, level_0
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -15,7 +15,8 @@ from ..jobs.queue import EXPECTED, sentence
 from ..jobs.region import camera_of, in_canvas
 from ..layers.lineage import place_above
 from ..layers.pyramid import far_levels, follow
-from ..layers.super_resolve import layer_arguments, layer_state, level_0
+from ..layers.result import layer_arguments, layer_state
+from ..layers.source import level_0
 from ..viewers import open_viewers, when_closed
 from .array import Cache
 from .compositor import Picture, coarser_levels
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from .layer import Prepared
+    from .prepare import Prepared
 
 SHARE_OF_FREE = 0.1
 """part of the free memory that the tiles of all live layers together may take"""
@@ -242,7 +243,7 @@ class Live:
 
     def _replaced(self, *_: Any) -> None:
         """Take the source's new data."""
-        from .layer import prepare
+        from .prepare import prepare
 
         layer, asked = self.layer, self.prepared
         if layer is None or self.work.stopped or level_0(self.source) is asked.data:

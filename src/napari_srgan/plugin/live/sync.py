@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from ..layers.super_resolve import finer_transform, layer_state
+from ..layers.result import finer_transform, layer_state
 
 if TYPE_CHECKING:
     from napari.layers import Image

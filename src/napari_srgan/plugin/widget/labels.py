@@ -8,7 +8,7 @@ from ...engine.axes import complete_labels
 from ...options import Options
 from .. import formatting as words
 from ..jobs.queue import EXPECTED
-from ..layers.super_resolve import layer_source, level_0
+from ..layers.source import layer_source, level_0
 
 if TYPE_CHECKING:
     from napari.layers import Image

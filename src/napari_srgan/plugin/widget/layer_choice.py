@@ -11,7 +11,7 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer
 
 from ..layers.lineage import made_from, stems_from
-from ..layers.super_resolve import source_of, sources_of
+from ..layers.source import source_of, sources_of
 from ..layers.validation import refusal
 from .object_choice import Choice, Entry
 

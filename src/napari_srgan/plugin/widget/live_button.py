@@ -2,63 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
 from ..jobs.queue import EXPECTED, sentence
 from ..jobs.worker import make_worker
-from ..layers.super_resolve import level_0
-from ..live.layer import Prepared, ready
+from ..layers.source import level_0
+from ..live.prepare import Prepared, ready
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from ...options import Options
     from ..live.controller import Live
-    from .panel import SuperResolveWidget
+    from .form import Form
 
 SETTLE = 200
 """milliseconds without a change after which a live view follows"""
 
 
-class LiveSwitch:
-    """What the button does.
+class LiveButton:
+    """Controller of the button **Live view**.
 
     Parameters
     ----------
-    widget
-        Whose layer, model and options count.
+    form
+        The form whose layer, model and options count.
+    viewer
+        The viewer that the live layers are added to.
+    can_run
+        Returns whether a layer can be super-resolved.
+    say
+        Shows a sentence, and whether it tells of an error.
     """
 
-    def __init__(self, widget: SuperResolveWidget) -> None:
-        self.widget = widget
-        self.button = widget.live_button.native
+    def __init__(
+        self,
+        form: Form,
+        viewer: Any,
+        can_run: Callable[[Image], bool],
+        say: Callable[[str, bool], None],
+    ) -> None:
+        self.form, self.viewer = form, viewer
+        self.can_run, self.say = can_run, say
+        self.button = form.live_button.native
         self.worker: Any = None
         self.pending: Image | None = None
         """the layer whose live view is being made ready"""
         self.again = False
-        self.timer = QTimer(widget)
+        self.timer = QTimer(form)
         self.timer.setSingleShot(True)
         self.timer.setInterval(SETTLE)
         self.timer.timeout.connect(self._follow)
         self.button.setCheckable(True)
         self.button.clicked.connect(self.switch)
-        for control in (widget.model, widget.detail.slider, *widget.advanced.controls):
+        for control in (form.model, form.detail.slider, *form.advanced.controls):
             control.changed.connect(self.soon)
-        widget.viewer.layers.events.removed.connect(self.refresh)
+        viewer.layers.events.removed.connect(self.refresh)
 
     @property
     def live(self) -> Live | None:
         """The live view of the chosen layer, if it has one."""
         from ..live.controller import lives_of
 
-        return next(lives_of(self.widget.viewer.layers, self.widget.layer.source), None)
+        return next(lives_of(self.viewer.layers, self.form.layer.source), None)
 
     def switch(self, on: bool) -> None:
         """Switch the live view of the chosen layer on or off."""
-        layer, live = self.widget.layer.source, self.live
-        self.widget.say("")
+        layer, live = self.form.layer.source, self.live
+        self.say("", False)
         if on and live is None and layer is not None:
             self.pending = layer
             self._prepare()
@@ -74,22 +88,22 @@ class LiveSwitch:
 
     def refresh(self, *_: Any) -> None:
         """Show whether the chosen layer has a live view."""
-        layer = self.widget.layer.source
+        layer = self.form.layer.source
         on = layer is not None and (self.pending is layer or self.live is not None)
-        self.button.setEnabled(on or (layer is not None and layer in self.widget.fit))
+        self.button.setEnabled(on or (layer is not None and self.can_run(layer)))
         self.button.setChecked(on)
 
     def close(self) -> None:
         """Let go of the viewer; live views go on."""
         self.timer.stop()
         self.pending = None
-        self.widget.viewer.layers.events.removed.disconnect(self.refresh)
+        self.viewer.layers.events.removed.disconnect(self.refresh)
 
     # -- getting ready ----------------------------------------------------------------------------
 
     def _chosen(self, layer: Image) -> tuple[Any, Options]:
-        options = self.widget.advanced.chosen(layer, self.widget.detail.detail)
-        return self.widget.model.value, options
+        options = self.form.advanced.chosen(layer, self.form.detail.detail)
+        return self.form.model.value, options
 
     def _follow(self) -> None:
         live = self.live
@@ -102,7 +116,7 @@ class LiveSwitch:
         if self.worker is not None:
             self.again = True
             return
-        layer = self.pending or self.widget.layer.source
+        layer = self.pending or self.form.layer.source
         if layer is None:
             return
         try:
@@ -122,7 +136,7 @@ class LiveSwitch:
     def _show(self, prepared: Prepared) -> None:
         from ..live.controller import add_live, lives_of
 
-        layer, layers = prepared.layer, self.widget.viewer.layers
+        layer, layers = prepared.layer, self.viewer.layers
         old = next(lives_of(layers, layer), None)
         if layer not in layers or (old is None and self.pending is not layer):
             return
@@ -134,7 +148,7 @@ class LiveSwitch:
             if old.follow(prepared):
                 return
             self._remove(old)
-        add_live(self.widget.viewer, prepared).failed.connect(self._failed)
+        add_live(self.viewer, prepared).failed.connect(self._failed)
         self.refresh()
 
     def _end(self) -> None:
@@ -145,18 +159,18 @@ class LiveSwitch:
 
     def _cannot(self, error: Exception) -> None:
         self.pending = None
-        self.widget.say(sentence(error), True)
+        self.say(sentence(error), True)
         self.refresh()
 
     def _failed(self, text: str) -> None:
         from ..live.controller import lives_of
 
-        for live in lives_of(self.widget.viewer.layers):
+        for live in lives_of(self.viewer.layers):
             if live.work.stopped:
                 self._remove(live)
-        self.widget.say(text, True)
+        self.say(text, True)
 
     def _remove(self, live: Live | None) -> None:
-        layers = self.widget.viewer.layers
+        layers = self.viewer.layers
         if live is not None and live.layer in layers:
             layers.remove(live.layer)

@@ -28,14 +28,14 @@ from ..jobs.region import (
     spans_of,
 )
 from ..jobs.worker import make_worker
-from ..layers.super_resolve import layer_source, level_0, missing_of
+from ..layers.source import layer_source, level_0, missing_of
 from ..layers.validation import doubt, refusal
 from .controls import PRECISION_TIP, show_card
 from .estimate_updater import Lookout
 from .form import Form
 from .job_list import JobRows
 from .labels import axes_of, outlook_text, source_text
-from .live_button import LiveSwitch
+from .live_button import LiveButton
 from .object_choice import file_texts
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class SuperResolveWidget(Form):
         self.add_jobs(self.rows)
         self.lookout = Lookout(self._question, self)
         self._guard = QTimer(self)
-        self.live = LiveSwitch(self)
+        self.live = LiveButton(self, self.viewer, lambda layer: layer in self.fit, self.say)
         self._connect()
         self.layer.attach(self.viewer)
         self.reset_choices()

@@ -10,7 +10,7 @@ import pytest
 
 import napari_srgan as ns
 from napari_srgan.arrays import understand
-from napari_srgan.labelled import finer_values
+from napari_srgan.xarray_input import finer_values
 from tests.conftest import MakeModel
 
 xr = pytest.importorskip("xarray")

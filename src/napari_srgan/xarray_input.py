@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Given, understand
+from .array_input import ArrayInput
 from .io.dimension_names import COLOURS, letters_of
 
 FILL_NAMES = ("_FillValue", "nodata", "missing_value", "nodatavals")
@@ -19,8 +19,12 @@ KEPT_ENCODING = ("_FillValue", "missing_value", "scale_factor", "add_offset", "d
 """what a file said of its values that holds for the result, too"""
 
 
-def of_xarray(image: Any, axes: str | None) -> Given:
+def of_xarray(
+    image: Any, axes: str | None, understand: Callable[[Any, str], ArrayInput]
+) -> ArrayInput:
     """Return what a DataArray holds and says; its result is a DataArray.
+
+    ``understand`` does the same for the array within, with its axes.
 
     Its dimensions, name and attributes are those of the image. Coordinates along Y and X become
     finer so that the outer edges of the first and last pixels stay.
