@@ -23,6 +23,7 @@ from napari_srgan.engine.plan import make_plan
 from napari_srgan.engine.run import Run
 from napari_srgan.models import Model, ModelCard
 from napari_srgan.nn.generator import Generator, GeneratorConfig, channels_last_
+from napari_srgan.nn.half_precision import set_dtype
 from napari_srgan.nn.inference import InferenceGenerator
 
 
@@ -133,7 +134,7 @@ def main() -> None:
         def square(side: int) -> Tensor:
             return x[..., :side, :side].contiguous(memory_format=torch.channels_last)
 
-        bare = InferenceGenerator(network, None).set_dtype(compute.dtype, compute.dtype).to(device)
+        bare = set_dtype(InferenceGenerator(network, None), compute.dtype, compute.dtype).to(device)
         for name, run in (("bare network", on_device), ("rewritten network", bare)):
             precision = "float32" if run is on_device else "auto"
             seconds, side = min(

@@ -16,7 +16,8 @@ from napari_srgan import load_model, super_resolve
 from napari_srgan.engine.device import Precision
 from napari_srgan.models.file import read_card
 from napari_srgan.models.registry import SHIPPED
-from napari_srgan.nn.inference import InferenceGenerator, seeded
+from napari_srgan.nn.half_precision import correct, measure_correction, seeded, set_dtype
+from napari_srgan.nn.inference import InferenceGenerator
 from napari_srgan.nn.resample import bicubic_down, bicubic_up
 from srgan_training.evaluation.metrics import psnr
 from srgan_training.evaluation.spectrum import checkerboard
@@ -147,8 +148,8 @@ def test_no_grid_of_the_pixel_shuffle_stands_out(path: Path) -> None:
 def test_half_precision_rounds_no_sub_pixel_of_a_dark_image_its_own_way(name: str) -> None:
     network = load_model(name).network
     exact = InferenceGenerator(network)
-    half = InferenceGenerator(network).set_dtype(torch.bfloat16, torch.bfloat16)
-    half.correct(half.measure_correction(exact))
+    half = set_dtype(InferenceGenerator(network), torch.bfloat16, torch.bfloat16)
+    correct(half, measure_correction(half, exact))
     levels = 5 + 25 * torch.rand((1, 1, 10, 10), generator=seeded())
     dark = functional.interpolate(levels, scale_factor=10, mode="bilinear").round()
 
@@ -157,5 +158,5 @@ def test_half_precision_rounds_no_sub_pixel_of_a_dark_image_its_own_way(name: st
         return functional.pixel_unshuffle(rounded, 2).mean((0, 2, 3))
 
     shift = 0.01 * torch.tensor([1.0, -1, -1, 1])
-    half.correct(torch.stack([torch.ones(4), shift / 255]))
+    correct(half, torch.stack([torch.ones(4), shift / 255]))
     assert float((means(half) - means(exact) - shift).abs().max()) < 0.06

@@ -13,6 +13,7 @@ from napari_srgan.nn.generator import (
     icnr_,
     interpolate_,
 )
+from napari_srgan.nn.half_precision import correct, measure_correction, set_dtype
 from napari_srgan.nn.halo import halo_of
 from napari_srgan.nn.inference import InferenceGenerator
 from napari_srgan.nn.resample import bicubic_up
@@ -83,7 +84,7 @@ def test_interpolation_repeats_pixels_bit_for_bit(scale: int) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_direct_upsampling_adds_to_bicubic_interpolation(scale: int, dtype: torch.dtype) -> None:
     network = interpolate_(Generator(GeneratorConfig(3, scale, 8, 2, upsampling="direct"))).eval()
-    ready = InferenceGenerator(network, strip=16).set_dtype(dtype, dtype)
+    ready = set_dtype(InferenceGenerator(network, strip=16), dtype, dtype)
     x = torch.randn(2, 3, 11, 9)
     inner = slice(2 * scale, -2 * scale)
     expected = bicubic_up(x, scale)
@@ -151,9 +152,9 @@ def in_both(
     """Return a network in float32, and in half precision as it comes and corrected."""
     exact = InferenceGenerator(network)
     plain, matched = (
-        InferenceGenerator(network).set_dtype(torch.bfloat16, torch.bfloat16) for _ in range(2)
+        set_dtype(InferenceGenerator(network), torch.bfloat16, torch.bfloat16) for _ in range(2)
     )
-    return exact, plain, matched.correct(matched.measure_correction(exact))
+    return exact, plain, correct(matched, measure_correction(matched, exact))
 
 
 @UPSAMPLING
@@ -190,15 +191,15 @@ def test_half_precision_keeps_the_means_of_dark_and_bright() -> None:
 
 def test_all_of_a_half_precision_network_moves_to_a_device() -> None:
     network = random_network(GeneratorConfig(1, 2, 8, 1))
-    half = InferenceGenerator(network).set_dtype(torch.float16, torch.float16)
-    half.correct(half.measure_correction(InferenceGenerator(network)))
+    half = set_dtype(InferenceGenerator(network), torch.float16, torch.float16)
+    correct(half, measure_correction(half, InferenceGenerator(network)))
     result = half.to("meta")(torch.zeros(1, 1, 8, 8, device="meta"))
     assert result.shape == (1, 1, 16, 16)
 
 
 def test_half_precision_sees_levels_of_eight_bits_exactly() -> None:
     network = random_network(GeneratorConfig(1, 2, 8, 1))
-    half = InferenceGenerator(network).set_dtype(torch.bfloat16, torch.bfloat16)
+    half = set_dtype(InferenceGenerator(network), torch.bfloat16, torch.bfloat16)
     seen: list[torch.Tensor] = []
     half.head.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].clone()))
     levels = torch.arange(256.0).reshape(1, 1, 16, 16)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..nn import generator as networks
+from ..nn.half_precision import correct, measure_correction, set_dtype
 from ..nn.inference import STRIP_PIXELS, InferenceGenerator, share_of
 from ..nn.resample import bilinear_up
 from .consistency import back_project
@@ -75,7 +76,7 @@ class Runner:
         ready = InferenceGenerator(self.source)
         if self.on_cuda:
             ready.strip = None
-        ready.set_dtype(dtype, tail).to(self.compute.device)
+        set_dtype(ready, dtype, tail).to(self.compute.device)
         if dtype == torch.float32:
             return ready
         known = _corrections.setdefault(self.source, {})
@@ -83,8 +84,8 @@ class Runner:
         if kind not in known:
             exact = self._float32_network
             with whole_float32():
-                known[kind] = ready.measure_correction(exact)
-        return ready.correct(known[kind])
+                known[kind] = measure_correction(ready, exact)
+        return correct(ready, known[kind])
 
     @property
     def on_cuda(self) -> bool:

@@ -9,6 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .folding import (
+    conv_of,
+    conv_parameters,
+    fold_batchnorm,
+    rows_first,
+    shuffle_rows,
+    subpixel_kernel,
+)
 from .generator import (
     Anchor,
     Generator,
@@ -22,88 +30,6 @@ STRIP_PIXELS = 1 << 16
 """LR pixels that a layer goes over at a time: what it makes of them should stay in the cache"""
 TRUNK = 0.55
 """part of the work that is done before upsampling"""
-SAMPLE = 48
-"""side in pixels of the image to which half precision is matched"""
-COLOURED = 0.3
-"""part of that image in which its channels differ"""
-STEP = 2.0**-16
-"""smallest change of gain and shift"""
-IN_256 = 255 / 256
-"""what an image is multiplied by before half precision: 8-bit levels are then parts of 256, which
-it holds exactly; as parts of 255 bfloat16 rounds most of them up, by 0.08 % of the range in the
-mean"""
-MIDDLE = 0.5
-"""what is taken from the pixels before they are written in half precision and added after: the
-smaller a number, the finer it is held; the bright half of the range would else have 128 levels,
-which rounded to those of 8 bits shift the mean"""
-OFF_LEVELS = (5 + 5**0.5) / 8
-"""what the pixels are multiplied by before that: else every fourth number that half precision has
-for the darkest and brightest lies halfway between two levels of 8 bits, and a shift of a sub-pixel,
-however small, rounds all of those one way; of 3.618 numbers a level, each level has others"""
-
-
-@torch.no_grad()
-def fold_batchnorm(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of the convolution that equals ``bn(conv(x))`` in evaluation mode.
-
-    Computed in float64, returned as float32.
-    """
-    assert bn.running_mean is not None
-    assert bn.running_var is not None
-    gain = bn.weight.double() / torch.sqrt(bn.running_var.double() + bn.eps)
-    bias = torch.zeros_like(gain) if conv.bias is None else conv.bias.double()
-    weight = conv.weight.double() * gain[:, None, None, None]
-    return weight.float(), (bn.bias + (bias - bn.running_mean) * gain).float()
-
-
-def conv_of(weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    """Return a size-preserving convolution with these parameters."""
-    out_channels, in_channels, height, width = weight.shape
-    conv = nn.Conv2d(in_channels, out_channels, (height, width), padding=(height // 2, width // 2))
-    conv.weight, conv.bias = (nn.Parameter(t.detach().clone(), False) for t in (weight, bias))
-    return conv
-
-
-def subpixel_kernel(weight: Tensor) -> Tensor:
-    """Return the kernel on the coarse grid that equals ``weight`` behind a ×2 pixel shuffle.
-
-    ``conv(pixel_shuffle(x, 2), weight) == pixel_shuffle(conv(x, subpixel_kernel(weight)), 2)``,
-    zero padding included. ``weight`` ``(O, C, k, k)`` becomes ``(4·O, 4·C, k', k')`` with
-    k' = 2·⌈(k//2)/2⌉ + 1: 9 becomes 5. Input and output channels are in the order (i, j, C) of
-    `PixelRows`, with (i, j) the place in the 2×2 block.
-    """
-    out_channels, in_channels, size, _ = weight.shape
-    reach = size // 2
-    coarse = (reach + 1) // 2
-    side = 2 * coarse + 1
-    kernel = weight.new_zeros(2, 2, out_channels, 2, 2, in_channels, side, side)
-    for oy in range(2):
-        for ox in range(2):
-            for ky in range(size):
-                for kx in range(size):
-                    y, x = oy + ky - reach, ox + kx - reach
-                    kernel[oy, ox, :, y % 2, x % 2, :, y // 2 + coarse, x // 2 + coarse] = weight[
-                        :, :, ky, kx
-                    ]
-    return kernel.reshape(4 * out_channels, 4 * in_channels, side, side)
-
-
-def shuffle_rows(x: Tensor, factor: int = 2) -> Tensor:
-    """Pixel shuffle of channels in the order (i, j, C).
-
-    In channels_last memory the values of an output row are then runs of factor·C neighbours, so
-    that the shuffle copies whole rows instead of single values.
-    """
-    n, channels, height, width = x.shape
-    c = channels // factor**2
-    rows = x.permute(0, 2, 3, 1).reshape(n, height, width, factor, factor * c).transpose(2, 3)
-    return rows.reshape(n, factor * height, factor * width, c).permute(0, 3, 1, 2)
-
-
-def rows_first(values: Tensor, factor: int = 2) -> Tensor:
-    """Reorder weights or biases from torch's (C, i, j) to the (i, j, C) of `shuffle_rows`."""
-    reordered: Tensor = values.unflatten(0, (-1, factor**2)).transpose(0, 1).flatten(0, 1)
-    return reordered
 
 
 class InferenceGenerator(nn.Module):
@@ -128,7 +54,7 @@ class InferenceGenerator(nn.Module):
         super().__init__()
         self.config = source.config
         self.strip = strip
-        self.head = conv_of(*_parameters(source.head))
+        self.head = conv_of(*conv_parameters(source.head))
         self.head_slope = source.head_act.weight.item()
         self.in_gain = 1.0
         convs: list[nn.Conv2d] = []
@@ -144,10 +70,10 @@ class InferenceGenerator(nn.Module):
         self.up_slopes: list[float] = []
         for stage in source.upsample:
             assert isinstance(stage, UpsampleStage)
-            ups.append(conv_of(*map(rows_first, _parameters(stage.conv))))
+            ups.append(conv_of(*map(rows_first, conv_parameters(stage.conv))))
             self.up_slopes.append(stage.act.weight.item())
         self.upsample = nn.ModuleList(ups)
-        weight, bias = _parameters(source.tail)
+        weight, bias = conv_parameters(source.tail)
         if ups:
             self.last_shuffle = 2
             self.tail = conv_of(subpixel_kernel(weight), bias.repeat(4))
@@ -268,96 +194,6 @@ class InferenceGenerator(nn.Module):
             torch.addcmul(shift, y, gain, out=y)
         return shuffle_rows(y, self.last_shuffle)
 
-    @torch.no_grad()
-    def measure_correction(self, exact: InferenceGenerator) -> Tensor:
-        """Return what brings the pixels to the levels of the same network in float32.
-
-        Rounded weights change what a convolution gives in the mean, of each sub-pixel by another
-        amount where they have weights of their own, and more where an image is bright. Gain and
-        shift of each sub-pixel and channel ``(2, channels · last_shuffle²)`` are fitted by least
-        squares to a smooth image of all levels, whose channels are alike for the most part.
-
-        Parameters
-        ----------
-        exact
-            The network before its numbers were set, on the same device.
-
-        Notes
-        -----
-        Nagel et al. 2019, *Data-Free Quantization Through Weight Equalization and Bias Correction*,
-        section 4.2; here the whole network is corrected at its end.
-        """
-        shape = (1 + self.config.channels, SAMPLE // 8, SAMPLE // 8)
-        coarse = torch.rand(shape, generator=seeded())
-        mixed = torch.lerp(coarse[:1], coarse[1:], COLOURED)[None]
-        x = F.interpolate(mixed, scale_factor=8.0, mode="bilinear", align_corners=False)
-        x = x.to(self.tail.weight.device)
-        rounded, meant = (self._by_sub_pixel(network(x)) for network in (self, exact))
-        means = torch.stack([each.mean(1) for each in (rounded, meant)])
-        apart = rounded - means[0][:, None]
-        gain = (apart * meant).sum(1) / apart.square().sum(1)
-        found = torch.stack([gain, means[1] - gain * means[0]])
-        if not bool(torch.isfinite(found).all()):
-            found = torch.stack([torch.ones_like(gain), torch.zeros_like(gain)])
-        # In steps, so that it does not depend on how the sums were split between threads.
-        return (found / STEP).round() * STEP
-
-    def _by_sub_pixel(self, image: Tensor) -> Tensor:
-        """Return the values ``(channels · last_shuffle², n)``, in the order of `rows_first`."""
-        values = F.pixel_unshuffle(image, self.last_shuffle)[0].flatten(1)
-        return rows_first(values, self.last_shuffle)
-
-    @torch.no_grad()
-    def correct(self, correction: Tensor) -> InferenceGenerator:
-        """Have what `measure_correction` returned done to the pixels."""
-        if self.correction is not None:
-            gain, shift = correction
-            correction = torch.stack([self.correction[0] * gain, self.correction[1] * gain + shift])
-        self.correction = correction
-        return self
-
-    @torch.no_grad()
-    def set_dtype(self, dtype: torch.dtype, tail_dtype: torch.dtype) -> InferenceGenerator:
-        """Set the numbers that the trunk and the pixel-writing tail compute with, in place, once.
-
-        With a tail of half precision, as 8-bit images have it, all values within the network are
-        smaller by `IN_256`, which its weights need not know of: what is between them, sums and
-        leaky ReLU, does not mind.
-        """
-        if tail_dtype != torch.float32:
-            self._shrink()
-        for part in (self.head, self.body, self.body_conv, self.upsample):
-            part.to(dtype)
-        self.tail.to(tail_dtype)
-        return self
-
-    def _shrink(self) -> None:
-        """Make all values smaller by `IN_256`, and the pixels lie around 0 before they are written.
-
-        A tanh needs its own values, and what is added to an interpolation lies around 0 anyway.
-        """
-        self.in_gain = IN_256
-        for conv in (self.head, *self.body, self.body_conv, *self.upsample):
-            _parameters(conv)[1].mul_(IN_256)
-        weight, bias = _parameters(self.tail)
-        if self.config.activation is not None:
-            weight /= IN_256
-            return
-        more, middle = OFF_LEVELS, MIDDLE
-        if self.anchor is not None:
-            self.anchor.kernel *= IN_256
-            more, middle = 1.0, 0.0
-        gain = IN_256 * more
-        weight *= more
-        bias.mul_(gain).sub_(middle)
-        one = torch.ones_like(bias)
-        self.correct(torch.stack([one / gain, one * (middle / gain)]))
-
-
-def seeded() -> torch.Generator:
-    """Return random numbers that are always the same."""
-    return torch.Generator().manual_seed(0)
-
 
 def share_of(
     stages: Generator_[float, None, Tensor], start: float, share: float
@@ -396,12 +232,6 @@ def _by_rows(
             torch.add(result, add[:, :, top + 1 : bottom + 1], out=place)
         else:
             place.copy_(F.leaky_relu(result, slope, inplace=True))
-
-
-def _parameters(conv: nn.Module) -> tuple[Tensor, Tensor]:
-    assert isinstance(conv, nn.Conv2d)
-    assert conv.bias is not None
-    return conv.weight, conv.bias
 
 
 def _tail_reach(network: InferenceGenerator) -> int:
