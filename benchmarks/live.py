@@ -22,8 +22,8 @@ from qtpy.QtWidgets import QApplication
 import napari_srgan as ns
 from napari_srgan.engine.run import Run
 from napari_srgan.plugin.jobs.region import camera_of
-from napari_srgan.plugin.jobs.worker import a_core_left_over
-from napari_srgan.plugin.live.controller import Live, live_of
+from napari_srgan.plugin.jobs.worker import one_core_free
+from napari_srgan.plugin.live.controller import LiveController, live_of
 from napari_srgan.plugin.live.worker import part_of
 
 SIDE = 4096
@@ -40,7 +40,7 @@ def let(seconds: float) -> None:
         time.sleep(min(0.001, end - now))
 
 
-def sharp(live: Live) -> None:
+def sharp(live: LiveController) -> None:
     """Let the window work until all in view is sharp."""
     let(0.1)
     while not live.complete:
@@ -85,7 +85,7 @@ def blocks(camera: Any, title: str) -> None:
         print(f"| {title}, {name} | " + " | ".join(f"{ms:.0f}" for ms in worst) + " |", flush=True)
 
 
-def network_seconds(live: Live, data: Any, place: int) -> float:
+def network_seconds(live: LiveController, data: Any, place: int) -> float:
     """Return how long the network takes for the tile at a pixel of the diagonal, as it runs live.
 
     Parameters
@@ -97,17 +97,17 @@ def network_seconds(live: Live, data: Any, place: int) -> float:
     place
         Row and column in pixels of the source.
     """
-    (cell,) = live.picture.grid.cells(((place, place + 1), (place, place + 1)))
+    (cell,) = live.compositor.grid.cells(((place, place + 1), (place, place + 1)))
     assert live.work.plan is not None
     part = part_of(live.work.plan, (), cell)
-    with a_core_left_over():
+    with one_core_free():
         since = time.perf_counter()
         for _ in Run(part, data, live.work._runner).into(np.empty(part.shape, part.dtype)):
             pass
         return time.perf_counter() - since
 
 
-def first_tile(live: Live, camera: Any, data: Any, place: int) -> tuple[float, float]:
+def first_tile(live: LiveController, camera: Any, data: Any, place: int) -> tuple[float, float]:
     """Return seconds from a jump to the first tile drawn, and of the network for it alone."""
     camera.zoom, camera.center = 20, (0, place, place)
     before, since = live.work.computed, time.perf_counter()

@@ -40,7 +40,7 @@ class Stage:
         _, self.widget = self.viewer.window.add_plugin_dock_widget(
             "napari-srgan", "Super-resolve layer"
         )
-        self.wait(lambda: self.widget.outlook is not None and self.widget.outlook.seconds)
+        self.wait(lambda: self.widget.estimate is not None and self.widget.estimate.seconds)
         self.viewer.reset_view()
 
     def wait(self, until: Callable[[], Any]) -> None:

@@ -52,19 +52,22 @@ class Opened:
 
     def wait_until_settled(self) -> None:
         """Wait until nothing is being worked out any more."""
-        lookout = self.widget.lookout
-        self.wait(lambda: not lookout.timer.isActive() and not lookout.worker)
+        estimate_updater = self.widget.estimate_updater
+        self.wait(lambda: not estimate_updater.timer.isActive() and not estimate_updater.worker)
 
-    def wait_for_outlook(self, *, timed: bool = False) -> Any:
+    def wait_for_estimate(self, *, timed: bool = False) -> Any:
         """Wait until it is known what will come out, and return it."""
 
         def known() -> bool:
-            outlook = self.widget.outlook
-            settled = not self.widget.lookout.timer.isActive() and not self.widget.lookout.worker
-            return settled and outlook is not None and (not timed or outlook.seconds is not None)
+            estimate = self.widget.estimate
+            settled = (
+                not self.widget.estimate_updater.timer.isActive()
+                and not self.widget.estimate_updater.worker
+            )
+            return settled and estimate is not None and (not timed or estimate.seconds is not None)
 
         self.wait(known)
-        return self.widget.outlook
+        return self.widget.estimate
 
     @property
     def names(self) -> list[str]:

@@ -51,7 +51,7 @@ def gaps(opened: Opened, clock: Callable[[], float] = time.perf_counter) -> Iter
 def test_the_window_is_never_blocked_by_a_run(open_widget: Open) -> None:
     opened = open_widget(show=True)
     opened.viewer.add_image(rng.integers(0, 60_000, (2048, 2048), "uint16"), name="a")
-    opened.wait_for_outlook(timed=True)
+    opened.wait_for_estimate(timed=True)
     with gaps(opened) as found:
         opened.run()
         (job,) = opened.widget.queue.jobs
@@ -67,7 +67,7 @@ def test_the_window_is_never_blocked_by_a_run(open_widget: Open) -> None:
 def test_the_time_that_is_said_is_about_what_it_takes(open_widget: Open) -> None:
     opened = open_widget()
     opened.viewer.add_image(rng.integers(0, 60_000, (400, 400), "uint16"), name="a")
-    said = opened.wait_for_outlook(timed=True).seconds
+    said = opened.wait_for_estimate(timed=True).seconds
     since = time.perf_counter()
     opened.run()
     opened.wait_for_jobs()
@@ -99,7 +99,7 @@ viewer.close()
 def test_panning_and_zooming_stay_usable_during_a_run(open_widget: Open) -> None:
     opened = open_widget(show=True)
     opened.viewer.add_image(rng.integers(0, 60_000, (1024, 1024), "uint16"), name="a")
-    opened.wait_for_outlook(timed=True)
+    opened.wait_for_estimate(timed=True)
     opened.run()
     (job,) = opened.widget.queue.jobs
     opened.wait(lambda: job.progress is not None)

@@ -24,7 +24,7 @@ def super_resolve_active(viewer: napari.Viewer) -> Job | None:
     """
     from napari.layers import Image
 
-    from . import settings as preferences
+    from . import settings
     from .jobs.queue import Order, queue_of
     from .layers.source import sources_of
 
@@ -38,6 +38,6 @@ def super_resolve_active(viewer: napari.Viewer) -> Job | None:
     if others:
         names = ", ".join(f"“{each.name}” ({type(each).__name__.lower()})" for each in others)
         queue.say(f"Left out: {names}; only image layers can be super-resolved.")
-    hide = preferences.get("hide_source")
+    hide = settings.get("hide_source")
     jobs = [queue.add(Order(layer, hide_source=hide)) for layer in images]
     return next((job for job in jobs if job is not None), None)

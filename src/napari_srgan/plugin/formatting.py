@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def size(number: float) -> str:
+def format_bytes(number: float) -> str:
     """Say a number of bytes: ``640 kB``, ``2.1 GB``."""
     for unit in ("B", "kB", "MB", "GB"):
         if number < 999.5:
@@ -15,7 +15,7 @@ def size(number: float) -> str:
     return f"{_short(number)} TB"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Say a time: ``under 1 s``, ``40 s``, ``6 min``, ``2 h 10 min``."""
     if seconds < 1:
         return "under 1 s"
@@ -27,12 +27,12 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def about(seconds: float) -> str:
+def format_estimate(seconds: float) -> str:
     """Say a time that is an estimate: ``≈ 40 s``."""
-    return duration(seconds) if seconds < 1 else f"≈ {duration(seconds)}"
+    return format_duration(seconds) if seconds < 1 else f"≈ {format_duration(seconds)}"
 
 
-def pixel_size(scale: Sequence[float], units: Sequence[Any]) -> str:
+def format_pixel_size(scale: Sequence[float], units: Sequence[Any]) -> str:
     """Say the size of a pixel along Y and X: ``0.65 µm``, ``2 × 1.5 m``; empty where unknown.
 
     Many layers have a scale and no unit; napari counts them in pixels.
@@ -44,7 +44,7 @@ def pixel_size(scale: Sequence[float], units: Sequence[Any]) -> str:
     return f"{_one_or_both(numbers)} {_one_or_both(names)}".replace("μ", "µ")
 
 
-def shape(numbers: Sequence[int]) -> str:
+def format_shape(numbers: Sequence[int]) -> str:
     """Say a shape: ``20 × 512 × 512``."""
     return " × ".join(map(str, numbers))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
-from .live.redraw import weakly
+from .live.redraw import weak_callback
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -24,7 +24,7 @@ def open_viewers() -> list[Viewer]:
     return list(getattr(module.Viewer, "_instances", () if current is None else (current,)))
 
 
-def fit_soon() -> None:
+def reset_view_later() -> None:
     """Show all layers in windows that are empty now, once they have some.
 
     napari fits the view to the first layer that comes, whatever comes with it.
@@ -37,9 +37,9 @@ def fit_soon() -> None:
             timer.start(0)
 
 
-def when_closed(viewer: ViewerModel, call: Callable[[], None]) -> None:
+def on_window_closed(viewer: ViewerModel, call: Callable[[], None]) -> None:
     """Call a method when a viewer's window is closed, if its object is still there by then."""
     window = getattr(getattr(viewer, "window", None), "_qt_window", None)
     if window is not None:
-        known = weakly(call)
+        known = weak_callback(call)
         window.destroyed.connect(lambda: known())

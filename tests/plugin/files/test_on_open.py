@@ -20,8 +20,8 @@ from qtpy.QtGui import QDropEvent
 import napari_srgan as ns
 from napari_srgan import io
 from napari_srgan.io import Channel, ImageFile
-from napari_srgan.plugin import settings as preferences
-from napari_srgan.plugin.live.controller import Live, lives_of
+from napari_srgan.plugin import settings
+from napari_srgan.plugin.live.controller import LiveController, lives_of
 from tests.plugin.conftest import Opened, idle
 
 Open = Callable[[Path], Any]
@@ -50,7 +50,7 @@ def said() -> list[str]:
     return [str(record.message) for record in notification_manager.records]
 
 
-def lives(viewer: Any) -> list[Live]:
+def lives(viewer: Any) -> list[LiveController]:
     return list(lives_of([getattr(each, "__wrapped__", each) for each in viewer.layers]))
 
 
@@ -93,7 +93,7 @@ def test_a_live_view_of_what_was_opened_is_sharp_where_one_looks(
 
 
 def test_the_setting_turns_it_off(viewer: Any, qtbot: QtBot, tmp_path: Path) -> None:
-    preferences.put("live_on_opening", False)
+    settings.put("live_on_opening", False)
     viewer.open(str(file(tmp_path, pixels(30, 40))), plugin=PLUGIN)
     settle(qtbot)
     assert names(viewer) == ["a"]
@@ -103,7 +103,7 @@ def test_it_has_the_model_and_the_options_that_are_set(
     viewer: Any, qtbot: QtBot, tmp_path: Path
 ) -> None:
     for name, value in {"model": "gray-x4", "consistency": 2, "normalise": "limits"}.items():
-        preferences.put(name, value)
+        settings.put(name, value)
     (source,) = viewer.open(str(file(tmp_path, pixels(30, 40))), plugin=PLUGIN)
     settle(qtbot)
     (live,) = lives(viewer)
@@ -236,7 +236,7 @@ def test_masks_labels_and_tiny_images_have_none(
 def test_a_model_that_does_not_fit_is_said_in_a_sentence(
     viewer: Any, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    preferences.put("model", "gone-x4")
+    settings.put("model", "gone-x4")
     viewer.open(str(file(tmp_path, pixels(30, 40))), plugin=PLUGIN)
     settle(qtbot)
     assert names(viewer) == ["a"]

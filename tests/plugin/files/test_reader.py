@@ -13,7 +13,7 @@ from napari.components import ViewerModel
 import napari_srgan as ns
 from napari_srgan import io
 from napari_srgan.io import Channel, GeoReference, ImageFile
-from napari_srgan.plugin import settings as preferences
+from napari_srgan.plugin import settings
 from napari_srgan.plugin.files.reader import get_reader
 from napari_srgan.plugin.layers.contrast import sampled_limits
 
@@ -160,7 +160,7 @@ def test_a_pyramid_is_multiscale_and_stays_on_disk(tmp_path: Path) -> None:
 def test_what_is_larger_than_the_setting_stays_on_disk(tmp_path: Path) -> None:
     path = io.write(tmp_path / "cells.tif", ImageFile(pixels(3, 90, 80), "ZYX"))
     assert isinstance(ns.read(path)[0][0], np.ndarray)
-    preferences.put("lazy_over", 0)
+    settings.put("lazy_over", 0)
     data, options, _ = ns.read(path)[0]
     assert hasattr(data, "dask")
     assert options["contrast_limits"][0] < options["contrast_limits"][1]

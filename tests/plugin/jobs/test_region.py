@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_srgan.plugin.jobs.region import ExtentError, around_centre, spans_of
+from napari_srgan.plugin.jobs.region import RegionError, around_centre, spans_of
 from tests.plugin.conftest import Opened
 
 Open = Callable[..., Opened]
@@ -54,7 +54,7 @@ def test_a_layer_beside_the_slice_is_named() -> None:
     viewer, layer = viewer_with(np.zeros((4, 20, 30)))
     viewer.add_image(np.zeros((90, 20, 30)), name="long")
     viewer.dims.set_current_step(0, 50)
-    with pytest.raises(ExtentError, match="“cells” does not reach to the current slice"):
+    with pytest.raises(RegionError, match="“cells” does not reach to the current slice"):
         spans_of("slice", layer, viewer)
 
 
@@ -69,7 +69,7 @@ def test_a_flat_layer_in_a_deep_viewer_has_no_slices() -> None:
 def test_the_3d_view_has_no_flat_part(extent: Any) -> None:
     viewer, layer = viewer_with(np.zeros((4, 20, 30)))
     viewer.dims.ndisplay = 3
-    with pytest.raises(ExtentError, match="in the 3D view: switch to 2D"):
+    with pytest.raises(RegionError, match="in the 3D view: switch to 2D"):
         spans_of(extent, layer, viewer, viewer.add_shapes(SQUARE))
 
 
@@ -132,7 +132,7 @@ def test_a_rectangle_across_the_border_is_cut_there() -> None:
 def test_a_missing_rectangle_is_explained(shapes: Any, message: str) -> None:
     viewer, layer = viewer_with(np.zeros((20, 30)))
     drawn = None if shapes is None else viewer.add_shapes(name="roi", ndim=2, **shapes)
-    with pytest.raises(ExtentError, match=message):
+    with pytest.raises(RegionError, match=message):
         spans_of("rectangle", layer, viewer, drawn)
 
 
@@ -162,7 +162,7 @@ def test_what_is_in_view_is_what_the_canvas_shows(open_widget: Open, small_model
     assert width <= right - left <= width + 3
     viewer.scene.camera.center = (0, 4000, 300)
     opened.wait(lambda: layer.corner_pixels[0, 0] > 300)
-    with pytest.raises(ExtentError, match="Nothing of “cells” is in view"):
+    with pytest.raises(RegionError, match="Nothing of “cells” is in view"):
         spans_of("view", layer, viewer)
 
 
@@ -181,8 +181,8 @@ def test_a_rectangle_s_result_is_that_part_of_the_whole(open_widget: Open) -> No
     opened.viewer.layers.selection.active = source
     region = opened.widget.region
     region.value = region.get_choice("rectangle in roi")
-    outlook = opened.wait_for_outlook()
-    assert outlook.shape == (40, 32)
+    estimate = opened.wait_for_estimate()
+    assert estimate.shape == (40, 32)
     opened.run()
     opened.wait_for_jobs()
     part = opened.viewer.layers.selection.active

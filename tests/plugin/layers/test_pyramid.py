@@ -13,7 +13,7 @@ import tifffile
 from napari.utils.notifications import notification_manager
 from pytestqt.qtbot import QtBot
 
-from napari_srgan.plugin import settings as preferences
+from napari_srgan.plugin import settings
 from napari_srgan.plugin.layers.pyramid import Overview, overview_of, with_overview
 
 rng = np.random.default_rng(0)
@@ -73,8 +73,8 @@ def test_what_is_not_read_yet_is_shown_from_coarser_levels(qtbot: QtBot) -> None
 @pytest.fixture
 def slow_file(tmp_path: Path) -> Path:
     """Return a file of 18 MB that is read from disk."""
-    preferences.put("lazy_over", 0)
-    preferences.put("live_on_opening", False)
+    settings.put("lazy_over", 0)
+    settings.put("live_on_opening", False)
     data = rng.integers(0, 250, (3000, 6000), "uint8")
     tifffile.imwrite(tmp_path / "a.tif", data, tile=(256, 256), compression="zlib")
     return tmp_path / "a.tif"

@@ -21,7 +21,7 @@ from napari_srgan.plugin.live.array import (
     plane_index,
 )
 from napari_srgan.plugin.live.compositor import (
-    Picture,
+    Compositor,
     coarser_levels,
     enlarge,
     reduce,
@@ -54,7 +54,7 @@ def picture_of(data: Any, axes: str = "YX", scale: int = 4, cell: int = 8, most:
     layout = make_layout(axes, data.shape, 3 if axes[-1] == "S" else 1)
     cache = Cache(most)
     grid = even_grid(layout.plane, (cell, cell))
-    return Picture(SourcePlanes(data, layout, cache, 7), scale, grid, cache, Cache(most))
+    return Compositor(SourcePlanes(data, layout, cache, 7), scale, grid, cache, Cache(most))
 
 
 def one_index(n: int) -> st.SearchStrategy[Any]:

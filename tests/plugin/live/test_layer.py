@@ -19,16 +19,16 @@ from pytestqt.qtbot import QtBot
 
 import napari_srgan as ns
 from napari_srgan.plugin.live import controller as live_control
-from napari_srgan.plugin.live.controller import Live, live_of
+from napari_srgan.plugin.live.controller import LiveController, live_of
 from napari_srgan.plugin.live.visible_tiles import Cell
 from tests.conftest import MakeModel
 
 rng = np.random.default_rng(0)
 
-Show = Callable[..., tuple[Any, Any, Live]]
+Show = Callable[..., tuple[Any, Any, LiveController]]
 
 
-def live_on(layer: Any) -> Live:
+def live_on(layer: Any) -> LiveController:
     """Return what belongs to a live layer."""
     live = live_of(getattr(layer, "__wrapped__", layer))
     assert live is not None
@@ -40,9 +40,9 @@ def wait(bot: QtBot, until: Callable[[], object], seconds: float = 60) -> None:
     bot.waitUntil(lambda: bool(until()), timeout=round(1000 * seconds))
 
 
-def everything(live: Live, *keys: tuple[int, ...]) -> None:
+def everything(live: LiveController, *keys: tuple[int, ...]) -> None:
     """Have all tiles of some planes computed."""
-    grid = live.picture.grid
+    grid = live.compositor.grid
     cells = grid.cells(((0, grid.shape[0]), (0, grid.shape[1])))
     for key in keys:
         live.work.want(key, cells)
@@ -50,20 +50,23 @@ def everything(live: Live, *keys: tuple[int, ...]) -> None:
         assert sharp(live, key) == set(cells)
 
 
-def sharp(live: Live, key: tuple[int, ...] = ()) -> set[Cell]:
+def sharp(live: LiveController, key: tuple[int, ...] = ()) -> set[Cell]:
     """Return the cells whose tiles are there."""
-    grid = live.picture.grid
+    grid = live.compositor.grid
     every = grid.cells(((0, grid.shape[0]), (0, grid.shape[1])))
-    return {cell for cell in every if live.picture.has(key, cell)}
+    return {cell for cell in every if live.compositor.has(key, cell)}
 
 
 @pytest.fixture
 def show(make_napari_viewer_proxy: Any, qtbot: QtBot) -> Iterator[Show]:
     """Return a function that shows the live view of an image in a window."""
-    shown: list[Live] = []
+    shown: list[LiveController] = []
 
     def make(
-        data: Any, model: ns.Model, zoom: float = 8, before: Callable[[Live], None] | None = None
+        data: Any,
+        model: ns.Model,
+        zoom: float = 8,
+        before: Callable[[LiveController], None] | None = None,
     ) -> Any:
         viewer = make_napari_viewer_proxy(show=True)
         source = viewer.add_image(data, name="a", contrast_limits=(0, 255))
@@ -138,7 +141,7 @@ def test_all_levels_are_drawn_on_the_same_place(show: Show, make_identity: MakeM
         layer.locked_data_level = level
         if level < 2:
             # The identity repeats pixels, as the window does.
-            live.work.want((), sorted(live.picture.grid.cells(((0, 48), (0, 64)))))
+            live.work.want((), sorted(live.compositor.grid.cells(((0, 48), (0, 64)))))
             live.work.join(60)
             layer.refresh()
         assert np.array_equal(bot_wait(flash=False), expected), level
@@ -162,7 +165,7 @@ def test_what_one_looks_at_is_sharp_first_and_nothing_else_is(
 ) -> None:
     viewer, _, live = show(image(400, 400), make_model(1, blocks=8, features=32), zoom=0.9)
     viewer.screenshot(flash=False)
-    camera, grid = viewer.scene.camera, live.picture.grid
+    camera, grid = viewer.scene.camera, live.compositor.grid
     camera.center = (0, 300, 100)
     camera.zoom = 16
     viewer.screenshot(flash=False)
@@ -184,7 +187,7 @@ def test_tiles_that_have_left_the_view_are_left_out(
 ) -> None:
     viewer, _, live = show(image(400, 400), make_model(1, blocks=16, features=64), zoom=0.9)
     viewer.screenshot(flash=False)
-    camera, grid = viewer.scene.camera, live.picture.grid
+    camera, grid = viewer.scene.camera, live.compositor.grid
     camera.zoom, camera.center = 6, (0, 60, 60)
     viewer.screenshot(flash=False)
     wait(qtbot, lambda: live.work.running)
@@ -262,7 +265,7 @@ def test_the_store_is_bounded_and_nothing_goes_round_in_circles(
         wait(qtbot, lambda: live.complete)
         largest = max(largest, live.cache.nbytes + live.tiles.nbytes)
         # A move may be seen in two steps, of which the first has begun a few tiles.
-        assert live.work.computed - before < 2 * live.picture.most_tiles()
+        assert live.work.computed - before < 2 * live.compositor.most_tiles()
     assert live.work.computed > 10
     assert most / 4 < largest <= most
     assert live.complete
@@ -280,8 +283,8 @@ def test_live_layers_share_the_memory_that_is_meant_for_all(
         lives.append(live_on(layers[-1]))
         lives[-1].attach(viewer)
         for live in lives:
-            grid = live.picture.grid
-            live.work.want((), grid.cells(((0, 100), (0, 100)))[: live.picture.most_tiles()])
+            grid = live.compositor.grid
+            live.work.want((), grid.cells(((0, 100), (0, 100)))[: live.compositor.most_tiles()])
             live.work.join(60)
         held = sum(live.tiles.nbytes for live in lives)
         limits = {store.limit for live in lives for store in (live.tiles, live.cache)}
@@ -330,7 +333,7 @@ def test_a_source_that_fails_is_said_once_and_stays_visible(
     good = image(200, 200)
     bad = da.from_array(good).map_blocks(broken, dtype="uint8", meta=np.empty(0, "uint8"))
 
-    def break_it(live: Live) -> None:
+    def break_it(live: LiveController) -> None:
         live.work.data = bad
 
     viewer, source, live = show(good, make_model(), before=break_it)

@@ -14,8 +14,8 @@ from benchmarks.live import network_seconds
 import napari_srgan as ns
 from napari_srgan.engine.axes import make_layout
 from napari_srgan.plugin.live.array import Cache
-from napari_srgan.plugin.live.compositor import Picture
-from napari_srgan.plugin.live.controller import Live
+from napari_srgan.plugin.live.compositor import Compositor
+from napari_srgan.plugin.live.controller import LiveController
 from napari_srgan.plugin.live.source import SourcePlanes
 from napari_srgan.plugin.live.visible_tiles import even_grid
 from tests.conftest import MakeModel
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("small_models")
 rng = np.random.default_rng(0)
 
 
-def switch_on(opened: Opened) -> Live:
+def switch_on(opened: Opened) -> LiveController:
     """Click the button and wait for the layer."""
     opened.click(opened.widget.live_button)
     opened.wait(lambda: opened.widget.live.live is not None)
@@ -39,7 +39,7 @@ def switch_on(opened: Opened) -> Live:
     return live
 
 
-def look(opened: Opened, live: Live, zoom: float = 14) -> None:
+def look(opened: Opened, live: LiveController, zoom: float = 14) -> None:
     """Zoom in and wait until what is in view is sharp."""
     opened.viewer.scene.camera.zoom = zoom
     opened.viewer.screenshot(flash=False)
@@ -148,7 +148,7 @@ def test_one_look_takes_little_of_the_windows_time(shape: tuple[int, ...]) -> No
     data = image(*shape)
     layout = make_layout("YXS"[: len(shape)], shape, shape[-1] if len(shape) == 3 else 1)
     cache = Cache(1 << 30)
-    picture = Picture(
+    picture = Compositor(
         SourcePlanes(data, layout, cache, 0), 4, even_grid(layout.plane, (96, 96)), cache, cache
     )
     took = []
@@ -197,14 +197,14 @@ def test_the_first_tile_is_there_after_its_own_time(open_widget: Open, slow_mode
     assert min(late) < 0.2, "another program may delay one tile, not each of four"
 
 
-def tile_seconds(opened: Opened, live: Live, place: int) -> float:
+def tile_seconds(opened: Opened, live: LiveController, place: int) -> float:
     """Return how long it takes until the tile at a pixel is there, after a jump of the camera."""
-    (cell,) = live.picture.grid.cells(((place, place + 1),) * 2)
-    assert not live.picture.has((), cell)
+    (cell,) = live.compositor.grid.cells(((place, place + 1),) * 2)
+    assert not live.compositor.has((), cell)
     since = time.perf_counter()
     opened.viewer.scene.camera.center = (0, place, place)
     opened.viewer.screenshot(flash=False)
-    opened.wait(lambda: live.picture.has((), cell))
+    opened.wait(lambda: live.compositor.has((), cell))
     seconds = time.perf_counter() - since
     opened.wait(lambda: sharp(live) and live.complete)
     return seconds

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 
 import napari_srgan as ns
 from napari_srgan.models import save_model
-from napari_srgan.plugin.widget.object_choice import Choice, file_texts
+from napari_srgan.plugin.widget.object_choice import ObjectChoice, file_texts
 from napari_srgan.plugin.widget.panel import FILE
 from tests.conftest import MakeModel
 from tests.plugin.conftest import Opened
@@ -167,7 +167,7 @@ def test_to_choose_no_file_keeps_the_model(
 @pytest.mark.usefixtures("qtbot")
 def test_what_looks_alike_is_not_the_same() -> None:
     one, two, three = object(), object(), object()
-    combo = Choice(choices=[("same", one), ("same", two)])
+    combo = ObjectChoice(choices=[("same", one), ("same", two)])
     seen: list[Any] = []
     combo.changed.connect(seen.append)
     combo.value = two

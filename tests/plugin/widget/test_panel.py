@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 import napari_srgan as ns
 from napari_srgan.models import save_model
-from napari_srgan.plugin import settings as preferences
+from napari_srgan.plugin import settings
 from napari_srgan.plugin.widget.panel import FILE, SuperResolveWidget
 from tests.conftest import MakeModel
 from tests.plugin.conftest import Opened, idle
@@ -79,7 +79,7 @@ def test_the_outlook_is_what_comes_out(open_widget: Open) -> None:
     opened.viewer.add_image(
         rng.integers(0, 255, (7, 30, 40), "uint8"), name="a", scale=(1, 2, 2), units="um"
     )
-    outlook = opened.wait_for_outlook(timed=True)
+    estimate = opened.wait_for_estimate(timed=True)
     text = opened.widget.forecast.text()
     assert opened.widget.about.text() == "Z Y X (guessed) · 7 × 30 × 40 · uint8 · 2 µm"
     assert "→ 7 × 120 × 160 · uint8 · 0.5 µm" in text
@@ -87,8 +87,8 @@ def test_the_outlook_is_what_comes_out(open_widget: Open) -> None:
     opened.run()
     opened.wait_for_jobs()
     result = opened.viewer.layers["a ×4"].data
-    assert outlook.shape == result.shape
-    assert outlook.nbytes == result.nbytes
+    assert estimate.shape == result.shape
+    assert estimate.nbytes == result.nbytes
 
 
 def test_a_click_while_it_runs_cancels(open_widget: Open, slow_model: None) -> None:
@@ -232,7 +232,7 @@ def test_what_is_chosen_before_the_models_are_known_stays(
     open_widget: Open, qtbot: QtBot, kept: str, chosen: str | None, stays: str
 ) -> None:
     opened = open_widget()
-    preferences.put("model", kept)
+    settings.put("model", kept)
     early = SuperResolveWidget(opened.viewer)
     qtbot.addWidget(early)
     assert early.model.value == kept
@@ -310,7 +310,7 @@ def test_closing_the_dock_lets_the_job_go_on(open_widget: Open, slow_model: None
 def test_the_dock_may_be_closed_while_it_looks_ahead(open_widget: Open) -> None:
     opened = open_widget()
     opened.viewer.add_image(rng.integers(0, 255, (200, 200), "uint8"), name="a")
-    opened.wait(lambda: opened.widget.lookout.worker)
+    opened.wait(lambda: opened.widget.estimate_updater.worker)
     opened.viewer.window.remove_dock_widget(opened.widget)
     opened.wait(idle)
     opened.bot.wait(300)

@@ -64,7 +64,7 @@ def test_an_image_that_cannot_be_taken_is_refused_before_the_click(
     assert sentence in opened.message
     opened.viewer.add_image(image(9, 9), name="b")
     assert all(button.native.isEnabled() for button in buttons)
-    opened.wait_for_outlook()
+    opened.wait_for_estimate()
     assert opened.message == ""
 
 
@@ -161,7 +161,7 @@ def test_a_colour_model_takes_a_grey_layer(open_widget: Open) -> None:
     opened = open_widget()
     opened.viewer.add_image(image(8, 8), name="a")
     opened.widget.model.value = "general-x4"
-    opened.wait_for_outlook()
+    opened.wait_for_estimate()
     opened.run()
     opened.wait_for_jobs()
     assert opened.names == ["a", "a ×4"]
@@ -180,7 +180,7 @@ def test_a_model_for_other_channels_says_which_would_do(
 def test_channels_that_are_done_on_their_own_are_mentioned(open_widget: Open) -> None:
     opened = open_widget()
     opened.viewer.add_image(image(5, 8, 8), name="a")
-    opened.wait_for_outlook()
+    opened.wait_for_estimate()
     assert opened.message == ("gray-x4 takes each of the 5 channels on its own.")
 
 
@@ -200,7 +200,7 @@ def test_an_error_of_the_network_ends_the_job(
 
     opened = open_widget()
     opened.viewer.add_image(image(64, 64), name="a")
-    opened.wait_for_outlook(timed=True)
+    opened.wait_for_estimate(timed=True)
 
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("the processor is on fire")
@@ -245,7 +245,7 @@ def test_memory_that_runs_out_half_way_is_mentioned_and_nothing_is_lost(
 
     opened = open_widget()
     opened.viewer.add_image(image(200, 200), name="a")
-    opened.wait_for_outlook(timed=True)
+    opened.wait_for_estimate(timed=True)
     monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
     monkeypatch.setattr(torch.nn.Conv2d, "_conv_forward", _forward_through(conv2d))
     opened.run()

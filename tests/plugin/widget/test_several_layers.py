@@ -108,7 +108,7 @@ def test_the_button_cancels_all_of_them(open_widget: Open, slow_model: None) -> 
 def test_a_job_stopped_when_its_work_is_just_over_adds_nothing(open_widget: Open) -> None:
     opened = open_widget()
     add(opened, "a")
-    opened.wait_for_outlook(timed=True)
+    opened.wait_for_estimate(timed=True)
     opened.run()
     job: Any = opened.widget.queue.jobs[0]
     pool = QThreadPool.globalInstance()

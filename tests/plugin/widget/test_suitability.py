@@ -96,7 +96,7 @@ def test_the_widget_says_so_until_the_axes_are_typed(open_widget: Open) -> None:
     data = np.random.default_rng(0).integers(0, 255, (60, 64, 3), "uint8")
     opened.viewer.add_image(data, name="a", rgb=False)
     assert "⚠ Taken for 60 images of 64 × 3 pixels." in opened.message
-    opened.wait_for_outlook()
+    opened.wait_for_estimate()
     assert "⚠ Taken for 60 images of 64 × 3 pixels." in opened.message
     assert opened.widget.run_button.native.isEnabled()
     opened.widget.advanced.axes.value = "YXC"

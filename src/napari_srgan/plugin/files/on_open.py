@@ -10,11 +10,11 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from ...options import Options, choose_model
-from .. import settings as preferences
+from .. import settings
 from ..jobs.queue import EXPECTED, sentence
 from ..jobs.worker import make_worker
 from ..layers.pyramid import follow, forget, with_overview
-from ..viewers import open_viewers, when_closed
+from ..viewers import on_window_closed, open_viewers
 from .to_layers import FILE, LayerData
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def for_windows(layers: list[LayerData]) -> list[LayerData]:
         return layers
     for viewer in viewers:
         if viewer not in _greeters:
-            _greeters[viewer] = Greeter(viewer)
-    if preferences.get("live_on_opening"):
+            _greeters[viewer] = OpenedFileWatcher(viewer)
+    if settings.get("live_on_opening"):
         suited = [
             options for data, options, kind in layers if kind == "image" and suits(data, options)
         ]
@@ -79,7 +79,7 @@ def suits(data: Any, options: dict[str, Any]) -> bool:
     return min(sides[-2:], default=0) >= LEAST and (kind == "f" or (kind in "iu" and size <= 2))
 
 
-class Greeter:
+class OpenedFileWatcher:
     """Takes care of the layers that are opened in a viewer."""
 
     def __init__(self, viewer: Viewer) -> None:
@@ -88,7 +88,7 @@ class Greeter:
         """layers whose live view is being made ready"""
         viewer.layers.events.inserted.connect(self._inserted)
         viewer.layers.events.removed.connect(self._removed)
-        when_closed(viewer, self._closed)
+        on_window_closed(viewer, self._closed)
 
     def _inserted(self, event: Any) -> None:
         layer = event.value
@@ -126,7 +126,7 @@ class Greeter:
     def _prepare(self, layer: Image) -> None:
         self.waiting.append(layer)
         worker = make_worker(
-            ready_as_set, layer=layer, model=preferences.get("model"), options=kept_options(layer)
+            ready_as_set, layer=layer, model=settings.get("model"), options=kept_options(layer)
         )
         worker.returned.connect(self._show)
         worker.errored.connect(partial(self._cannot, layer))
@@ -164,18 +164,16 @@ class Greeter:
         self.waiting = [each for each in self.waiting if each is not layer]
 
 
-_greeters: WeakKeyDictionary[Viewer, Greeter] = WeakKeyDictionary()
+_greeters: WeakKeyDictionary[Viewer, OpenedFileWatcher] = WeakKeyDictionary()
 
 
 def kept_options(layer: Image) -> Options:
     """Return the options that a person has set, for a layer."""
-    normalise = preferences.get("normalise")
+    normalise = settings.get("normalise")
     if normalise == "limits":
         normalise = tuple(map(float, layer.contrast_limits))
-    kept = {
-        name: preferences.get(name) for name in ("detail", "consistency", "device", "precision")
-    }
-    return Options(normalise=normalise, tile=preferences.get("tile") or "auto", **kept)
+    kept = {name: settings.get(name) for name in ("detail", "consistency", "device", "precision")}
+    return Options(normalise=normalise, tile=settings.get("tile") or "auto", **kept)
 
 
 def ready_as_set(layer: Image, model: str, options: Options) -> Prepared:

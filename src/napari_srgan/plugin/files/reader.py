@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from os import PathLike, fspath
 from typing import Any
 
-from .. import settings as preferences
+from .. import settings
 from .to_layers import LayerData, layers_of
 
 Path = str | PathLike[str]
@@ -62,6 +62,6 @@ def read(path: Path | Sequence[Path]) -> list[LayerData]:
 
     one = isinstance(path, (str, PathLike))
     paths = [fspath(path)] if one else [fspath(p) for p in path]  # type: ignore[arg-type,union-attr]
-    limit = default_limit(preferences.get("lazy_over") << 20)
+    limit = default_limit(settings.get("lazy_over") << 20)
     images = read_images(paths[0] if one else paths, limit)
     return layers_of(images, paths[0], stem(paths[0]))

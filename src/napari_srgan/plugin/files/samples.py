@@ -51,9 +51,9 @@ def pair(name: str, title: str) -> list[LayerData]:
     from PIL import Image
     from skimage import data
 
-    from ..viewers import fit_soon
+    from ..viewers import reset_view_later
 
-    fit_soon()
+    reset_view_later()
     original = getattr(data, name)()
     height, width = (n // SCALE for n in original.shape[:2])
     hr = np.ascontiguousarray(original[: height * SCALE, : width * SCALE])

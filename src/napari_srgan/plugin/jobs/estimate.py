@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...options import Options
-from .. import formatting as words
-from .worker import a_core_left_over, load_torch
+from .. import formatting
+from .worker import load_torch, one_core_free
 
 if TYPE_CHECKING:
     from ...engine.plan import Plan
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Estimate:
     """What a run will give and cost."""
 
     axes: str
@@ -46,7 +46,7 @@ class Outlook:
 
 
 @dataclass(frozen=True)
-class Survey:
+class Choices:
     """What there is to choose from."""
 
     cards: tuple[ModelCard, ...]
@@ -55,19 +55,19 @@ class Survey:
     """what ``auto`` takes on the first device, and why"""
 
 
-def survey() -> Survey:
+def find_choices() -> Choices:
     """Look for models and devices."""
     load_torch()
     from ...engine.device import available_devices, choose_compute
     from ...models import list_models
 
     compute = choose_compute()
-    return Survey(
+    return Choices(
         tuple(list_models()), tuple(available_devices()), f"{compute.precision}: {compute.reason}"
     )
 
 
-def look_ahead(
+def estimate_run(
     data: Any,
     model: Any,
     options: Options,
@@ -75,7 +75,7 @@ def look_ahead(
     *,
     missing: Any | None = None,
     may_time: bool,
-) -> Generator[Outlook, None, None]:
+) -> Generator[Estimate, None, None]:
     """Yield what a run will give, first without and then with its time.
 
     Parameters
@@ -98,10 +98,10 @@ def look_ahead(
     from ...upscale import plan_for
 
     check_normalise(options.normalise)
-    with a_core_left_over():
+    with one_core_free():
         plan = plan_for(data, model, options, spans=spans, missing=missing, look=False)
         on_disk = not fits_in_memory(plan)
-        outlook = Outlook(
+        estimate = Estimate(
             axes=plan.layout.axes,
             shape=plan.shape,
             dtype=str(plan.dtype),
@@ -115,17 +115,17 @@ def look_ahead(
             halo=plan.halo,
             notes=tuple(_notes(plan, on_disk)),
         )
-        yield outlook
+        yield estimate
         if isinstance(data, np.ndarray):
             plan = plan_for(data, model, options, spans=spans, missing=missing)
             said = [f"{remark[0].upper()}{remark[1:]}." for remark in plan.remarks]
-            outlook = replace(outlook, notes=(*outlook.notes, *said))
-            yield outlook
+            estimate = replace(estimate, notes=(*estimate.notes, *said))
+            yield estimate
         if may_time or forecast.known_seconds(plan) is not None:
             took = forecast.seconds(plan)
             rate = took / forecast.window_pixels(plan)
             took += forecast.reading_seconds(data)
-            yield replace(outlook, seconds=took, seconds_per_pixel=rate)
+            yield replace(estimate, seconds=took, seconds_per_pixel=rate)
 
 
 def _notes(plan: Plan, on_disk: bool) -> Iterator[str]:
@@ -139,6 +139,6 @@ def _notes(plan: Plan, on_disk: bool) -> Iterator[str]:
         yield "The transparency is interpolated, not super-resolved."
     if on_disk:
         yield (
-            f"The result ({words.size(plan.nbytes)}) is large for this machine's memory and goes "
-            "to a temporary file."
+            f"The result ({formatting.format_bytes(plan.nbytes)}) is large for this machine's "
+            "memory and goes to a temporary file."
         )

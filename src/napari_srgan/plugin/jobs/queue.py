@@ -16,7 +16,7 @@ from ..layers.result import layer_arguments, layer_state
 from ..layers.result_names import Recipe, recipe_of
 from ..layers.source import layer_source, level_0, missing_of
 from ..layers.super_resolve import steps
-from .worker import a_core_left_over, load_torch, wait_at_exit
+from .worker import load_torch, one_core_free, wait_at_exit
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -124,7 +124,7 @@ class Job:
         from napari.layers import Image
 
         load_torch()
-        with a_core_left_over():
+        with one_core_free():
             self.since = time.perf_counter()
             order = self.order
             self.steps = steps(self.data, order.model, self.options, order.spans, self.missing)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Extent = Literal["layer", "view", "slice", "rectangle"]
 
 
-class ExtentError(ValueError):
+class RegionError(ValueError):
     """There is no such part, for a reason that a person can mend."""
 
 
@@ -46,19 +46,19 @@ def spans_of(
 
     Raises
     ------
-    ExtentError
+    RegionError
         If there is no such part, saying why and what to do.
     """
     if extent == "layer":
         return _whole(layer)
     if viewer.dims.ndisplay == 3:
         what = "current view" if extent == "view" else "flat part"
-        raise ExtentError(
+        raise RegionError(
             f"There is no {what} in the 3D view: switch to 2D (Ctrl+Y), or take the whole layer."
         )
     if extent == "rectangle":
         if shapes is None:
-            raise ExtentError("Add a Shapes layer and draw a rectangle in it.")
+            raise RegionError("Add a Shapes layer and draw a rectangle in it.")
         return _in_rectangle(layer, viewer, shapes)
     spans = _in_slice(layer, viewer)
     return _in_view(layer, viewer, spans) if extent == "view" else spans
@@ -129,7 +129,7 @@ def _in_slice(layer: Image, viewer: ViewerModel) -> list[Span]:
     for axis in set(range(layer.ndim)) - set(axes):
         index = int(at[axis])
         if not spans[axis][0] <= index < spans[axis][1]:
-            raise ExtentError(
+            raise RegionError(
                 f"“{layer.name}” does not reach to the current slice: move the slider, or take "
                 "the whole layer."
             )
@@ -144,7 +144,7 @@ def _in_view(layer: Image, viewer: ViewerModel, spans: list[Span]) -> list[Span]
     for axis in _displayed(layer, viewer):
         first, last = corners[:, axis]
         if first == last and spans[axis][1] > 1:
-            raise ExtentError(
+            raise RegionError(
                 f"Nothing of “{layer.name}” is in view: move it into the canvas (Home key), or "
                 "take the whole layer."
             )
@@ -155,7 +155,7 @@ def _in_view(layer: Image, viewer: ViewerModel, spans: list[Span]) -> list[Span]
 def _in_rectangle(layer: Image, viewer: ViewerModel, shapes: Shapes) -> list[Span]:
     rectangles = [i for i, kind in enumerate(shapes.shape_type) if kind == "rectangle"]
     if not rectangles:
-        raise ExtentError(
+        raise RegionError(
             f"“{shapes.name}” has no rectangle yet: select it and draw one with the rectangle "
             "tool (key R)."
         )
@@ -172,7 +172,7 @@ def _in_rectangle(layer: Image, viewer: ViewerModel, shapes: Shapes) -> list[Spa
         first, last = floor(low + 0.5 + 1e-6), ceil(high + 0.5 - 1e-6)
         span = max(0, first), min(spans[axis][1], max(last, first + 1))
         if span[0] >= span[1]:
-            raise ExtentError(
+            raise RegionError(
                 f"The rectangle in “{shapes.name}” lies outside of “{layer.name}”: move it onto "
                 "the image."
             )

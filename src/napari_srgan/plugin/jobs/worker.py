@@ -38,7 +38,7 @@ def load_torch() -> None:
 
 
 @contextmanager
-def a_core_left_over() -> Iterator[None]:
+def one_core_free() -> Iterator[None]:
     """Let PyTorch use one core less in this thread, so that the window stays quick."""
     import torch
 

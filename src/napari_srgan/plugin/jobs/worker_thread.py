@@ -15,7 +15,7 @@ NICENESS = 5
 """by how much the window comes before this thread, where the system knows that"""
 
 
-class Aside(ABC):
+class WorkerThread(ABC):
     """Work that goes on in a thread of its own.
 
     It may be another than those of Qt's pool, of which a small machine has one, which runs need.
@@ -92,7 +92,7 @@ class Aside(ABC):
         self._arrived()
 
 
-_all: WeakSet[Aside] = WeakSet()
+_all: WeakSet[WorkerThread] = WeakSet()
 
 
 @atexit.register

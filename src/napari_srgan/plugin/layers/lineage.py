@@ -53,7 +53,7 @@ def made_from(layer: Any) -> Image | None:
     return None if made is None else made[0]()
 
 
-def stems_from(layer: Any, source: Image) -> bool:
+def is_derived_from(layer: Any, source: Image) -> bool:
     """Whether a layer was computed from another one, or from a result of that."""
     before = made_from(layer)
     while before is not None and before is not source:
@@ -69,7 +69,7 @@ def place_above(layers: Sequence[Any], source: Image) -> int:
     first = source
     while (before := made_from(first)) is not None:
         first = before
-    family = (i for i, each in enumerate(layers) if each is first or stems_from(each, first))
+    family = (i for i, each in enumerate(layers) if each is first or is_derived_from(each, first))
     return 1 + max(family, default=layers.index(source))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...engine.axes import Layout
 from ...engine.tiles import Span
-from ..jobs.worker_thread import Aside
+from ..jobs.worker_thread import WorkerThread
 from ..live.array import (
     Array,
     Cache,
@@ -76,7 +76,7 @@ class Sampled:
         return np.asarray(self.data[full].compute(scheduler="synchronous"))
 
 
-class Overview(Aside):
+class Overview(WorkerThread):
     """The coarser levels of an image, and the thread that reads them.
 
     Parameters

@@ -43,7 +43,7 @@ class Shown:
     """in pixels of the source"""
 
 
-class Picture:
+class Compositor:
     """The finer levels of a live layer, and the store of what was computed for them.
 
     Parameters
@@ -203,11 +203,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class _Reader:
-    picture: Picture
+    compositor: Compositor
     shrink: int
 
     def __call__(self, key: Key, rows: Span, columns: Span) -> Array:
-        return self.picture.show(self.shrink, key, rows, columns)
+        return self.compositor.show(self.shrink, key, rows, columns)
 
 
 def coarser_levels(data: Array, layout: Layout, owner: Any) -> list[LazyPlanes]:

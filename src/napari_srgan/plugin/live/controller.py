@@ -17,14 +17,14 @@ from ..layers.lineage import place_above
 from ..layers.pyramid import far_levels, follow
 from ..layers.result import layer_arguments, layer_state
 from ..layers.source import level_0
-from ..viewers import open_viewers, when_closed
+from ..viewers import on_window_closed, open_viewers
 from .array import Cache
-from .compositor import Picture, coarser_levels
+from .compositor import Compositor, coarser_levels
 from .redraw import Redraw, stop_timer, timer_of
 from .source import SourcePlanes
-from .sync import Pair
+from .sync import LayerSync
 from .visible_tiles import Box, clip, grid_of_tiles
-from .worker import LiveWork
+from .worker import LiveWorker
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -37,12 +37,12 @@ SHARE_OF_FREE = 0.1
 MOST_BYTES = 1 << 30
 """bytes that they may take at most"""
 
-_lives: WeakKeyDictionary[Image, Live] = WeakKeyDictionary()
-_built: WeakSet[Live] = WeakSet()
+_lives: WeakKeyDictionary[Image, LiveController] = WeakKeyDictionary()
+_built: WeakSet[LiveController] = WeakSet()
 """those that have a store"""
 
 
-class Live:
+class LiveController:
     """A live layer and what belongs to it.
 
     Parameters
@@ -84,7 +84,7 @@ class Live:
         layer.events.visible.connect(self.look)
         source.events.data.connect(self._replaced)
         factors = self.prepared.plan.factors[: len(arguments["scale"])]
-        self.pair = Pair(source, layer, factors)
+        self.pair = LayerSync(source, layer, factors)
         follow(layer)
         for other in _built - {self}:
             other.look()  # of its tiles some may have had to go
@@ -116,11 +116,11 @@ class Live:
         fill = float(np.mean(source.contrast_limits))
         given, far = far_levels(source)
         sources = [SourcePlanes(data, plan.layout, self.cache, fill) for data in given]
-        self.picture = Picture(
+        self.compositor = Compositor(
             sources[0], plan.scale, grid_of_tiles(plan.tiles), self.cache, self.tiles
         )
-        self.work = LiveWork(
-            self.picture,
+        self.work = LiveWorker(
+            self.compositor,
             sources,
             self.prepared.data,
             plan,
@@ -131,7 +131,7 @@ class Live:
         )
         _built.add(self)
         share_memory()
-        levels = [*self.picture.levels(self), *(each.lazy(self) for each in sources)]
+        levels = [*self.compositor.levels(self), *(each.lazy(self) for each in sources)]
         if len(sources) == 1 and sources[0].in_memory:
             levels += coarser_levels(given[0], plan.layout, self)
         return [*levels, *far]
@@ -140,7 +140,7 @@ class Live:
 
     def look(self, *_: Any) -> None:
         """See what is in view and have it computed, from its centre outwards."""
-        layer, shown = self.layer, self.picture.shown
+        layer, shown = self.layer, self.compositor.shown
         if layer is None or self.work.stopped:
             return
         self._find_viewer()
@@ -148,19 +148,19 @@ class Live:
         view = (layer.data_level, layer.corner_pixels.tobytes(), step, shown)
         if view != self._view:
             self._view = view
-            self.picture.refined.clear()
+            self.compositor.refined.clear()
             for source in self.work.sources:
                 source.fetched.clear()
-        shrinks = self.picture.shrinks
+        shrinks = self.compositor.shrinks
         visible = layer.visible and layer.data_level < len(shrinks)
         if not visible or shown is None or shown.shrink != shrinks[layer.data_level]:
-            self.picture.forget()
+            self.compositor.forget()
             self.work.want((), ())
             return
         box, centre = self._in_view(layer, shown.box)
-        self.picture.forget(box)
-        cells = [] if box is None else self.picture.grid.nearest_first(box, centre)
-        self.work.want(shown.key, cells[: self.picture.most_tiles()])
+        self.compositor.forget(box)
+        cells = [] if box is None else self.compositor.grid.nearest_first(box, centre)
+        self.work.want(shown.key, cells[: self.compositor.most_tiles()])
 
     def _look_soon(self, *_: Any) -> None:
         self._moved.start(0)
@@ -171,7 +171,7 @@ class Live:
         corners = None if viewer is None else in_canvas(layer, viewer)
         if corners is None:
             return box, (sum(box[0]) / 2, sum(box[1]) / 2)
-        at = (corners[:, [layout.y, layout.x]] + 0.5) / self.picture.scale
+        at = (corners[:, [layout.y, layout.x]] + 0.5) / self.compositor.scale
         low, high = np.floor(at.min(0)).astype(int), np.ceil(at.max(0)).astype(int)
         y, x = at.mean(0)
         seen = clip(box, ((int(low[0]), int(high[0])), (int(low[1]), int(high[1]))))
@@ -188,7 +188,7 @@ class Live:
             return
         self._viewer = ref(viewer)
         self.pair.cover()
-        when_closed(viewer, self.stop)
+        on_window_closed(viewer, self.stop)
         camera = camera_of(viewer)
         camera.events.center.connect(self._look_soon)
         camera.events.zoom.connect(self._look_soon)
@@ -237,7 +237,7 @@ class Live:
         if self.work.stopped or prepared.data is not self.prepared.data:
             return False
         self.prepared = prepared
-        self.work.restart(new, prepared.options, self.picture.stamp + 1)
+        self.work.restart(new, prepared.options, self.compositor.stamp + 1)
         self.look()
         return True
 
@@ -290,21 +290,21 @@ def share_memory() -> None:
         store.resize(min(MOST_BYTES, int(SHARE_OF_FREE * free)) // len(stores))
 
 
-def add_live(viewer: ViewerModel, prepared: Prepared) -> Live:
+def add_live(viewer: ViewerModel, prepared: Prepared) -> LiveController:
     """Add the live layer that was prepared to a viewer, right above its source and its results."""
-    live = Live(prepared.layer, prepared)
+    live = LiveController(prepared.layer, prepared)
     layers = viewer.layers
     layers.insert(place_above(layers, prepared.layer), live.make_layer())
     live.attach(viewer)
     return live
 
 
-def live_of(layer: Image) -> Live | None:
+def live_of(layer: Image) -> LiveController | None:
     """Return what belongs to a live layer; None where the layer is not one."""
     return _lives.get(layer)
 
 
-def lives_of(layers: Sequence[Any], source: Image | None = None) -> Iterator[Live]:
+def lives_of(layers: Sequence[Any], source: Image | None = None) -> Iterator[LiveController]:
     """Yield the live views among some layers, of one source where that is given."""
     for layer in list(layers):
         live = live_of(layer)

@@ -58,10 +58,10 @@ def live_layer(
     TypeError, ValueError, ModelError
         As in `napari_srgan.super_resolve_layer`.
     """
-    from .controller import Live
+    from .controller import LiveController
 
     options = Options(
         axes, detail, consistency, normalise, "slices", device, precision, tile, nodata
     )
     prepared = prepare(layer, model, options)
-    return Live(prepared.layer, prepared).make_layer()
+    return LiveController(prepared.layer, prepared).make_layer()

@@ -16,7 +16,7 @@ LEAST_SECONDS = 0.05
 """between two redraws"""
 
 
-def weakly(method: Callable[..., None]) -> Callable[..., None]:
+def weak_callback(method: Callable[..., None]) -> Callable[..., None]:
     """Return a function that calls a method, as long as its object is there without it."""
     known = WeakMethod(method)
 
@@ -32,7 +32,7 @@ def timer_of(method: Callable[..., None]) -> QTimer:
     """Return a timer that calls a method once, as long as its object is there without it."""
     timer = QTimer()
     timer.setSingleShot(True)
-    timer.timeout.connect(weakly(method))
+    timer.timeout.connect(weak_callback(method))
     return timer
 
 
@@ -43,7 +43,7 @@ def stop_timer(timer: QTimer) -> None:
         timer.stop()
 
 
-class Bell(QObject):
+class RedrawSignal(QObject):
     """Rings in the thread of the window when something happened in another."""
 
     arrived = QtSignal()
@@ -68,17 +68,17 @@ class Redraw:
         failed: Callable[[Exception], None],
         noted: Callable[[str], None] | None = None,
     ) -> None:
-        self._draw = weakly(draw)
+        self._draw = weak_callback(draw)
         self._seconds = 0.0
         self._drawn = -1.0
-        self.bell = Bell()
+        self.bell = RedrawSignal()
         for signal, slot in (
             (self.bell.arrived, self._soon),
             (self.bell.failed, failed),
             (self.bell.noted, noted),
         ):
             if slot is not None:
-                signal.connect(weakly(slot), Qt.ConnectionType.QueuedConnection)
+                signal.connect(weak_callback(slot), Qt.ConnectionType.QueuedConnection)
         self.timer = timer_of(self.now)
 
     def _soon(self) -> None:

@@ -19,7 +19,7 @@ COVERING = ("opaque", "translucent", "translucent_no_depth")
 """ways of blending in which a layer hides what is under it"""
 
 
-class Pair:
+class LayerSync:
     """What keeps a live layer and its source together.
 
     Parameters

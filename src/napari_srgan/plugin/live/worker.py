@@ -10,10 +10,10 @@ import numpy as np
 
 from ...engine.tiles import Tiles
 from ...options import Options
-from ..jobs.worker import a_core_left_over, load_torch
-from ..jobs.worker_thread import Aside
+from ..jobs.worker import load_torch, one_core_free
+from ..jobs.worker_thread import WorkerThread
 from .array import Key, kept_axes
-from .compositor import Picture
+from .compositor import Compositor
 from .source import SourcePlanes
 from .visible_tiles import Cell
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from ...engine.runner import Runner
 
 
-class LiveWork(Aside):
+class LiveWorker(WorkerThread):
     """Computes the tiles that are wanted, one after the other.
 
     Parameters
     ----------
-    picture
+    compositor
         Takes the tiles.
     sources
         The levels of the source, of which lazy ones are read here.
@@ -44,7 +44,7 @@ class LiveWork(Aside):
 
     def __init__(
         self,
-        picture: Picture,
+        compositor: Compositor,
         sources: Sequence[SourcePlanes],
         data: Any,
         plan: Plan,
@@ -55,7 +55,7 @@ class LiveWork(Aside):
         noted: Callable[[str], None],
     ) -> None:
         super().__init__(arrived, failed)
-        self.picture, self.sources, self.data = picture, sources, data
+        self.compositor, self.sources, self.data = compositor, sources, data
         self.sketch, self.options = plan, options
         self.plan: Plan | None = None
         """with the intensities of the whole layer; None until they were looked at"""
@@ -68,15 +68,15 @@ class LiveWork(Aside):
     def want(self, key: Key, cells: Sequence[Cell]) -> None:
         """Compute these tiles, the first one first, and no others."""
         with self._lock:
-            self.picture.hold(key, cells)
-            self._wanted = {(key, c): None for c in cells if not self.picture.has(key, c)}
+            self.compositor.hold(key, cells)
+            self._wanted = {(key, c): None for c in cells if not self.compositor.has(key, c)}
             self._start()
 
     def restart(self, plan: Plan, options: Options, stamp: int) -> None:
         """Go on with another model or other options."""
         with self._lock:
             self.sketch, self.options, self.plan, self._runner = plan, options, None, None
-            self.picture.stamp = stamp
+            self.compositor.stamp = stamp
             self._wanted.clear()
 
     def stop(self) -> None:
@@ -91,7 +91,7 @@ class LiveWork(Aside):
         self._prepare()
         if self._wanted:
             load_torch()
-            with a_core_left_over():
+            with one_core_free():
                 while (task := self._next()) is not None:
                     self._compute(*task)
 
@@ -99,14 +99,14 @@ class LiveWork(Aside):
         self._prepare()
         with self._lock:
             for key, cell in self._wanted:
-                return key, cell, self.picture.stamp
+                return key, cell, self.compositor.stamp
         return None
 
     def _prepare(self) -> None:
         """Read and interpolate what the window did not wait for."""
         done = False
         while not self.stopped:
-            if not (any(s.fetch() for s in self.sources) or self.picture.refine()):
+            if not (any(s.fetch() for s in self.sources) or self.compositor.refine()):
                 break
             done = True
         if done and not self.stopped:
@@ -114,10 +114,10 @@ class LiveWork(Aside):
 
     def _asked(self) -> bool:
         asked = any(source.asked for source in self.sources)
-        return bool(self._wanted or self.picture.rough or asked)
+        return bool(self._wanted or self.compositor.rough or asked)
 
     def _current(self, key: Key, cell: Cell, stamp: int) -> bool:
-        return (key, cell) in self._wanted and stamp == self.picture.stamp and not self.stopped
+        return (key, cell) in self._wanted and stamp == self.compositor.stamp and not self.stopped
 
     def _compute(self, key: Key, cell: Cell, stamp: int) -> None:
         from ...engine.run import Run
@@ -146,9 +146,9 @@ class LiveWork(Aside):
         kept = kept_axes(plan.layout)
         shape = [n for axis, n in enumerate(run.plan.shape) if axis in kept]
         with self._lock:
-            if stamp != self.picture.stamp:
+            if stamp != self.compositor.stamp:
                 return
-            self.picture.put(key, cell, out.reshape(shape), stamp)
+            self.compositor.put(key, cell, out.reshape(shape), stamp)
             self._wanted.pop((key, cell), None)
             # Less memory or another device is handed on.
             self._runner = run.runner

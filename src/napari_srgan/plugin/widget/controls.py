@@ -12,7 +12,7 @@ from superqt import QCollapsible
 
 from ...engine.missing import Nodata
 from ...options import Options
-from .. import settings as preferences
+from .. import settings
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -37,7 +37,7 @@ class DetailRow(Container[Any]):
     def __init__(self) -> None:
         tip = "Faithful blurs where it does not know; realistic invents texture that looks right"
         self.slider = FloatSlider(
-            value=preferences.get("detail"), min=0, max=1, step=0.05, readout=False, tooltip=tip
+            value=settings.get("detail"), min=0, max=1, step=0.05, readout=False, tooltip=tip
         )
         self.ends = [Label(value="faithful"), Label(value="realistic")]
         self.reason = Label(
@@ -108,7 +108,7 @@ class Advanced(QWidget):
             "tile": self.tile,
         }
         for name, combo in self.remembered.items():
-            choose(combo, preferences.get(name))
+            choose(combo, settings.get(name))
         self.remembered["device"] = self.device
         rows = {
             "Axes": self.axes,
@@ -129,7 +129,7 @@ class Advanced(QWidget):
     def set_devices(self, devices: tuple[str, ...]) -> None:
         """Offer the devices of this machine."""
         self.device.choices = ("auto", *devices)
-        choose(self.device, preferences.get("device"))
+        choose(self.device, settings.get("device"))
 
     def chosen(self, layer: Image, detail: float | None) -> Options:
         """Return what was chosen.
@@ -168,7 +168,7 @@ class Advanced(QWidget):
     def remember(self) -> None:
         """Keep what was chosen for the next time."""
         for name, combo in self.remembered.items():
-            preferences.put(name, combo.value)
+            settings.put(name, combo.value)
 
 
 def caption(text: str, control: QWidget) -> QLabel:

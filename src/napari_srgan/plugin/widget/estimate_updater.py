@@ -1,4 +1,4 @@
-"""Keeps the outlook up to date while a person changes what a run depends on."""
+"""Keeps the estimate up to date while a person changes what a run depends on."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
-from ..jobs.estimate import look_ahead
+from ..jobs.estimate import estimate_run
 from ..jobs.queue import EXPECTED, sentence
 from ..jobs.worker import make_worker
 
 SETTLE = 150
-"""milliseconds without a change after which the outlook is worked out"""
+"""milliseconds without a change after which the estimate is worked out"""
 
 
-class Lookout:
+class EstimateUpdater:
     """Works out in the background what a run would give.
 
     Parameters
     ----------
     question
-        Returns the arguments of `look_ahead`, or None where there is nothing to look at; raises
+        Returns the arguments of `estimate_run`, or None where there is nothing to look at; raises
         what a person can mend.
     parent
         The widget with which this ends.
@@ -31,7 +31,7 @@ class Lookout:
     Attributes
     ----------
     seen
-        Emitted with the `Outlook`, or None.
+        Emitted with the `Estimate`, or None.
     failed
         Emitted with the sentence that says why there would be no result.
     """
@@ -65,7 +65,7 @@ class Lookout:
         if asked is None:
             self.seen.emit(None)
             return
-        self.worker = make_worker(look_ahead, **asked)
+        self.worker = make_worker(estimate_run, **asked)
         self.worker.yielded.connect(self._answer)
         self.worker.errored.connect(lambda error: self.failed.emit(sentence(error)))
         self.worker.finished.connect(self._end)
@@ -78,9 +78,9 @@ class Lookout:
         if self.worker is not None:
             self.worker.quit()
 
-    def _answer(self, outlook: object) -> None:
+    def _answer(self, estimate: object) -> None:
         if not self.again:
-            self.seen.emit(outlook)
+            self.seen.emit(estimate)
 
     def _end(self) -> None:
         self.worker = None

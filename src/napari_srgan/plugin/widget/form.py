@@ -13,7 +13,7 @@ from .controls import (
     collapsible,
 )
 from .layer_choice import LayerChoice
-from .object_choice import Choice
+from .object_choice import ObjectChoice
 
 WIDTH = 300
 """the least, in pixels of the screen"""
@@ -29,12 +29,12 @@ class Form(QWidget):
         )
         self.help = PushButton(text="?", tooltip="Open the documentation in a browser")
         self.about = QLabel()
-        self.model = Choice(
+        self.model = ObjectChoice(
             tooltip="What computes the finer image; automatic goes by the layer's channels",
         )
         self.card = PushButton(text="i", tooltip="What the model is for, and how good it is")
         self.detail = DetailRow()
-        self.region = Choice(
+        self.region = ObjectChoice(
             tooltip="How much is super-resolved; draw a rectangle in a Shapes layer to choose it",
         )
         self.forecast = QLabel()

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QProgressBar, QToolButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from .. import formatting as words
+from .. import formatting
 from ..jobs.queue import Job, JobQueue
 
 
@@ -78,7 +78,7 @@ class AllRow(Row):
         self.text.setText(f"All: {finished} of {finished + len(jobs)} done")
 
 
-class JobRows(QWidget):
+class JobList(QWidget):
     """All jobs of a viewer that are not over."""
 
     def __init__(self, queue: JobQueue) -> None:
@@ -129,4 +129,4 @@ def progress_text(job: Job) -> str:
         return "reading…"
     step, left = job.progress, job.seconds_left
     tile = f"tile {min(step.tiles + 1, step.total)} of {step.total}"
-    return tile if left is None else f"{tile} · {words.duration(left)} left"
+    return tile if left is None else f"{tile} · {formatting.format_duration(left)} left"

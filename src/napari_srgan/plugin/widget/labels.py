@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from ...engine.axes import complete_labels
 from ...options import Options
-from .. import formatting as words
+from .. import formatting
 from ..jobs.queue import EXPECTED
 from ..layers.source import layer_source, level_0
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from ..jobs.estimate import Outlook
+    from ..jobs.estimate import Estimate
 
 NOTHING = "Open an image first: drop a file onto the window, or take File ▸ Open Sample."
 
@@ -40,9 +40,9 @@ def source_text(layer: Image | None, remark: str = "", given: str | None = None)
         " ".join(axes.replace("S", ""))
         + (" RGB" if "S" in axes else "")
         + ("" if named else " (guessed)"),
-        words.shape(data.shape[:-1] if rgb else data.shape),
+        formatting.format_shape(data.shape[:-1] if rgb else data.shape),
         str(data.dtype),
-        words.pixel_size(layer.scale[-2:], layer.units[-2:]),
+        formatting.format_pixel_size(layer.scale[-2:], layer.units[-2:]),
     ]
     text = " · ".join(part for part in parts if part)
     return f"{text}\n{remark}" if remark else text
@@ -56,21 +56,21 @@ def axes_of(layer: Image, given: str | None = None) -> str:
         return "?"
 
 
-def outlook_text(outlook: Outlook, layer: Image) -> str:
+def estimate_text(estimate: Estimate, layer: Image) -> str:
     """Say what will come out of a run."""
-    rgb = "S" in outlook.axes
-    factors = outlook.factors[: layer.ndim]
+    rgb = "S" in estimate.axes
+    factors = estimate.factors[: layer.ndim]
     scale = [abs(s) / f for s, f in zip(layer.scale, factors, strict=True)]
     gives = [
-        words.shape(outlook.shape[:-1] if rgb else outlook.shape) + " RGB" * rgb,
-        outlook.dtype,
-        words.pixel_size(scale[-2:], layer.units[-2:]),
+        formatting.format_shape(estimate.shape[:-1] if rgb else estimate.shape) + " RGB" * rgb,
+        estimate.dtype,
+        formatting.format_pixel_size(scale[-2:], layer.units[-2:]),
     ]
     costs = [
-        words.size(outlook.nbytes),
-        "1 tile" if outlook.tiles == 1 else f"{outlook.tiles} tiles",
-        words.about(outlook.seconds) if outlook.seconds is not None else "",
+        formatting.format_bytes(estimate.nbytes),
+        "1 tile" if estimate.tiles == 1 else f"{estimate.tiles} tiles",
+        formatting.format_estimate(estimate.seconds) if estimate.seconds is not None else "",
     ]
-    memory = outlook.working_bytes + (0 if outlook.on_disk else outlook.nbytes)
-    lines = [gives, costs, [f"{words.size(memory)} of memory", outlook.where]]
+    memory = estimate.working_bytes + (0 if estimate.on_disk else estimate.nbytes)
+    lines = [gives, costs, [f"{formatting.format_bytes(memory)} of memory", estimate.where]]
     return "→ " + "\n".join(" · ".join(part for part in line if part) for line in lines)

@@ -10,10 +10,10 @@ from weakref import WeakSet, ref
 from napari.layers import Image
 from qtpy.QtCore import QTimer
 
-from ..layers.lineage import made_from, stems_from
+from ..layers.lineage import is_derived_from, made_from
 from ..layers.source import source_of, sources_of
 from ..layers.validation import refusal
-from .object_choice import Choice, Entry
+from .object_choice import Entry, ObjectChoice
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -26,7 +26,7 @@ class Several:
     layers: tuple[Image, ...]
 
 
-class LayerChoice(Choice):
+class LayerChoice(ObjectChoice):
     """A combo box of the image layers of a viewer, which follows their selection.
 
     A result that napari selects because it has just been added is not followed: what a person
@@ -162,7 +162,9 @@ class LayerChoice(Choice):
         """Whether napari selected a layer, and no person: a result just added, or left over."""
         if new:
             return made_from(layer) is not None
-        return self._removal.isActive() and any(stems_from(layer, each) for each in self.sources)
+        return self._removal.isActive() and any(
+            is_derived_from(layer, each) for each in self.sources
+        )
 
     def _removed(self, *_: Any) -> None:
         # Before the window works on, napari selects another layer.

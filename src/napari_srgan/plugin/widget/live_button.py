@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from ...options import Options
-    from ..live.controller import Live
+    from ..live.controller import LiveController
     from .form import Form
 
 SETTLE = 200
@@ -63,7 +63,7 @@ class LiveButton:
         viewer.layers.events.removed.connect(self.refresh)
 
     @property
-    def live(self) -> Live | None:
+    def live(self) -> LiveController | None:
         """The live view of the chosen layer, if it has one."""
         from ..live.controller import lives_of
 
@@ -170,7 +170,7 @@ class LiveButton:
                 self._remove(live)
         self.say(text, True)
 
-    def _remove(self, live: Live | None) -> None:
+    def _remove(self, live: LiveController | None) -> None:
         layers = self.viewer.layers
         if live is not None and live.layer in layers:
             layers.remove(live.layer)

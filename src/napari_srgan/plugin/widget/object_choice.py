@@ -13,7 +13,7 @@ Entry = tuple[str, Any]
 """a text and what it stands for"""
 
 
-class Choice(ComboBox):
+class ObjectChoice(ComboBox):
     """A combo box that keeps the chosen object when the texts or their order change.
 
     magicgui's own finds its entries by their texts: one whose text changes is taken for another,

@@ -12,8 +12,8 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from ...options import choose_model
-from .. import settings as preferences
-from ..jobs.estimate import Outlook, Survey, survey
+from .. import settings
+from ..jobs.estimate import Choices, Estimate, find_choices
 from ..jobs.queue import (
     EXPECTED,
     Job,
@@ -31,10 +31,10 @@ from ..jobs.worker import make_worker
 from ..layers.source import layer_source, level_0, missing_of
 from ..layers.validation import doubt, refusal
 from .controls import PRECISION_TIP, show_card
-from .estimate_updater import Lookout
+from .estimate_updater import EstimateUpdater
 from .form import Form
-from .job_list import JobRows
-from .labels import axes_of, outlook_text, source_text
+from .job_list import JobList
+from .labels import axes_of, estimate_text, source_text
 from .live_button import LiveButton
 from .object_choice import file_texts
 
@@ -72,7 +72,7 @@ class SuperResolveWidget(Form):
         self.queue = queue_of(self.viewer)
         self.cards: dict[str, ModelCard] = {}
         self.files: list[Path] = []
-        self.outlook: Outlook | None = None
+        self.estimate: Estimate | None = None
         self.problem = ""
         """why there would be no result"""
         self.refused = ""
@@ -85,39 +85,39 @@ class SuperResolveWidget(Form):
         """what happened last, and whether something went wrong"""
         self._watched: tuple[Any, ...] = ()
         self._before: tuple[Image, ...] = ()
-        self._outlook_of: tuple[Any, ...] = (None, None)
+        self._estimate_of: tuple[Any, ...] = (None, None)
         self._model_before: Any = "auto"
         self._shapes: Shapes | None = None
         """the layer whose rectangle was chosen last"""
         self._closed = False
-        self.rows = JobRows(self.queue)
+        self.rows = JobList(self.queue)
         self.add_jobs(self.rows)
-        self.lookout = Lookout(self._question, self)
+        self.estimate_updater = EstimateUpdater(self._question, self)
         self._guard = QTimer(self)
         self.live = LiveButton(self, self.viewer, lambda layer: layer in self.fit, self.say)
         self._connect()
         self.layer.attach(self.viewer)
         self.reset_choices()
-        worker = make_worker(survey)
-        worker.returned.connect(self._surveyed)
+        worker = make_worker(find_choices)
+        worker.returned.connect(self._show_choices)
         worker.errored.connect(lambda error: self.say(sentence(error), True))
         worker.start()
 
     def _connect(self) -> None:
         self.model.choices = self._models
         self.region.choices = self._regions
-        self.model.value = preferences.get("model")
+        self.model.value = settings.get("model")
         self._guard.setSingleShot(True)
         self._guard.setInterval(QApplication.doubleClickInterval())
         self._guard.timeout.connect(self._jobs_changed)
-        self.lookout.seen.connect(self._seen)
-        self.lookout.failed.connect(self._cannot)
+        self.estimate_updater.seen.connect(self._seen)
+        self.estimate_updater.failed.connect(self._cannot)
         self.layer.changed.connect(self._layer_changed)
         self.model.changed.connect(self._model_changed)
         self.region.changed.connect(self._region_changed)
-        self.detail.slider.changed.connect(self.lookout.soon)
+        self.detail.slider.changed.connect(self.estimate_updater.soon)
         for control in self.advanced.controls:
-            control.changed.connect(self.lookout.soon)
+            control.changed.connect(self.estimate_updater.soon)
         self.advanced.axes.changed.connect(self._layer_changed)
         self.run_button.changed.connect(self.run_or_cancel)
         self.preview_button.changed.connect(self.preview)
@@ -145,7 +145,7 @@ class SuperResolveWidget(Form):
         self._watch()
         self.layer.detach()
         self.live.close()
-        self.lookout.stop()
+        self.estimate_updater.stop()
 
     # -- what there is to choose from -------------------------------------------------------------
 
@@ -155,7 +155,7 @@ class SuperResolveWidget(Form):
     def _models(self, _: Any = None) -> list[tuple[str, Any]]:
         layer = self.layer.source
         auto = "auto" if layer is None else f"auto: {choose_model(rgb=layer.rgb)}"
-        kept = preferences.get("model")
+        kept = settings.get("model")
         names = list(self.cards) or ([kept] if kept != "auto" else [])
         files = zip(file_texts(self.files), self.files, strict=True)
         return [
@@ -169,7 +169,7 @@ class SuperResolveWidget(Form):
         shapes = [each for each in self.viewer.layers if isinstance(each, Shapes)]
         return [*EXTENTS.items(), *((f"rectangle in {each.name}", each) for each in shapes)]
 
-    def _surveyed(self, found: Survey) -> None:
+    def _show_choices(self, found: Choices) -> None:
         if self._closed:
             return
         self.cards = {card.name: card for card in found.cards}
@@ -208,8 +208,8 @@ class SuperResolveWidget(Form):
             self._before = self.layer.sources
             self.advanced.forget()
         shape = None if layer is None else level_0(layer).shape
-        if (layer, shape) != self._outlook_of:
-            self._outlook_of, self.outlook = (layer, shape), None
+        if (layer, shape) != self._estimate_of:
+            self._estimate_of, self.estimate = (layer, shape), None
         region = self.region.value
         shapes = region if isinstance(region, Shapes) else None
         self._watch(*(each for each in (layer, shapes) if each is not None))
@@ -222,7 +222,7 @@ class SuperResolveWidget(Form):
         self._card_changed()
         self._jobs_changed()
         self.live.refresh()
-        self.lookout.soon()
+        self.estimate_updater.soon()
 
     def _region_changed(self, *_: Any) -> None:
         region, shapes = self.region.value, self._shapes
@@ -256,7 +256,7 @@ class SuperResolveWidget(Form):
                 self.model.value = Path(name) if name else self._model_before
         self._model_before = self.model.value
         self._card_changed()
-        self.lookout.soon()
+        self.estimate_updater.soon()
 
     def _card_changed(self) -> None:
         card = self._card()
@@ -269,12 +269,12 @@ class SuperResolveWidget(Form):
         if chosen == "auto":
             chosen = choose_model(rgb=layer is not None and layer.rgb)
         if isinstance(chosen, Path):
-            return self.outlook.card if self.outlook is not None else None
+            return self.estimate.card if self.estimate is not None else None
         return self.cards.get(chosen)
 
     def _view_changed(self, *_: Any) -> None:
         if self.region.value != "layer":
-            self.lookout.soon()
+            self.estimate_updater.soon()
 
     def _jobs_changed(self, *_: Any) -> None:
         jobs, several = self._own_jobs(), len(self.fit) > 1
@@ -288,7 +288,7 @@ class SuperResolveWidget(Form):
         self.run_button.enabled = usable and self.run_button.text != "Cancelling…"
         self.preview_button.enabled = self.layer.source in self.fit
         if not jobs and not self.queue.jobs:
-            self.lookout.soon()
+            self.estimate_updater.soon()
 
     def _own_jobs(self) -> list[Job]:
         """Return the runs of the chosen layers that are not over, previews left aside."""
@@ -329,15 +329,15 @@ class SuperResolveWidget(Form):
             return spans_of("rectangle", layer, self.viewer, chosen)
         return spans_of(chosen, layer, self.viewer)
 
-    def _seen(self, outlook: Outlook | None) -> None:
+    def _seen(self, estimate: Estimate | None) -> None:
         if self._closed:
             return
-        self.outlook, self.problem = outlook, ""
+        self.estimate, self.problem = estimate, ""
         self._card_changed()
         self._show()
 
     def _cannot(self, problem: str) -> None:
-        self.outlook, self.problem = None, problem
+        self.estimate, self.problem = None, problem
         self._show()
 
     def _show(self) -> None:
@@ -345,11 +345,11 @@ class SuperResolveWidget(Form):
             return
         layer = self.layer.source
         self.forecast.setText(
-            outlook_text(self.outlook, layer) if self.outlook and layer is not None else ""
+            estimate_text(self.estimate, layer) if self.estimate and layer is not None else ""
         )
         notes = [f"⚠ {text}" for text in (self.refused or self.problem, *self.remarks) if text]
-        if self.outlook is not None:
-            notes += self.outlook.notes
+        if self.estimate is not None:
+            notes += self.estimate.notes
         if self.said[0]:
             notes.append(f"⚠ {self.said[0]}" if self.said[1] else self.said[0])
         self.message.setText("\n".join(notes))
@@ -390,10 +390,10 @@ class SuperResolveWidget(Form):
             self.say("The view is large; the preview shows its middle. Zoom in for all of it.")
 
     def _preview_pixels(self) -> int:
-        if self.outlook is None or self.outlook.seconds_per_pixel is None:
+        if self.estimate is None or self.estimate.seconds_per_pixel is None:
             return PREVIEW_PIXELS
-        window = (PREVIEW_SECONDS / self.outlook.seconds_per_pixel) ** 0.5
-        return max(PREVIEW_PIXELS // 4, int(max(window - 2 * self.outlook.halo, 0)) ** 2)
+        window = (PREVIEW_SECONDS / self.estimate.seconds_per_pixel) ** 0.5
+        return max(PREVIEW_PIXELS // 4, int(max(window - 2 * self.estimate.halo, 0)) ** 2)
 
     def _order(
         self, layer: Image, spans: list[Span] | None = None, *, preview: bool = False
@@ -405,7 +405,7 @@ class SuperResolveWidget(Form):
                 self._options(layer),
                 spans if preview else self._spans(layer),
                 preview=preview,
-                hide_source=preferences.get("hide_source"),
+                hide_source=settings.get("hide_source"),
             )
         except EXPECTED as error:
             self._cannot(sentence(error))
@@ -416,9 +416,9 @@ class SuperResolveWidget(Form):
     def _remember(self) -> None:
         self.advanced.remember()
         if self.detail.detail is not None:
-            preferences.put("detail", self.detail.detail)
+            settings.put("detail", self.detail.detail)
         if self.model.value == "auto" or self.model.value in self.cards:
-            preferences.put("model", self.model.value)
+            settings.put("model", self.model.value)
 
     def show_card(self) -> None:
         """Show what is known of the chosen model."""
