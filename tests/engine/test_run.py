@@ -216,9 +216,35 @@ def test_a_colour_under_alpha_0_does_not_reach_the_network(
     results = [carry_out(exact_plan(each, model, tile=16), each) for each in (black, white)]
     clear = np.zeros((160, 176), bool)
     clear[40:100, 48:120] = True
+    unseen = results[0][..., 3] == 0
+    assert (clear & ~unseen).any()
     for result, value in zip(results, (0, 255), strict=True):
-        assert (result[clear][:, :3] == value).all()
-    assert np.array_equal(results[0][~clear], results[1][~clear])
+        assert (result[clear & unseen][:, :3] == value).all()
+    shown = ~(clear & unseen)
+    assert np.array_equal(results[0][shown], results[1][shown])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("hidden", [0.0, np.nan])
+def test_what_alpha_shows_has_the_colours_of_visible_pixels(
+    make_identity: MakeModel, channels: int, hidden: float
+) -> None:
+    image = np.full((30, 40, 4), [0.7, 0.5, 0.3, 1.0], np.float32)
+    image[8:20, 10:30, :3] = hidden
+    image[8:20, 10:30, 3] = 0
+    image[3, 5] = [np.nan, 0.5, 0.3, 1.0]
+    result = carry_out(exact_plan(image, make_identity(channels), normalise="none"), image)
+    shown = result[..., 3] > 0
+    shown[12:16, 20:24] = False
+    assert shown[32:80, 40:120].any()
+    assert np.abs(result[shown][:, :3] - [0.7, 0.5, 0.3]).max() < 1e-6
+    assert np.isnan(result[12:16, 20:24, 0]).all()
+    # What a mask hides comes back as it was, whatever alpha says.
+    mask = np.zeros((30, 40), bool)
+    mask[8, 10:30] = True
+    plan = exact_plan(image, make_identity(channels), normalise="none", missing=mask)
+    masked = carry_out(plan, image)[32:36, 40:120, :3]
+    assert np.array_equal(masked, np.full_like(masked, hidden), equal_nan=True)
 
 
 @pytest.mark.parametrize("kind", [np.nan, np.inf, -np.inf])

@@ -75,6 +75,26 @@ class Missing:
             empty = empty[..., 0]
         return values, _either(invalid_pixels(values, None), np.broadcast_to(empty, values.shape))
 
+    def transparent(self, source: Any, layout: Layout, index: tuple[int | slice, ...]) -> Mask:
+        """Return where alpha is 0, and no mask says that there is no value.
+
+        Parameters
+        ----------
+        source
+            The image, of axes that end with R, G, B and alpha.
+        layout
+            Its axes.
+        index
+            One that `Layout.index` returned.
+        """
+        *where, sample = index
+        clear = np.asarray(source[(*where, slice(3, 4))]) == 0
+        if isinstance(sample, slice):
+            clear = clear.repeat(layout.shape[-1] - 1, -1)
+        else:
+            clear = clear[..., 0]
+        return clear if self.mask is None else clear & ~self._masked(layout, index, clear.shape)
+
     def _masked(
         self, layout: Layout, index: tuple[int | slice, ...], shape: tuple[int, ...]
     ) -> Mask:

@@ -80,7 +80,11 @@ def read_window(plan: Plan, source: Any, work: Work) -> Window:
 
 
 def write_window(plan: Plan, source: Any, window: Window, result: Values, out: Any) -> None:
-    """Map a result back to the image's values and put its core into ``out``."""
+    """Map a result back to the image's values and put its core into ``out``.
+
+    Invalid pixels get what is stored. Of those that alpha alone hides, only what stays hidden does:
+    what the finer alpha shows of them takes its colour from what is visible around.
+    """
     scale = plan.scale
     work, tile = window.work, window.work.tile
     layout, channel = plan.layout, plan.layout.channel_of(work.plane)
@@ -94,19 +98,27 @@ def write_window(plan: Plan, source: Any, window: Window, result: Values, out: A
     values = plan.intensity.inverse(result[fine], channel, remainder)
     colours = 0 if layout.axes[-1] == "S" and layout.channel_axis is not None else None
     values = keep_clear(values, plan.nodata, colours)
+    writes_alpha = layout.alpha and (layout.channel_axis is not None or work.plane[-1] == 0)
+    alpha = None
+    if layout.alpha and (writes_alpha or invalid is not None):
+        alpha = _finer_alpha(plan, source, work)
     if invalid is not None:
-        values = np.where(nearest(invalid, scale), nearest(stored, scale), values)
+        stays = nearest(invalid, scale)
+        if alpha is not None:
+            clear = plan.missing.transparent(source, layout, layout.index(work.plane, *tile.window))
+            stays &= ~(nearest(_as_channels(clear, layout)[inner], scale) & (alpha > 0))
+        values = np.where(stays, nearest(stored, scale), values)
     rows, columns = tile.core(scale)
     index = plan.place(layout.index(work.plane, rows, columns))
     if layout.channel_axis is None:
         values = values[0]
     out[index] = values.transpose(np.argsort(layout.order()))
-    if layout.alpha and (layout.channel_axis is not None or work.plane[-1] == 0):
-        _write_alpha(plan, source, work, out)
+    if alpha is not None and writes_alpha:
+        out[(*index[:-1], 3)] = alpha.T if layout.x < layout.y else alpha
 
 
-def _write_alpha(plan: Plan, source: Any, work: Work, out: Any) -> None:
-    """Resample the alpha of a tile by bicubic interpolation."""
+def _finer_alpha(plan: Plan, source: Any, work: Work) -> Array:
+    """Return the alpha of a tile's core, resampled by bicubic interpolation: ``(Y, X)``."""
     layout, tile, dtype = plan.layout, work.tile, plan.dtype
     index = (*layout.index(work.plane, *tile.window)[:-1], 3)
     stored = np.asarray(source[index])
@@ -115,8 +127,7 @@ def _write_alpha(plan: Plan, source: Any, work: Work, out: Any) -> None:
     fine = bicubic_up(alpha, plan.scale)[0, 0].numpy()[tile.core_in_window(plan.scale)]
     opaque = np.iinfo(dtype).max if dtype.kind in "iu" else 1
     fine = np.clip(np.rint(fine) if dtype.kind in "iu" else fine, 0, opaque)
-    target = plan.place(layout.index(work.plane, *tile.core(plan.scale)))
-    out[(*target[:-1], 3)] = (fine.T if layout.x < layout.y else fine).astype(dtype)
+    return np.asarray(fine.astype(dtype))
 
 
 def nearest(values: Array, scale: int) -> Array:
