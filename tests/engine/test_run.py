@@ -57,14 +57,46 @@ def limits(plane: Array) -> tuple[Array, Array]:
     def opened(plane: Array) -> Array:
         return greatest(ndimage.minimum_filter(plane, 3, mode="nearest"), 3)
 
+    def many_valued(plane: Array) -> Array:
+        squares = np.lib.stride_tricks.sliding_window_view(np.pad(plane, 1, mode="edge"), (3, 3))
+        squares = squares.reshape(*plane.shape, 9)
+        low, high = squares.min(-1), squares.max(-1)
+        ends = np.minimum(squares - low[..., None], high[..., None] - squares).max(-1)
+        share = ends / np.maximum(high - low, np.float32(1e-38))
+        return np.asarray(((share - 0.05) / 0.05).clip(0, 1))
+
+    def lines(plane: Array) -> Array:
+        found, around = np.zeros_like(plane), np.pad(plane, 2, constant_values=-np.inf)
+        upright, level = np.ones((5, 1), bool), np.ones((1, 5), bool)
+        rising, falling = np.eye(5, dtype=bool)[::-1], np.eye(5, dtype=bool)
+        for step, line in (
+            ((0, 1), upright),
+            ((1, 0), level),
+            ((1, 1), rising),
+            ((1, -1), falling),
+        ):
+            for before, after in ((-1, 1), (-1, 2), (-2, 1)):
+                sides = [
+                    np.roll(around, (-n * step[0], -n * step[1]), (0, 1))[2:-2, 2:-2]
+                    for n in (before, after)
+                ]
+                stands_out = plane - np.maximum(*sides)
+                least = ndimage.minimum_filter(
+                    stands_out, footprint=line, mode="constant", cval=np.inf
+                )
+                most = ndimage.maximum_filter(least, footprint=line, mode="constant", cval=-np.inf)
+                found = np.maximum(found, most)
+        return found
+
     def beyond(plane: Array, end: float) -> Array:
         top, bottom = greatest(opened(plane), 5), -greatest(opened(-plane), 5)
         plateaus = top + 0.15 * (top - bottom)
         top, bottom = greatest(plane, 3), -greatest(-plane, 3)
-        height = (top - greatest(opened(plane), 3)).clip(min=0)
+        height = (top - greatest(opened(plane), 3)).clip(min=0) * many_valued(plane)
         least = top + 0.15 * (top - bottom)
-        lines = np.minimum(least + 2 * height, np.maximum(least + 0.5 * height, end + 0.15))
-        return np.asarray(np.maximum(plateaus, lines))
+        flanked = (height - 2 * greatest(lines(plane), 3)).clip(min=0)
+        fine = np.minimum(least + 2 * height, np.maximum(least + 0.5 * flanked, end + 0.15))
+        return np.asarray(np.maximum(plateaus, fine))
 
     return -beyond(-plane, 0), beyond(plane, 1)
 

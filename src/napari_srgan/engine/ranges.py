@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from .exposures import Inner
-from .missing import neighbour_sum
+from .lines import DEFECT, line_heights
+from .missing import Mask, neighbour_sum
 from .sampling import Squares
 
 Array = npt.NDArray[Any]
@@ -19,6 +21,12 @@ PERCENTILES = (0.1, 99.9)
 """of a channel's values, what the network sees as 0 and 1"""
 SPIKES = 1.5
 """ranges by which isolated pixels may widen it: more than the speckle of radar does"""
+LINES = 3.0
+"""ranges of all else from which lines without flanks, far beyond it, may not widen it"""
+MOST_LINES = 0.05
+"""part of the values that bad columns, rows and tracks have, at most"""
+NOISE = 0.5
+"""part of its deviation that means of nine have, up to which all else is noise"""
 FENCE = 1.5
 """quartile distances beyond the quartiles up to which values belong to the bulk (Tukey 1977)"""
 CONSTANT = 0.2
@@ -54,9 +62,9 @@ class Range:
 def choose_range(squares: Squares) -> Range:
     """Choose what the network sees of a channel as 0 and 1.
 
-    The 0.1 and 99.9 percentiles; where isolated pixels (hot ones, cosmic rays) widen that, the
-    percentiles without them. Where the bulk of the values lies in a small part of that range, it
-    gets an exposure of its own.
+    The 0.1 and 99.9 percentiles; where isolated pixels (hot ones, cosmic rays) or lines of bad
+    pixels widen that, the percentiles without them. Where the bulk of the values lies in a small
+    part of that range, it gets an exposure of its own.
     """
     values = _joined(squares)
     if not values.size:
@@ -65,8 +73,10 @@ def choose_range(squares: Squares) -> Range:
         # Differences of such numbers are too large for float64.
         found = choose_range([each / 64 for each in squares])
         return replace(found, low=64 * found.low, high=64 * found.high)
-    low, high = _percentiles(values)
-    calm = values
+    if values.size > FEW:
+        squares = _without_bad_lines(squares)
+    calm = _joined(squares)
+    low, high = _percentiles(calm)
     if high > low and values.size > FEW:
         upper, lower = _without_spikes(squares)
         top, bottom = _percentiles(upper)[1], _percentiles(lower)[0]
@@ -147,6 +157,59 @@ def _without_spikes(squares: Squares) -> tuple[Array, Array]:
             levelled = np.minimum(shown, np.where(np.isfinite(third), third, shown))
             found.append(sign * levelled[valid])
     return np.concatenate(upper), np.concatenate(lower)
+
+
+def _without_bad_lines(squares: Squares) -> Squares:
+    """Return the squares with bright and dark lines of bad pixels levelled.
+
+    A line of bad pixels has no flanks and is far beyond all else, of which it is a small part. In
+    mere noise a line may be what the image shows, and stays.
+    """
+    for sign in (1.0, -1.0):
+        shown = [sign * each for each in squares]
+        rest = [_opened(each) for each in shown]
+        bottom, top = _percentiles(_joined(rest))
+        far = top + LINES * (top - bottom)
+        bad = [_lines_beyond(far, *pair) for pair in zip(shown, rest, strict=True)]
+        share = sum(int(each.sum()) for each in bad) / _joined(squares).size
+        if not 0 < share <= MOST_LINES:
+            continue
+        # Nor may hot and dead pixels, which are noise, decide whether all else is.
+        calm = [np.where(s > far, r, s) for s, r in zip(shown, rest, strict=True)]
+        if not _is_noise([each.clip(2 * bottom - top, None) for each in calm]):
+            levelled = zip(bad, rest, shown, strict=True)
+            squares = [sign * np.where(*each) for each in levelled]
+    return squares
+
+
+def _opened(square: Array) -> Array:
+    """Return the grey opening by 3 × 3 pixels, for which NaN is no pixel."""
+    from scipy import ndimage
+
+    valid = ~np.isnan(square)
+    least = ndimage.minimum_filter(np.where(valid, square, np.inf), 3, mode="nearest")
+    found = ndimage.maximum_filter(np.where(least < np.inf, least, -np.inf), 3, mode="nearest")
+    return np.where(valid, found, np.nan)
+
+
+def _lines_beyond(far: float, square: Array, rest: Array) -> Mask:
+    """Return which pixels beyond a value belong to lines without flanks."""
+    beyond = np.asarray(square > far)
+    if not beyond.any():
+        return beyond
+    known = np.where(np.isnan(square), np.nanmin(square), square)
+    heights = line_heights(torch.from_numpy(known)[None, None])[0, 0].numpy()
+    return np.asarray(beyond & (heights >= DEFECT * (square - rest)))
+
+
+def _is_noise(squares: Squares) -> bool:
+    """Whether neighbours vary so independently that means over nine pixels hardly do."""
+    from scipy import ndimage
+
+    mean = float(_joined(squares).mean())
+    filled = [np.where(np.isnan(each), mean, each) - mean for each in squares]
+    smooth = [ndimage.uniform_filter(each, 3) for each in filled]
+    return bool(_joined(smooth).std() <= NOISE * _joined(filled).std())
 
 
 def _inner_range(values: Array, low: float, high: float) -> Inner | None:
