@@ -49,6 +49,8 @@ def outcome(path: Path, number: int) -> Outcome:
         except Exception as error:
             result = "exception", _where(error)
     seconds, taken = time.process_time() - since, memory("VmHWM") - before
+    # A file that a library leaves open is closed, with a word, whenever its turn comes.
+    said = [w for w in said if not issubclass(w.category, ResourceWarning)]
     foreign = [w for w in said if w.category is not UserWarning or not _ours(str(w.message), path)]
     if foreign:
         result = "warning", f"{foreign[0].category.__name__}: {foreign[0].message}"

@@ -38,7 +38,7 @@ def read_zarr_array(path: Path) -> list[ImageFile]:
             raise ValueError(f"it is a group of Zarr, but no OME-Zarr{named}")
         data = _level(path.parent, path.name)
         names, attributes = _said_of(path)
-    return [ImageFile(data, _axes(names, data.shape), nodata=_nodata(attributes))]
+        return [ImageFile(data, _axes(names, data.shape), nodata=_nodata(attributes))]
 
 
 def _is_array(path: Path) -> bool:
@@ -52,6 +52,8 @@ def _said_of(path: Path) -> tuple[Any, dict[str, Any]]:
     if (path / "zarr.json").is_file():
         found = read_json(path / "zarr.json")
         attributes = found.get("attributes") or {}
+        if not isinstance(attributes, dict):
+            raise ValueError("its attributes are no object")
         return found.get("dimension_names") or attributes.get("_ARRAY_DIMENSIONS"), attributes
     attributes = read_json(path / ".zattrs") if (path / ".zattrs").is_file() else {}
     return attributes.get("_ARRAY_DIMENSIONS"), attributes

@@ -28,8 +28,10 @@ from .writer import OWN, write_ome_zarr
 
 __all__ = ["read_ome_zarr", "write_ome_zarr"]
 
-MOST_CHUNKS = 2**20
+MOST_CHUNKS = 2**18
 """of a lazy array; a larger one has several stored chunks in each of its own"""
+MOST_TOGETHER = 2**12
+"""stored chunks in one of a lazy array; each is a file, and some may be absent"""
 MOST_CHUNK = 2**31
 """bytes of one chunk"""
 
@@ -201,6 +203,10 @@ def _level(folder: Path, part: str) -> Any:
         counts = [-(-n // c) for n, c in zip(array.shape, chunks, strict=True)]
         if math.prod(counts) <= MOST_CHUNKS:
             break
+        if math.prod(counts) > MOST_CHUNKS * MOST_TOGETHER:
+            raise ValueError(
+                f"the array at {part} claims a shape of {array.shape} in chunks of {array.chunks}"
+            )
         axis = counts.index(max(counts))
         chunks[axis] = min(2 * chunks[axis], array.shape[axis])
         if math.prod(chunks) * item > MOST_CHUNK:

@@ -11,6 +11,7 @@ from ..image_file import ImageFile
 from ..png_jpeg import read_photograph
 from ..sanity import check_ome, check_series, expands_too_far
 from ..signatures import SUFFIXES, signature
+from .ifd_chain import check_chain
 from .lazy import OpenTiff
 from .ome_sets import header_file
 from .samples import MASK
@@ -95,6 +96,7 @@ def _read_tiff(path: Path, limit: int | None, only_first: bool) -> list[ImageFil
         tiff = file.tiff
         if tiff.is_ome and tiff.ome_metadata:
             check_ome(tiff.ome_metadata)
+        check_chain(tiff)
         images = list(_images(tiff))[: 1 if only_first else None]
         if not images:
             raise ValueError("no image in it")

@@ -96,7 +96,10 @@ def _pixels(file: OpenTiff, index: int, level: int, lazy: bool) -> Any:
     if lazy or stored.dataoffset == 0:
         pixels = lazy_array(file, index, level)
         return pixels if lazy else pixels.compute()
-    return stored.asarray()
+    pixels = stored.asarray()
+    if pixels.shape != tuple(stored.shape):
+        raise ValueError(f"pixels of shape {pixels.shape}; its header says {tuple(stored.shape)}")
+    return pixels
 
 
 def _missing(shows: Samples, stored: Any, nodata: float | None, mask: Any) -> dict[str, Any]:

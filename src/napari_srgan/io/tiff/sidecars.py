@@ -99,7 +99,10 @@ def _world(image: ImageFile, path: Path, text: str) -> ImageFile:
 def _numbers(texts: list[str], count: int) -> list[float]:
     if len(texts) < count:
         raise ValueError(f"{len(texts)} numbers; there must be {count}")
-    return [float(text.replace(",", ".")) for text in texts[:count]]
+    found = [float(text.replace(",", ".")) for text in texts[:count]]
+    if not np.isfinite(found).all():
+        raise ValueError("its numbers map no pixel to a place")
+    return found
 
 
 def _placed(image: ImageFile, transform: npt.NDArray[np.float64] | None, system: str) -> ImageFile:

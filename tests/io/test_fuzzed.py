@@ -1,0 +1,101 @@
+"""Faults that damaged files brought to light are refused in a sentence, or left out and said."""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_srgan import io
+from napari_srgan.io.tiff.reader import read_images
+
+from .tiff.test_hostile import claims
+
+
+@pytest.mark.parametrize("pages", [1, 2, 5])
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_directories_in_a_circle_are_refused(tmp_path: Path, pages: int, bigtiff: bool) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path, bigtiff=bigtiff) as file:
+        for _ in range(pages):
+            file.write(np.ones((12, 16), "uint8"), metadata=None, contiguous=False)
+    with tifffile.TiffFile(path) as file:
+        last, first = file.pages[pages - 1].offset, file.pages[0].offset
+        form = file.tiff
+        count = struct.unpack_from(form.tagnoformat, path.read_bytes(), last)[0]
+        after = last + form.tagnosize + count * form.tagsize
+    content = bytearray(path.read_bytes())
+    struct.pack_into(form.offsetformat, content, after, first)
+    path.write_bytes(content)
+    since = time.process_time()
+    with pytest.raises(ValueError, match=rf"after page {pages}, its pages begin anew"):
+        read_images(path)
+    assert time.process_time() - since < 2
+
+
+def test_a_directory_of_nothing_that_is_its_own_next_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    content = bytearray(claims(10, offset=120, count=100)[:110] + bytes(10) + bytes(range(100)))
+    # The next one has no tags and is followed by itself.
+    struct.pack_into("<I", content, 8 + 2 + 8 * 12, len(content))
+    path.write_bytes(content + struct.pack("<HI", 0, len(content)))
+    with pytest.raises(ValueError, match="after page 2, its pages begin anew"):
+        read_images(path)
+
+
+@pytest.mark.parametrize("attributes", ["text", 7, 0.5, [1]])
+def test_attributes_of_an_array_that_are_no_object_are_refused(
+    tmp_path: Path, attributes: object
+) -> None:
+    path = tmp_path / "a.zarr"
+    zarr.create_array(str(path), shape=(12, 16), chunks=(12, 16), dtype="uint8")
+    place = path / "zarr.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"attributes": attributes}))
+    with pytest.raises(ValueError, match=r"a\.zarr: cannot be read \(its attributes are no obj"):
+        io.read(path)
+
+
+def test_more_chunks_than_there_can_be_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    zarr.create_array(str(path), shape=(3, 12, 16), chunks=(1, 8, 8), dtype="uint8")
+    place = path / "zarr.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"shape": [2**31, 12, 16]}))
+    with pytest.raises(ValueError, match=r"claims a shape of \(2147483648, 12, 16\) in chunks of"):
+        io.read(path)
+
+
+def test_a_large_array_stays_quick_to_look_at(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    zarr.create_array(str(path), shape=(2**20, 64, 64), chunks=(1, 64, 64), dtype="uint8")
+    (image,) = io.read(path)
+    assert image.data.npartitions <= 2**18
+    assert not np.asarray(image.data[5, :8, :8]).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.tfw", "-inf\n0\n0\n-30\n5\n5"),
+        ("a.tfw", "1\n0\n0\n-1\n1e400\n5"),
+        ("a.tif.aux.xml", "<PAMDataset><GeoTransform>0,1,0,0,0,inf</GeoTransform></PAMDataset>"),
+    ],
+)
+def test_places_at_infinity_are_left_out_in_one_sentence(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((12, 16), "uint8"))
+    (tmp_path / name).write_text(text)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        (image,) = io.read(tmp_path / "a.tif")
+    assert image.geo is None
+    (remark,) = said
+    assert remark.category is UserWarning
+    assert "its numbers map no pixel to a place" in str(remark.message)
