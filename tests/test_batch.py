@@ -305,7 +305,8 @@ def test_two_stars_descend(two: Path, tmp_path: Path, identity: str) -> None:
     (two / "deep" / "er").mkdir(parents=True)
     write_image(two / "deep" / "er" / "c.tif", ImageFile(pixels(9, 12), "YX"))
     done(upscale(two / "**" / "*.tif", tmp_path / "out", "--model", identity))
-    assert names(tmp_path / "out") == ["a.tif", "b.tif", "c.tif"]
+    assert names(tmp_path / "out") == ["a.tif", "b.tif", "deep"]
+    assert names(tmp_path / "out" / "deep" / "er") == ["c.tif"]
 
 
 def test_images_of_one_name_keep_their_folders(two: Path, tmp_path: Path, identity: str) -> None:
@@ -314,6 +315,43 @@ def test_images_of_one_name_keep_their_folders(two: Path, tmp_path: Path, identi
     done(upscale(two / "**" / "*.tif", tmp_path / "out", "--model", identity))
     assert names(tmp_path / "out") == ["a.tif", "b.tif", "deep"]
     assert names(tmp_path / "out" / "deep") == ["a.tif"]
+
+
+def test_where_a_result_goes_does_not_depend_on_other_images(
+    two: Path, tmp_path: Path, identity: str
+) -> None:
+    (two / "deep").mkdir()
+    write_image(two / "deep" / "c.tif", ImageFile(pixels(9, 12), "YX"))
+    given = (two / "*" / "*.tif", tmp_path / "out", "--model", identity, "--skip-existing")
+    done(upscale(*given))
+    assert names(tmp_path / "out" / "deep") == ["c.tif"]
+    (two / "other").mkdir()
+    write_image(two / "other" / "c.tif", ImageFile(pixels(9, 12), "YX"))
+    said = done(upscale(*given))
+    assert "c.tif: skipped, since" in said
+    assert names(tmp_path / "out") == ["deep", "other"]
+    assert names(tmp_path / "out" / "other") == ["c.tif"]
+
+
+def test_images_of_one_name_that_are_named_are_refused(
+    two: Path, tmp_path: Path, identity: str
+) -> None:
+    (two / "deep").mkdir()
+    write_image(two / "deep" / "a.tif", ImageFile(pixels(9, 12), "YX"))
+    given = (two / "a.tif", two / "deep" / "a.tif")
+    said = refusal(upscale(*given, tmp_path / "out", "--model", identity))
+    assert "would go into the one file" in said
+    assert "a pattern such as '*/*.tif', which keeps their folders" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["a.tif", "a.png", "a.jpg", "a.dcm", "a.nii", "a.nii.gz", "a.svs", "a.bmp"]
+)
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path, identity: str, name: str) -> None:
+    (tmp_path / name).touch()
+    said = refusal(upscale(tmp_path / name, tmp_path / "out.tif", "--model", identity))
+    assert said.endswith(f"{name}: cannot be read (the file is empty)")
 
 
 def test_a_tilde_is_home(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from glob import glob
+from glob import glob, has_magic
+from itertools import takewhile
 from pathlib import Path
 
 from .io import (
@@ -65,18 +66,20 @@ def find_jobs(given: Sequence[str], out: str) -> tuple[list[Job], list[Failure]]
     Nothing is created here, so that an error in an option leaves nothing behind.
     """
     found: dict[Path, Path] = {}
+    below: dict[Path, Path] = {}
     failures = []
     for text in given:
         paths = sources(text)
         if not paths:
             failures.append(Failure(text, f"no image there ({', '.join(READABLE)})"))
         for path in paths:
-            found.setdefault(path.resolve(), path)
+            if found.setdefault(path.resolve(), path) is path:
+                below[path] = folder_below(text, path)
     if not found:
         first = failures[0]
         raise FileNotFoundError(f"{first.source}: {first.reason}")
     # A set of files that hold one image together is given by the first of them.
-    jobs = pair(once_each(list(found.values())), out)
+    jobs = pair({path: below[path] for path in once_each(list(found.values()))}, out)
     # A hard link is the same file by another name.
     originals = {_identity(path): path for path in found.values()}
     for job in jobs:
@@ -88,9 +91,17 @@ def find_jobs(given: Sequence[str], out: str) -> tuple[list[Job], list[Failure]]
     return jobs, failures
 
 
-def pair(paths: Sequence[Path], out: str) -> list[Job]:
-    """Return where the result of each image goes."""
-    place = home(out)
+def pair(below: Mapping[Path, Path], out: str) -> list[Job]:
+    """Return where the result of each image goes, which other images have no part in.
+
+    Parameters
+    ----------
+    below
+        The images, each with the folders that it keeps below OUT.
+    out
+        A file or a folder.
+    """
+    place, paths = home(out), list(below)
     if not is_folder(out):
         if len(paths) > 1:
             there = ", which is there already" if place.exists() else ""
@@ -98,18 +109,15 @@ def pair(paths: Sequence[Path], out: str) -> list[Job]:
                 f"{len(paths)} images cannot go into the one file {out}{there}; name a folder last"
             )
         return [Job(paths[0], place, named=True)]
-    targets = [place / result_name(path) for path in paths]
-    if len(set(targets)) < len(targets):
-        # Images of one name in several folders keep these below OUT.
-        top = Path(os.path.commonpath([path.resolve().parent for path in paths]))
-        below = [path.resolve().parent.relative_to(top) for path in paths]
-        targets = [place / b / result_name(path) for b, path in zip(below, paths, strict=True)]
     first: dict[Path, Path] = {}
-    for path, target in zip(paths, targets, strict=True):
+    for path, folders in below.items():
+        target = place / folders / result_name(path)
         if target in first:
+            other = first[target]
+            pattern = " or, in quotes, a pattern such as '*/*.tif', which keeps their folders"
             raise ValueError(
-                f"{first[target]} and {path} would go into the one file {target}; give them "
-                "different names"
+                f"{other} and {path} would go into the one file {target}; give them different "
+                f"names{pattern if other.parent != path.parent else ''}"
             )
         first[target] = path
     return [Job(path, target) for target, path in first.items()]
@@ -162,6 +170,19 @@ def sources(given: str) -> list[Path]:
         dicom = (".dcm", ".ima")
         return [path, *(p for p in images if kind(p) != "DICOM" and p.suffix.lower() not in dicom)]
     return [path] if path.is_file() else readable(map(Path, glob(str(path), recursive=True)))
+
+
+def folder_below(given: str, path: Path) -> Path:
+    """Return the folders of an image that come after the fixed part of its pattern."""
+    pattern = home(given)
+    if pattern.exists() or not path.is_relative_to(fixed := _fixed(pattern)):
+        return Path()
+    return path.relative_to(fixed).parent
+
+
+def _fixed(pattern: Path) -> Path:
+    """Return what comes before the first part of a pattern that stands for several names."""
+    return Path(*takewhile(lambda part: not has_magic(part), pattern.parts))
 
 
 def readable(paths: Iterable[Path]) -> list[Path]:

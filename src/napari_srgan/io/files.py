@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .guard import check_empty
 from .image_file import ImageFile
 from .lazy import numpy_or_dask
 from .signatures import SUFFIXES
@@ -82,6 +83,7 @@ def default_limit(at_most: int = LAZY_OVER) -> int:
 
 
 def _read_one(path: Path, limit: int) -> list[ImageFile]:
+    check_empty(path)
     found = kind(path)
     if found == "OME-Zarr":
         from .ome_zarr.reader import read_ome_zarr

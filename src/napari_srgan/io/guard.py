@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .sanity import expands_too_far
 
-__all__ = ["WholeFile", "check_claim", "reading", "replacing"]
+__all__ = ["WholeFile", "check_claim", "check_empty", "reading", "replacing"]
 
 
 @contextmanager
@@ -22,6 +22,7 @@ def reading(path: Path) -> Iterator[None]:
     What the system says of a whole file (an errno), and a lack of memory, are passed on. Warnings
     of the library itself are not: broken files can give thousands.
     """
+    check_empty(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -33,6 +34,18 @@ def reading(path: Path) -> Iterator[None]:
             raise  # one of its files has been named already
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise ValueError(f"{path}: cannot be read ({reason})") from error
+
+
+def check_empty(path: Path) -> None:
+    """Refuse a file of no bytes, of which no library says so.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
+    if path.is_file() and not path.stat().st_size:
+        raise ValueError(f"{path}: cannot be read (the file is empty)")
 
 
 def check_claim(path: Path, claimed: int, compressed: bool, offset: int = 0) -> None:

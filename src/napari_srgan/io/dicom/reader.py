@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..guard import reading
+from ..guard import check_empty, reading
 from ..image_file import Channel, ImageFile
 from ..medical_affine import voxel_size
 from .elements import Look, text
@@ -113,6 +113,7 @@ def _frames_of(path: Path) -> list[Frame]:
         return _folder(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
+    check_empty(path)
     if not looks_like_dicom(path):
         raise ValueError(f"{path}: cannot be read (it is no DICOM file)")
     return read_frames(path)
