@@ -54,7 +54,7 @@ def _entries(content: bytes, order: str, big: bool) -> list[int]:
     try:
         (at,) = struct.unpack_from(order + pointer, content, 8 if big else 4)
         for _ in range(8):
-            if not at:
+            if not 0 < at < len(content):
                 break
             (count,) = struct.unpack_from(order + number, content, at)
             first = at + struct.calcsize(number)
