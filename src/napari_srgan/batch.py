@@ -82,7 +82,7 @@ class Batch:
         if self.existing != "overwrite" and target.exists():
             yield self.keep(job)
             return
-        images = read(path)
+        images = read([path, *job.others] if job.others else path)
         if len(images) == 1:
             yield self.upscale(images[0], job)
             return

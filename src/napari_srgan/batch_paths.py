@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob, has_magic
 from itertools import takewhile
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from .io import (
     READABLE,
     WRITABLE,
+    by_series,
     kind,
     once_each,
     stem,
@@ -27,6 +28,8 @@ class Job:
     target: Path
     named: bool = False
     """whether the target was named as a file, and not only its folder"""
+    others: tuple[Path, ...] = ()
+    """further files of the same image: slices of one DICOM series"""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,11 @@ def find_jobs(given: Sequence[str], out: str) -> tuple[list[Job], list[Failure]]
         first = failures[0]
         raise FileNotFoundError(f"{first.source}: {first.reason}")
     # A set of files that hold one image together is given by the first of them.
-    jobs = pair({path: below[path] for path in once_each(list(found.values()))}, out)
+    images = {first: others for first, *others in by_series(once_each(found.values()))}
+    jobs = [
+        replace(job, others=tuple(images[job.source]))
+        for job in pair({path: below[path] for path in images}, out)
+    ]
     # A hard link is the same file by another name.
     originals = {_identity(path): path for path in found.values()}
     for job in jobs:

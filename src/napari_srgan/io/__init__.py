@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .dicom.sets import by_series
     from .files import (
         LAZY_OVER,
         WRITABLE,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .tiff.ome_sets import once_each
 
 _HOMES = {
+    ".dicom_sets": ("by_series",),
     ".files": (
         "LAZY_OVER",
         "WRITABLE",
@@ -47,6 +49,7 @@ __all__ = [
     "Channel",
     "GeoReference",
     "ImageFile",
+    "by_series",
     "check_writable",
     "default_limit",
     "ending",

@@ -108,3 +108,48 @@ def test_files_that_are_no_set_are_images_each(tmp_path: Path) -> None:
     (tmp_path / "d.ome.tif").unlink()
     (stack,) = io.read(tmp_path)
     assert stack.data.shape == (3, 20, 30)
+
+
+# --- DICOM ---------------------------------------------------------------------------------------
+
+
+def test_slices_that_are_named_one_by_one_are_one_image(tmp_path: Path) -> None:
+    pytest.importorskip("pydicom")
+    sitk = pytest.importorskip("SimpleITK")
+    from ..dicom.test_reader import noise, series
+
+    folder = series(tmp_path / "ct", noise(3, 20, 30))
+    series(tmp_path / "ct", noise(1, 20, 30), SeriesInstanceUID="1.2.9")
+    paths = sorted(str(path) for path in folder.iterdir())
+    jobs, failures = find_jobs(paths, "results/")
+    assert not failures
+    assert [1 + len(job.others) for job in jobs] == [3, 1]
+    (whole,) = io.read([jobs[0].source, *jobs[0].others])
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder), "1.2.3"))
+    assert np.array_equal(whole.data, sitk.GetArrayFromImage(reader.Execute()))
+    assert sources(str(folder)) == [folder]
+
+
+def test_a_copy_of_a_slice_is_no_slice(tmp_path: Path) -> None:
+    pytest.importorskip("pydicom")
+    from ..dicom.test_reader import noise, series
+
+    data = noise(3, 20, 30)
+    folder = series(tmp_path / "ct", data)
+    paths = sorted(folder.iterdir())
+    copy = tmp_path / "copy.dcm"
+    copy.write_bytes(paths[1].read_bytes())
+    (image,) = io.read([*paths, copy])
+    assert (image.axes, image.data.shape) == ("ZYX", data.shape)
+
+
+def test_files_of_several_folders_are_series_each(tmp_path: Path) -> None:
+    pytest.importorskip("pydicom")
+    from ..dicom.test_reader import noise, series
+
+    for name in ("a", "b"):
+        series(tmp_path / name, noise(2, 20, 30))
+    jobs, _ = find_jobs([str(tmp_path / "*" / "*.dcm")], "results/")
+    assert [len(job.others) for job in jobs] == [1, 1]
+    assert [job.target.parent for job in jobs] == [Path("results/a"), Path("results/b")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def read_dicom(
         import pydicom  # noqa: F401
     except ImportError as error:
         raise ValueError('DICOM files need pydicom: pip install "napari-srgan[medical]"') from error
-    frames = [frame for part in paths for frame in _frames_of(part)]
+    frames = list(_once(frame for part in paths for frame in _frames_of(part)))
     if not frames:
         raise ValueError(f"{path}: cannot be read (there is no DICOM image in it)")
     records: list[ImageFile] = []
@@ -105,6 +105,15 @@ def read_dicom(
         if doubt := _doubt(record):
             warnings.warn(f"{path}: {doubt}", stacklevel=2)
     return _named_apart(records)
+
+
+def _once(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Yield planes without those of an image that another file holds too: it is a copy."""
+    held: dict[str, Path] = {}
+    for frame in frames:
+        source = frame.source
+        if held.setdefault(source.image, source.path) == source.path:
+            yield frame
 
 
 def _frames_of(path: Path) -> list[Frame]:
@@ -143,7 +152,6 @@ def _folder(path: Path) -> list[Frame]:
     """Return the planes of all files of a folder."""
     frames: list[Frame] = []
     damaged: list[tuple[str, Exception]] = []
-    seen: set[str] = set()
     root = path.resolve()
     for folder, subfolders, names in os.walk(path):
         subfolders.sort()
@@ -157,10 +165,7 @@ def _folder(path: Path) -> list[Frame]:
             except (ValueError, OSError) as error:
                 damaged.append((str(file.relative_to(path)), error))
                 continue
-            # One image may have been copied there twice.
-            if new and new[0].source.image not in seen:
-                frames += new
-                seen.add(new[0].source.image)
+            frames += new
     if damaged and not frames:
         raise damaged[0][1]
     if damaged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
@@ -15,7 +16,7 @@ from ..jobs.queue import EXPECTED, sentence
 from ..jobs.worker import make_worker
 from ..layers.pyramid import follow, forget, with_overview
 from ..viewers import on_window_closed, open_viewers
-from .to_layers import FILE, LayerData
+from .to_layers import FILE, LayerData, Origin
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -57,6 +58,25 @@ def for_windows(layers: list[LayerData]) -> list[LayerData]:
         for options in suited:
             options["metadata"][MARK] = opening
     return [_quick(*layer) for layer in layers]
+
+
+def shown_by(path: str) -> str:
+    """Return the other file of a set by which its image is in the current viewer, or nothing."""
+    if not open_viewers():
+        return ""
+    from napari import current_viewer
+
+    from ...io.tiff.ome_sets import set_of
+
+    viewer = current_viewer()
+    if viewer is None:
+        return ""
+    origins = [layer.metadata.get(FILE) for layer in viewer.layers]
+    paths = dict.fromkeys(o.path for o in origins if isinstance(o, Origin))
+    if not paths or path in paths:
+        return ""
+    held = set_of(Path(path))
+    return next((p for p in paths if len(held) > 1 and Path(p).absolute() in held), "")
 
 
 def _quick(data: Any, options: dict[str, Any], kind: str) -> LayerData:

@@ -24,9 +24,18 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
 
 
 def read_for_window(path: Path | Sequence[Path]) -> list[LayerData]:
-    """Read as `read` does; in a window of napari, live views come on top of the layers."""
-    from .on_open import for_windows
+    """Read as `read` does; in a window of napari, live views come on top of the layers.
 
+    A file of a set whose image is in the window already, by another of its files, is no image more:
+    so several files of one set may be dropped into it.
+    """
+    from .on_open import for_windows, shown_by
+
+    if isinstance(path, (str, PathLike)) and (other := shown_by(fspath(path))):
+        from napari.utils.notifications import show_info
+
+        show_info(f"{fspath(path)} is a part of the image of {other}, which is open.")
+        return [(None,)]  # type: ignore[list-item]  # as napari has it
     return for_windows(read(path))
 
 
