@@ -14,6 +14,7 @@ import tifffile
 import zarr
 
 from napari_srgan import io
+from napari_srgan.io.image_file import TIEPOINTS, GeoReference
 from napari_srgan.io.tiff.reader import read_images
 
 from .tiff.test_hostile import claims
@@ -77,6 +78,11 @@ def test_a_large_array_stays_quick_to_look_at(tmp_path: Path) -> None:
     (image,) = io.read(path)
     assert image.data.npartitions <= 2**18
     assert not np.asarray(image.data[5, :8, :8]).any()
+
+
+def test_control_points_too_far_for_numbers_have_no_step() -> None:
+    points = (0.0, 0, 0, 1e308, 50, 0, 5e-324, 0, 0, -1e308, 50, 0)
+    assert GeoReference(None, {TIEPOINTS: points}).steps() == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(

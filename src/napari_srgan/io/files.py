@@ -14,6 +14,7 @@ import numpy as np
 from .guard import check_empty
 from .image_file import ImageFile
 from .lazy import numpy_or_dask
+from .lost_metadata import lost_in
 from .signatures import SUFFIXES
 from .sniff import READABLE, images_in, kind
 from .stacks import stacked
@@ -155,7 +156,7 @@ def write(path: PathLike, image: ImageFile, description: str = "") -> Path:
     image = _fitting(path, image)
     check_writable(path, image.data.shape, image.data.dtype, image.axes or "")
     end = ending(path)
-    if end not in (".tif", ".tiff") and (lost := _lost(image, end)):
+    if end not in (".tif", ".tiff") and (lost := lost_in(image, end)):
         warnings.warn(f"{path.name} does not hold {' and '.join(lost)}; write a .tif", stacklevel=2)
     if end == ".zarr":
         from .ome_zarr.reader import write_ome_zarr
@@ -166,26 +167,6 @@ def write(path: PathLike, image: ImageFile, description: str = "") -> Path:
 
         return write_nifti(path, image, description)
     return tiff.write_image(path, image, description)
-
-
-def _lost(image: ImageFile, end: str) -> list[str]:
-    """Say what of an image a format other than TIFF does not hold."""
-    lost = []
-    if image.geo is not None:
-        lost.append("a place on the Earth")
-    if end == ".png" and image.pixel_size.keys() & {"Y", "X"}:
-        lost.append("a pixel size")
-    if end == ".png" and image.nodata is not None:
-        lost.append("which value means no data")
-    if end != ".png" and image.metadata.get("icc_profile"):
-        lost.append("a colour profile")
-    if any(c.emission or c.excitation or c.exposure for c in image.channels):
-        lost.append("wavelengths and exposures")
-    if image.metadata.get("mask") and image.missing is not None:
-        lost.append("a mask")
-    if image.alpha is not None and end != ".png":
-        lost.append("an opacity")
-    return lost
 
 
 def check_writable(path: PathLike, shape: Sequence[int], dtype: np.dtype[Any], axes: str) -> None:

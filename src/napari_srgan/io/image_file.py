@@ -103,7 +103,8 @@ class GeoReference:
         elif len(points := self.tags.get(TIEPOINTS, ())) >= 12:
             table = np.reshape(points[: len(points) // 6 * 6], (-1, 6)).astype(float)
             span = np.ptp(table, axis=0)
-            step = float(np.hypot(*span[3:5]) / (np.hypot(*span[:2]) or 1))
+            with np.errstate(all="ignore"):  # what is too large is not taken
+                step = float(np.hypot(*span[3:5]) / (np.hypot(*span[:2]) or 1))
             found = step, step
         return found if all(0 < step < np.inf for step in found) else (1.0, 1.0)
 

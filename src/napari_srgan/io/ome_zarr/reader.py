@@ -144,13 +144,15 @@ def _image(folder: Path, attributes: dict[str, Any], image: Multiscale) -> Image
         metadata["unit_assumed"] = True
     if image.start is not None:
         metadata["time_start"] = image.start
-    affine = image.affine
+    affine, nodata = image.affine, None
     if (folder / "zarr.json").is_file():
         own = read_json(folder / "zarr.json").get("attributes", {}).get(OWN, {})
         if "affine" in own:
             affine = np.asarray(own["affine"], np.float64)
             if affine.shape != (4, 4) or not np.isfinite(affine).all():
                 raise ValueError(f"an affine of {own['affine']}")
+        if "nodata" in own:
+            nodata = float(own["nodata"])
     return ImageFile(
         data,
         axes,
@@ -160,6 +162,7 @@ def _image(folder: Path, attributes: dict[str, Any], image: Multiscale) -> Image
         channels=channels_of(attributes, count),
         levels=tuple(sorted(coarser, key=lambda level: -math.prod(level.shape))),
         affine=affine,
+        nodata=nodata,
         metadata=metadata,
     )
 

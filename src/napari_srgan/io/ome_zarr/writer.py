@@ -22,6 +22,8 @@ CHUNK = 512
 SMALLEST = 256
 """pixels along Y and X below which an image needs no coarser level"""
 COLOURS = ((255, 255, 255), (0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0))
+NO_NUMBERS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+"""what JSON has no numbers for, as Zarr writes it"""
 SAMPLES = ("red", "green", "blue", "alpha")
 
 
@@ -122,6 +124,9 @@ def _write(
             shift |= dict(zip("ZYX", affine[:3, 3].tolist(), strict=True))
         else:
             attributes[OWN] = {"affine": affine.tolist()}
+    if image.nodata is not None:
+        value = float(image.nodata)
+        attributes.setdefault(OWN, {})["nodata"] = NO_NUMBERS.get(str(value), value)
     ome: dict[str, Any] = {
         "version": "0.5",
         "multiscales": [

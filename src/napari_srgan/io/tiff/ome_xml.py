@@ -60,13 +60,14 @@ def ome_facts(xml: str, series: Any, index: int, count: int, axes: str) -> dict[
         size["T"] = interval
     elements = [e for e in pixels if _kind(e) == "Channel"]
     described = [_channel(e, planes.get((0, i, 0))) for i, e in enumerate(elements)]
+    further = {} if {"Y", "X"} <= size.keys() else _place_of_unknown(planes)
     description = next((e.text for e in image if _kind(e) == "Description"), None)
     return {
         "pixel_size": size,
         "affine": _affine(planes, size, upwards=not (deep and deep < 0)),
         "channels": fitting(described, series, axes),
         "name": image.get("Name", ""),
-        "metadata": {"ome": xml} | ({"description": description} if description else {}),
+        "metadata": {"ome": xml} | ({"description": description} if description else {}) | further,
     }
 
 
@@ -129,6 +130,15 @@ def _affine(
         return None
     affine[0, 0] *= 1 if upwards else -1
     return affine
+
+
+def _place_of_unknown(planes: Planes) -> dict[str, Any]:
+    """Return the position of a stage as an entry of metadata, unless it is at 0 or not known."""
+    first = planes.get((0, 0, 0))
+    if first is None:
+        return {}
+    place = [_quantity(first, f"Position{a}", UNITS, "µm") or 0.0 for a in "ZYX"]
+    return {"position": tuple(place)} if any(place) else {}
 
 
 def _channel(element: ElementTree.Element, plane: ElementTree.Element | None) -> Channel:

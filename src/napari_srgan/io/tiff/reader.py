@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,11 @@ def _read(path: Path, limit: int | None, *, only_first: bool) -> list[ImageFile]
             images = [read_photograph(path)]
         else:
             raise ValueError("not a TIFF file, nor a PNG, JPEG, WebP or BMP")
+    if any("position" in image.metadata for image in images):
+        warnings.warn(
+            f"{path}: where it lies is left out, since it does not say how large its pixels are",
+            stacklevel=3,
+        )
     return placed_by_sidecars(path, images)
 
 

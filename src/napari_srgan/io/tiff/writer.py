@@ -12,6 +12,7 @@ import numpy as np
 from ..guard import replacing
 from ..image_file import ImageFile
 from ..lazy import numpy_or_dask
+from ..lost_metadata import lost_in_bands
 from ..png_jpeg import write_png
 from . import geotiff
 from .gdal_metadata import gdal_tags
@@ -103,6 +104,11 @@ def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> No
     bands = plain and set(axes) <= set("YXC" if "S" not in axes else "YXS")
     if not (bands or grey) and (lost := _lost(image)):
         warnings.warn(f"a stack in a TIFF does not hold {lost}; it is left out", stacklevel=5)
+    if bands and not place and (also := lost_in_bands(image)):
+        warnings.warn(
+            f"a TIFF with a mask or an opacity does not hold {' and '.join(also)}; left out",
+            stacklevel=5,
+        )
     data, axes = _ordered(image.data, axes, "YXCS" if bands else "YXS")
     if data.dtype == np.float16:
         data = data.astype(np.float32)
