@@ -102,8 +102,8 @@ class GeoReference:
             found = abs(values[9] / values[7]), abs(values[10] / values[8])
         elif len(points := self.tags.get(TIEPOINTS, ())) >= 12:
             table = np.reshape(points[: len(points) // 6 * 6], (-1, 6)).astype(float)
-            span = np.ptp(table, axis=0)
             with np.errstate(all="ignore"):  # what is too large is not taken
+                span = np.ptp(table, axis=0)
                 step = float(np.hypot(*span[3:5]) / (np.hypot(*span[:2]) or 1))
             found = step, step
         return found if all(0 < step < np.inf for step in found) else (1.0, 1.0)
