@@ -11,15 +11,17 @@ from pathlib import Path
 from .dicom.frames import looks_like_dicom
 from .ome_zarr.metadata import attributes_of
 from .signatures import SUFFIXES, signature
+from .tiff.ome_companion import COMPANION
 
 __all__ = ["READABLE", "images_in", "kind", "natural", "stem"]
 
 READABLE = (
     *SUFFIXES,
     *(".nii", ".nii.gz", ".hdr", ".img", ".dcm", ".zarr"),
+    COMPANION,
 )
 """ends of names of what is usually readable"""
-DOUBLE = (".ome.tiff", ".ome.tif", ".ome.zarr", ".nii.gz", ".hdr.gz", ".img.gz")
+DOUBLE = (COMPANION, ".ome.tiff", ".ome.tif", ".ome.zarr", ".nii.gz", ".hdr.gz", ".img.gz")
 """ends of names that hold two dots"""
 MOST_SNIFFED = 64
 """files of a folder whose first bytes are looked at"""
@@ -56,6 +58,8 @@ def _kind_of_file(path: Path) -> str:
         return "DICOM"
     if name := signature(path):
         return name
+    if path.name.lower().endswith(COMPANION) and b"OME" in head:
+        return "TIFF"
     if _is_nifti(head) or (_pair_of(path) and _is_nifti(_pair_of(path)[:4096])):
         return "NIfTI"
     return "DICOM" if looks_like_dicom(path) else ""

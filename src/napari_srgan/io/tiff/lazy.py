@@ -13,6 +13,13 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
+from .ome_companion import (
+    COMPANION,
+    companion_of,
+    header_in,
+    pixels_of,
+)
+
 BLOCK = 16 << 20
 """bytes that a block of a lazy array has at most, where the file's own tiles are not larger"""
 
@@ -24,7 +31,15 @@ class OpenTiff:
         import tifffile
 
         self.path = path.absolute()
-        self.tiff = tifffile.TiffFile(path)
+        if path.name.lower().endswith(COMPANION):
+            self.tiff = tifffile.TiffFile(pixels_of(path), omexml=header_in(path))
+        else:
+            self.tiff = tifffile.TiffFile(path)
+            if self.tiff.is_ome and (
+                other := companion_of(path, self.tiff.pages.first.description)
+            ):
+                self.tiff.close()
+                self.tiff = tifffile.TiffFile(path, omexml=header_in(other))
         self.close = weakref.finalize(self, self.tiff.close)
 
 

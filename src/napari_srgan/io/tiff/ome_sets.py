@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from html import unescape
 from pathlib import Path
 
 from ..signatures import signature
+from .ome_companion import (
+    COMPANION,
+    ELSEWHERE,
+    NAMED,
+    companion_of,
+    header_in,
+)
 
 __all__ = ["header_file", "once_each", "set_of"]
-
-NAMED = re.compile(r"<(?:\w+:)?UUID\s[^>]*?FileName\s*=\s*[\"']([^\"']+)[\"']")
-ELSEWHERE = re.compile(r"<(?:\w+:)?BinaryOnly\s[^>]*?MetadataFile\s*=\s*[\"']([^\"']+)[\"']")
 
 
 def once_each(paths: Iterable[Path]) -> list[Path]:
@@ -34,18 +37,28 @@ def set_of(path: Path) -> set[Path]:
     """
     alone = {path.absolute()}
     try:
+        if path.name.lower().endswith(COMPANION):
+            text = header_in(path)
+            return alone | _named_in(path, text)
         if signature(path) != "TIFF":
             return alone
         text = _header(path)
+        if other := companion_of(path, text):
+            return alone | {other.absolute()} | _named_in(other, header_in(other))
         if other := header_file(path, text):
             text = _header(other)
             alone.add(other.absolute())
-        named = {unescape(name) for name in NAMED.findall(text)}
-        found = {path.absolute().with_name(name) for name in named if Path(name).name == name}
+        found = _named_in(path, text)
     except Exception:  # whatever tifffile makes of a broken file
         return alone
     # A copy under another name is a file of its own.
     return found | alone if alone <= found or len(alone) > 1 else alone
+
+
+def _named_in(path: Path, text: str) -> set[Path]:
+    """Return the files beside a file that its header names."""
+    named = {unescape(name) for name in NAMED.findall(text)}
+    return {path.absolute().with_name(name) for name in named if Path(name).name == name}
 
 
 def header_file(path: Path, text: str) -> Path | None:

@@ -14,6 +14,7 @@ from ..sanity import check_ome, check_series, expands_too_far
 from ..signatures import SUFFIXES, signature
 from .ifd_chain import check_chain
 from .lazy import OpenTiff
+from .ome_companion import COMPANION
 from .ome_sets import header_file
 from .samples import MASK
 from .series import image_of_series
@@ -74,7 +75,7 @@ def read_image(path: Path | str, limit: int | None = None) -> ImageFile:
 def _read(path: Path, limit: int | None, *, only_first: bool) -> list[ImageFile]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
-    kind = signature(path)
+    kind = "TIFF" if path.name.lower().endswith(COMPANION) else signature(path)
     if not kind and path.suffix.lower() not in READABLE:
         raise ValueError(f"{path}: cannot be read; allowed are {', '.join(READABLE)}")
     with reading(path):
@@ -107,7 +108,7 @@ def _read_tiff(path: Path, limit: int | None, only_first: bool) -> list[ImageFil
         if not images:
             raise ValueError("no image in it")
         masks = {index: _mask_of(tiff, index, series) for index, series in images}
-        size = path.stat().st_size
+        size = file.tiff.filehandle.size
         for _, series in images:
             if series.dtype is None or series.dtype.kind not in "uifb":
                 raise ValueError(

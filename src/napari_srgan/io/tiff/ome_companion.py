@@ -1,0 +1,63 @@
+"""OME headers in a file of their own (``.companion.ome``), beside the TIFFs that they describe."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+from ..signatures import signature
+
+__all__ = ["COMPANION", "ELSEWHERE", "NAMED", "companion_of", "header_in", "pixels_of"]
+
+COMPANION = ".companion.ome"
+"""end of the name of such a file"""
+LONGEST = 64 << 20
+"""bytes of a header that is read"""
+NAMED = re.compile(r"<(?:\w+:)?UUID\s[^>]*?FileName\s*=\s*[\"']([^\"']+)[\"']")
+"""a file that holds planes, in a header"""
+ELSEWHERE = re.compile(r"<(?:\w+:)?BinaryOnly\s[^>]*?MetadataFile\s*=\s*[\"']([^\"']+)[\"']")
+"""the file that holds the header, in a file without its own"""
+
+
+def companion_of(path: Path, text: str) -> Path | None:
+    """Return the header's own file of a TIFF whose description is ``text``, if it is there."""
+    match = ELSEWHERE.search(text[:4096])
+    name = unescape(match[1]) if match else ""
+    if Path(name).name != name or not name.lower().endswith(COMPANION):
+        return None
+    other = path.with_name(name)
+    return other if other.is_file() else None
+
+
+def header_in(path: Path) -> str:
+    """Return the header in a file of its own.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if path.stat().st_size > LONGEST:
+        raise ValueError(f"{path.name} is longer than {LONGEST} bytes; it is no header")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if not text.rstrip().endswith("OME>"):
+        raise ValueError(f"{path.name} is no OME header")
+    return text
+
+
+def pixels_of(path: Path) -> Path:
+    """Return the first TIFF that a header in a file of its own names.
+
+    Raises
+    ------
+    ValueError
+        If none of them is there.
+    """
+    names = [unescape(name) for name in NAMED.findall(header_in(path))]
+    for name in names:
+        other = path.with_name(name) if Path(name).name == name else path
+        if other != path and other.is_file() and signature(other) == "TIFF":
+            return other
+    said = f": {names[0]}" if names else ""
+    raise ValueError(f"none of the TIFFs that it names is beside it{said}")
