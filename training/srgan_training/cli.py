@@ -51,6 +51,9 @@ def fit(
     ] = None,
     devices: Annotated[int, typer.Option(help="Processes or GPUs to train on.")] = 1,
     nodes: Annotated[int, typer.Option(help="Machines to train on.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Processor cores of each process; else all.", min=1)
+    ] = None,
 ) -> None:
     """Train one phase; a run found in OUT goes on where it stopped."""
     import yaml
@@ -58,6 +61,10 @@ def fit(
     from .config import read_config
     from .trainer import train
 
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
     changes: dict[str, Any] = {} if steps is None else {"steps": steps}
     for text in set_ or []:
         name, found, value = text.partition("=")

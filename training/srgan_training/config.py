@@ -5,22 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.dataclasses import dataclass
 
 from napari_srgan.models.card import End
 from napari_srgan.nn.generator import GeneratorConfig
 
+from .phases.projected_config import Projected
+from .validated import CHECKED as CHECKED
+from .validated import Count as Count
+from .validated import NotNegative
+from .validated import Positive as Positive
+from .validated import Share as Share
+
 PRESETS = Path(__file__).parent / "presets"
 """recipes that go with the package, by name"""
 
-CHECKED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
 T = TypeVar("T")
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -68,7 +76,7 @@ class Adversarial:
     """whether VGG's features are taken after ReLU (the paper) or before (ESRGAN)"""
     vgg: str = "url"
     """VGG19's weights: ``url`` fetches torchvision's and checks their hash, else a local file"""
-    loss: Literal["vanilla", "relativistic"] = "vanilla"
+    loss: Literal["vanilla", "relativistic", "hinge"] = "vanilla"
     weight: NotNegative = 1e-3
     """of the adversarial loss; the paper's"""
     ramp: Annotated[int, Field(ge=0)] = 0
@@ -173,6 +181,8 @@ class Config:
     degradation: Any = "bicubic"
     """how LR is made of HR images: a name, a mapping or a list of them, see `degradations`"""
     adversarial: Adversarial | None = None
+    projected: Projected | None = None
+    """in place of ``adversarial``: discriminators on the features of a frozen network"""
     validate: str | None = None
     """folder of HR images whose Y PSNR is followed, relative to the data folder"""
     every: Count = 500
@@ -188,7 +198,25 @@ class Config:
     licence: str = ""
     """licence of the data, for the card"""
 
-    sections: ClassVar = {"sources": Source, "adversarial": Adversarial}
+    sections: ClassVar = {"sources": Source, "adversarial": Adversarial, "projected": Projected}
+
+    @field_validator("projected")
+    @classmethod
+    def _fits(cls, projected: Projected | None, info: ValidationInfo) -> Projected | None:
+        """Refuse two adversarial phases at once, and patches that the networks cannot see."""
+        if projected is None:
+            return None
+        if info.data.get("adversarial") is not None:
+            raise ValueError("a run has one adversarial phase: leave out this or 'adversarial'")
+        # One less than the scale goes where patches are shifted, so that strides leave no grid.
+        scale = info.data.get("scale", 2)
+        side = info.data.get("patch", 0) * scale - scale + 1
+        if "patch" in info.data and side < projected.least_side():
+            raise ValueError(
+                f"patches of {info.data['patch']} × {scale} pixels are too small; with these "
+                f"stages, patch must be at least {-(-(projected.least_side() - 1) // scale) + 1}"
+            )
+        return projected
 
     @property
     def architecture(self) -> GeneratorConfig:
@@ -200,7 +228,8 @@ class Config:
     @property
     def end(self) -> End:
         """Which end of the model comes out."""
-        return "fidelity" if self.adversarial is None else "adversarial"
+        calm = self.adversarial is None and self.projected is None
+        return "fidelity" if calm else "adversarial"
 
     @property
     def end_name(self) -> str:

@@ -151,6 +151,10 @@ def make_module(config: Config, data: Path) -> GeneratorModule:
     sampler = make_sampler(config, data)
     watched = Source((config.validate,)) if config.validate else None
     validation = load_source(watched, data, config, Shelf()) if watched else []
+    if config.projected is not None:
+        from .phases.projected import ProjectedModule
+
+        return ProjectedModule(config, sampler, validation)
     if config.adversarial is None:
         return FidelityModule(config, sampler, validation)
     from .phases.adversarial import AdversarialModule

