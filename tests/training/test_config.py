@@ -37,8 +37,8 @@ def test_configuration_is_read_and_overridden(tmp_path: Path) -> None:
             "adversarial.wait: there is no such setting; allowed are c",
         ),
         (
-            "adversarial: {loss: hinge}",
-            "adversarial.loss: is 'hinge'; input should be 'vanilla'",
+            "adversarial: {loss: wgan}",
+            "adversarial.loss: is 'wgan'; input should be 'vanilla'",
         ),
         ("steps: many", "steps: is 'many'; input should be a valid integer"),
         ("sources: []", "sources: is \\[\\]; at least one source is needed"),
