@@ -9,14 +9,7 @@ from glob import glob, has_magic
 from itertools import takewhile
 from pathlib import Path
 
-from .io import (
-    READABLE,
-    WRITABLE,
-    by_series,
-    kind,
-    once_each,
-    stem,
-)
+from .io import FORMATS, READABLE, WRITABLE, by_series, format_named, kind, once_each, stem
 from .io.ome_zarr.plain_zarr import is_zarr
 
 
@@ -174,7 +167,7 @@ def sources(given: str) -> list[Path]:
         if kind(path) != "DICOM":
             return images
         # It stands for the series in it, beside which there may be other images.
-        dicom = (".dcm", ".ima")
+        dicom = next(each.suffixes for each in FORMATS if each.name == "DICOM")
         return [path, *(p for p in images if kind(p) != "DICOM" and p.suffix.lower() not in dicom)]
     return [path] if path.is_file() else readable(map(Path, glob(str(path), recursive=True)))
 
@@ -206,8 +199,8 @@ def home(given: str) -> Path:
 
 def result_name(path: Path) -> str:
     """Return the name of an image's result, whose format keeps what the image's says."""
-    ends = {"NIfTI": ".nii.gz", "DICOM": ".nii.gz", "OME-Zarr": ".zarr"}
-    end = ".zarr" if path.is_dir() and is_zarr(path) else ends.get(kind(path), ".tif")
+    found = format_named(kind(path))
+    end = ".zarr" if path.is_dir() and is_zarr(path) else found.result if found else ".tif"
     return f"{stem(path)}{end}"
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .io import WRITABLE
+
 if TYPE_CHECKING:
     from .batch import Existing
     from .batch_paths import Failure
@@ -73,7 +75,7 @@ def upscale(
         str,
         typer.Argument(
             metavar="OUT",
-            help="A file (.tif, .nii.gz, .zarr, .png) or a folder; a / at the end means a folder.",
+            help=f"A file ({', '.join(WRITABLE)}) or a folder; a / at the end means a folder.",
         ),
     ],
     model: ModelOption = "auto",

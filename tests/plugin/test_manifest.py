@@ -6,6 +6,8 @@ from importlib.resources import files
 import pytest
 from npe2 import PluginManifest
 
+from napari_srgan.io import FORMATS
+
 
 @pytest.fixture
 def manifest() -> PluginManifest:
@@ -32,3 +34,14 @@ def test_every_menu_item_has_its_command(manifest: PluginManifest) -> None:
     items = [i for menu in (manifest.contributions.menus or {}).values() for i in menu]
     assert items
     assert {getattr(i, "command", None) for i in items} <= ids
+
+
+def test_the_manifest_offers_the_formats_of_the_registry(manifest: PluginManifest) -> None:
+    (reader,) = manifest.contributions.readers or []
+    offered = [f"*{suffix}" for each in FORMATS if each.in_napari for suffix in each.suffixes]
+    assert sorted(reader.filename_patterns) == sorted(offered)
+    writers = manifest.contributions.writers or []
+    written = {suffix for each in writers for suffix in each.filename_extensions}
+    simple = {suffix for each in FORMATS for suffix in each.written}
+    compound = {suffix for each in FORMATS if each.written for suffix in each.compound}
+    assert simple <= written <= simple | compound

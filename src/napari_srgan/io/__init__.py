@@ -10,32 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .dicom.sets import by_series
-    from .files import (
-        LAZY_OVER,
-        WRITABLE,
-        check_writable,
-        default_limit,
-        ending,
-        read,
-        write,
-    )
+    from .files import LAZY_OVER, check_writable, default_limit, read, write
+    from .formats import FORMATS, READABLE, WRITABLE, ending, format_named
     from .image_file import Channel, GeoReference, ImageFile
     from .rename_axes import finest_plane, named
-    from .sniff import READABLE, kind, stem
+    from .sniff import kind, stem
     from .tiff.ome_sets import once_each
 
 _HOMES = {
-    ".dicom_sets": ("by_series",),
+    ".dicom.sets": ("by_series",),
     ".files": (
         "LAZY_OVER",
-        "WRITABLE",
         "check_writable",
         "default_limit",
-        "ending",
         "read",
         "write",
     ),
-    ".sniff": ("READABLE", "kind", "stem"),
+    ".formats": ("FORMATS", "READABLE", "WRITABLE", "ending", "format_named"),
+    ".sniff": ("kind", "stem"),
     ".rename_axes": ("finest_plane", "named"),
     ".tiff.ome_sets": ("once_each",),
     ".image_file": ("Channel", "GeoReference", "ImageFile"),
@@ -43,6 +35,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "FORMATS",
     "LAZY_OVER",
     "READABLE",
     "WRITABLE",
@@ -54,6 +47,7 @@ __all__ = [
     "default_limit",
     "ending",
     "finest_plane",
+    "format_named",
     "kind",
     "named",
     "once_each",

@@ -11,20 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from .formats import READABLE, WRITABLE, ending, format_named, format_of_suffix, writer_of
 from .guard import check_empty
 from .image_file import ImageFile
 from .lazy import numpy_or_dask
 from .lost_metadata import lost_in
-from .signatures import SUFFIXES
-from .sniff import READABLE, images_in, kind
+from .sniff import images_in, kind
 from .stacks import stacked
-from .tiff import reader as tiff
 from .tiff.ome_sets import once_each
 
-__all__ = ["LAZY_OVER", "WRITABLE", "check_writable", "default_limit", "ending", "read", "write"]
+__all__ = ["LAZY_OVER", "check_writable", "default_limit", "read", "write"]
 
-WRITABLE = (".tif", ".tiff", ".png", ".nii", ".nii.gz", ".zarr")
-"""ends of names of what can be written"""
 LAZY_OVER = 1 << 30
 """bytes of pixels above which they stay on disk, unless told otherwise"""
 SHARE_OF_FREE = 0.3
@@ -85,19 +82,9 @@ def default_limit(at_most: int = LAZY_OVER) -> int:
 
 def _read_one(path: Path, limit: int) -> list[ImageFile]:
     check_empty(path)
-    found = kind(path)
-    if found == "OME-Zarr":
-        from .ome_zarr.reader import read_ome_zarr
-
-        return read_ome_zarr(path)
-    if found == "DICOM":
-        from .dicom.reader import read_dicom
-
-        return read_dicom(path, limit)
-    if found == "NIfTI" or path.name.lower().endswith((".nii", ".nii.gz")):
-        from .nifti.volume import read_nifti
-
-        return read_nifti(path, limit)
+    found = format_named(kind(path)) or format_of_suffix(path)
+    if found is not None:
+        return found.read(path, limit)
     if path.is_dir():
         from .ome_zarr.plain_zarr import is_zarr, read_zarr_array
 
@@ -106,9 +93,7 @@ def _read_one(path: Path, limit: int) -> list[ImageFile]:
         raise ValueError(
             f"{path}: cannot be read (there is no OME-Zarr, DICOM series or image in the folder)"
         )
-    if not found and path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{path}: cannot be read; allowed are {', '.join(READABLE)}")
-    return tiff.read_images(path, limit)
+    raise ValueError(f"{path}: cannot be read; allowed are {', '.join(READABLE)}")
 
 
 def _read_list(paths: list[Path], limit: int) -> list[ImageFile]:
@@ -158,15 +143,7 @@ def write(path: PathLike, image: ImageFile, description: str = "") -> Path:
     end = ending(path)
     if end not in (".tif", ".tiff") and (lost := lost_in(image, end)):
         warnings.warn(f"{path.name} does not hold {' and '.join(lost)}; write a .tif", stacklevel=2)
-    if end == ".zarr":
-        from .ome_zarr.reader import write_ome_zarr
-
-        return write_ome_zarr(path, image, description)
-    if end in (".nii", ".nii.gz"):
-        from .nifti.volume import write_nifti
-
-        return write_nifti(path, image, description)
-    return tiff.write_image(path, image, description)
+    return writer_of(end).write(path, image, description)
 
 
 def check_writable(path: PathLike, shape: Sequence[int], dtype: np.dtype[Any], axes: str) -> None:
@@ -182,23 +159,7 @@ def check_writable(path: PathLike, shape: Sequence[int], dtype: np.dtype[Any], a
     if not end:
         raise ValueError(f"{path}: cannot be written; allowed are {', '.join(WRITABLE)}")
     blank = ImageFile(np.broadcast_to(np.zeros((), dtype), tuple(shape)), axes)
-    if end == ".zarr":
-        from .ome_zarr.writer import check_image
-
-        check_image(path, blank)
-    elif end in (".nii", ".nii.gz"):
-        from .nifti.volume import check_image as check_nifti
-
-        check_nifti(path, blank)
-    else:
-        blank = _fitting(path, blank)
-        tiff.check_writable(path, dtype, blank.axes or "YX")
-
-
-def ending(path: Path) -> str:
-    """Return the one of ``WRITABLE`` that a name ends with, or nothing."""
-    name = path.name.lower()
-    return max((end for end in WRITABLE if name.endswith(end)), key=len, default="")
+    writer_of(end).check(path, _fitting(path, blank))
 
 
 def _positive(image: ImageFile) -> ImageFile:

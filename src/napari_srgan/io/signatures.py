@@ -1,40 +1,93 @@
-"""What a file is by its first bytes, whatever its name says."""
+"""Recognise files by their first bytes, whatever their names are."""
 
 from __future__ import annotations
 
+import re
+import zlib
 from pathlib import Path
 
-SIGNATURES = {
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",  # BigTIFF
-    b"MM\0+": "TIFF",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-}
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""the last two are BigTIFF"""
+COMPANION = ".companion.ome"
+"""suffix of an OME header in a file of its own"""
 BITMAP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 """lengths of the header of a BMP"""
-
-SUFFIXES = (
-    *(".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp", ".bmp"),
-    *(".lsm", ".stk", ".svs", ".ndpi", ".scn", ".qptiff"),
-)
-"""ends of the names of such files; the last are what microscopes and slide scanners call a TIFF"""
+NIFTI_1 = (b"n+1\0", b"ni1\0")
+NIFTI_2 = (b"n+2\0", b"ni2\0")
+HEAD = 4096
+"""bytes at the start of a file that tell its format"""
 
 
-def signature(path: Path) -> str:
-    """Return ``TIFF``, ``PNG``, ``JPEG``, ``WebP`` or ``BMP``, or nothing for another file.
+def head_of(path: Path) -> bytes:
+    """Return the first bytes of a file.
 
     Raises
     ------
     OSError
-        If the system does not give it out.
+        If it cannot be read.
     """
     with path.open("rb") as file:
-        start = file.read(18)
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return "WebP"
-    # Two letters alone might begin a text.
-    if start[:2] == b"BM" and int.from_bytes(start[14:18], "little") in BITMAP_HEADERS:
-        return "BMP"
-    return next((name for magic, name in SIGNATURES.items() if start.startswith(magic)), "")
+        return file.read(HEAD)
+
+
+def is_tiff(path: Path, head: bytes) -> bool:
+    """Whether a file is a TIFF, or an OME header in a file of its own."""
+    companion = path.name.lower().endswith(COMPANION) and b"OME" in head
+    # The preamble of a DICOM file may hold the start of a TIFF.
+    return (head.startswith(TIFF) and head[128:132] != b"DICM") or companion
+
+
+def is_png(_: Path, head: bytes) -> bool:
+    """Whether a file is a PNG."""
+    return head.startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def is_jpeg(_: Path, head: bytes) -> bool:
+    """Whether a file is a JPEG."""
+    return head.startswith(b"\xff\xd8\xff")
+
+
+def is_webp(_: Path, head: bytes) -> bool:
+    """Whether a file is a WebP."""
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def is_bmp(_: Path, head: bytes) -> bool:
+    """Whether a file is a BMP; two letters alone might begin a text."""
+    return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in BITMAP_HEADERS
+
+
+def is_dicom(_: Path, head: bytes) -> bool:
+    """Whether a file is a DICOM file, with or without its preamble."""
+    if head[128:132] == b"DICM":
+        return True
+    bare = head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0" and len(head) >= 132
+    return bare and (head[4:6].isupper() or head[6:8] == b"\0\0")
+
+
+def is_nifti(path: Path, head: bytes) -> bool:
+    """Whether a file is a NIfTI file, or the pixels of a pair whose header lies beside it."""
+    return _is_nifti_header(head) or _is_nifti_header(header_of_pair(path))
+
+
+def is_no_file(_: Path, __: bytes) -> bool:
+    """Return False: the format is a folder."""
+    return False
+
+
+def header_of_pair(path: Path) -> bytes:
+    """Return the start of the NIfTI header that belongs to a file of pixels, if there is one."""
+    match = re.fullmatch(r"(.+)\.img(\.gz)?", path.name, re.IGNORECASE)
+    if not match:
+        return b""
+    for end in (".hdr", ".HDR", ".hdr.gz"):
+        header = path.with_name(match[1] + end)
+        if header.is_file():
+            return head_of(header)
+    return b""
+
+
+def _is_nifti_header(head: bytes) -> bool:
+    if head[:2] == b"\x1f\x8b":
+        head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, 352)
+    return head[344:348] in NIFTI_1 or head[4:8] in NIFTI_2

@@ -1,33 +1,22 @@
-"""What a file or folder is by what is in it, whatever its name says."""
+"""What a file or folder is by its content, whatever its name says."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import re
-import zlib
 from pathlib import Path
 
-from .dicom.frames import looks_like_dicom
+from .formats import COMPOUND, FORMATS
 from .ome_zarr.metadata import attributes_of
-from .signatures import SUFFIXES, signature
-from .tiff.ome_companion import COMPANION
+from .signatures import head_of, header_of_pair
 
-__all__ = ["READABLE", "images_in", "kind", "natural", "stem"]
+__all__ = ["images_in", "kind", "natural", "stem"]
 
-READABLE = (
-    *SUFFIXES,
-    *(".nii", ".nii.gz", ".hdr", ".img", ".dcm", ".zarr"),
-    COMPANION,
-)
-"""ends of names of what is usually readable"""
-DOUBLE = (COMPANION, ".ome.tiff", ".ome.tif", ".ome.zarr", ".nii.gz", ".hdr.gz", ".img.gz")
-"""ends of names that hold two dots"""
 MOST_SNIFFED = 64
 """files of a folder whose first bytes are looked at"""
-NIFTI_MAGIC = (b"n+1\0", b"ni1\0", b"n+2\0", b"ni2\0")
-IMAGES = ("TIFF", "PNG", "JPEG", "WebP", "BMP", "NIfTI")
-"""kinds of files that make a folder one of images"""
+STACKABLE = tuple(each.name for each in FORMATS if each.stackable)
+"""formats whose files make a folder one of images"""
 
 
 def kind(path: Path | str) -> str:
@@ -51,37 +40,8 @@ def kind(path: Path | str) -> str:
 def _kind_of_file(path: Path) -> str:
     if not path.is_file():
         return ""
-    with path.open("rb") as file:
-        head = file.read(4096)
-    # Before these letters stands what the writer likes, such as the beginning of a TIFF.
-    if head[128:132] == b"DICM":
-        return "DICOM"
-    if name := signature(path):
-        return name
-    if path.name.lower().endswith(COMPANION) and b"OME" in head:
-        return "TIFF"
-    if _is_nifti(head) or (_pair_of(path) and _is_nifti(_pair_of(path)[:4096])):
-        return "NIfTI"
-    return "DICOM" if looks_like_dicom(path) else ""
-
-
-def _is_nifti(head: bytes) -> bool:
-    if head[:2] == b"\x1f\x8b":
-        head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, 352)
-    return head[344:348] in NIFTI_MAGIC[:2] or head[4:8] in NIFTI_MAGIC[2:]
-
-
-def _pair_of(path: Path) -> bytes:
-    """Return the start of the header that belongs to a file of bare pixels, if there is one."""
-    match = re.fullmatch(r"(.+)\.img(\.gz)?", path.name, re.IGNORECASE)
-    if not match:
-        return b""
-    for end in (".hdr", ".HDR", ".hdr.gz"):
-        header = path.with_name(match[1] + end)
-        if header.is_file():
-            with header.open("rb") as file:
-                return file.read(4096)
-    return b""
+    head = head_of(path)
+    return next((each.name for each in FORMATS if each.recognise(path, head)), "")
 
 
 def _kind_of_folder(path: Path) -> str:
@@ -98,7 +58,7 @@ def _kind_of_folder(path: Path) -> str:
     if any(_is_dicom(file) for file in itertools.islice(files, MOST_SNIFFED)):
         return "DICOM"
     some = itertools.islice((p for p in path.iterdir() if _may_be_image(p)), MOST_SNIFFED)
-    return "images" if any(kind(p) in IMAGES for p in some) else ""
+    return "images" if any(kind(p) in STACKABLE for p in some) else ""
 
 
 def _is_dicom(path: Path) -> bool:
@@ -109,7 +69,7 @@ def images_in(folder: Path) -> list[Path]:
     """Return the image files of a folder, not of its subfolders, sorted as a person would."""
     files = sorted(filter(_may_be_image, folder.iterdir()), key=natural)
     # The pixels of a pair are read with its header.
-    return [p for p in files if kind(p) in IMAGES and not _pair_of(p)]
+    return [p for p in files if kind(p) in STACKABLE and not header_of_pair(p)]
 
 
 def _may_be_image(path: Path) -> bool:
@@ -125,7 +85,7 @@ def natural(path: Path) -> list[tuple[int, str]]:
 def stem(path: Path | str) -> str:
     """Return a name without what says its format: ``brain`` of ``brain.nii.gz``."""
     name = Path(path).name
-    for end in DOUBLE:
+    for end in COMPOUND:
         if name.lower().endswith(end) and len(name) > len(end):
             return name[: -len(end)]
     return Path(name).stem or name

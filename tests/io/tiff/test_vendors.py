@@ -220,7 +220,7 @@ def test_a_slide_is_one_image_without_its_label(tmp_path: Path) -> None:
     _aperio(tmp_path / "a.svs")
     (image,) = io.read(tmp_path / "a.svs")
     assert image.data.shape == (256, 256, 3)
-    assert io.READABLE[7:9] == (".lsm", ".stk")
+    assert {".lsm", ".stk", ".svs"} <= set(io.READABLE)
 
 
 @pytest.mark.parametrize("header", [{}, {"MPP": "wide"}, None])

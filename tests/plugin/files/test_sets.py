@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
-from napari_srgan.plugin import settings as preferences
+from napari_srgan.plugin import settings
 from tests.io.tiff.test_ome_sets import DATA, NAMES, folder
 from tests.plugin.conftest import PLUGIN, idle
 
@@ -38,7 +38,7 @@ def test_a_set_that_is_dropped_is_there_once(
     monkeypatch: pytest.MonkeyPatch,
     order: int,
 ) -> None:
-    preferences.put("live_on_opening", False)
+    settings.put("live_on_opening", False)
     monkeypatch.setitem(get_settings().plugins.extension2reader, "*.tif", PLUGIN)
     viewer = make_napari_viewer_proxy().__wrapped__
     paths = [folder / name for name in NAMES][::order]

@@ -28,7 +28,7 @@ from .values import (
     values_of,
 )
 
-__all__ = ["Frame", "Source", "looks_like_dicom", "read_frames"]
+__all__ = ["Frame", "Source", "read_frames"]
 
 MOST_FRAMES = 1_000_000
 """frames of one file; more than that is damage"""
@@ -89,16 +89,6 @@ class Frame:
     values: Values
     window: tuple[float, float] | None
     """intensities that are shown as black and white"""
-
-
-def looks_like_dicom(path: Path) -> bool:
-    """Whether the first bytes of a file are those of a DICOM file, with or without its preamble."""
-    with path.open("rb") as file:
-        head = file.read(132)
-    if head[128:] == b"DICM":
-        return True
-    bare = head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0" and len(head) == 132
-    return bare and (head[4:6].isupper() or head[6:8] == b"\0\0")
 
 
 def read_frames(path: Path) -> list[Frame]:

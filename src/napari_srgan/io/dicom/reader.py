@@ -14,9 +14,10 @@ import numpy as np
 from ..guard import check_empty, reading
 from ..image_file import Channel, ImageFile
 from ..medical_affine import voxel_size
+from ..signatures import head_of, is_dicom
 from .elements import Look, text
 from .elements import first as first_item
-from .frames import Frame, looks_like_dicom, read_frames
+from .frames import Frame, read_frames
 from .layout import Place
 from .planes import Planes, ends_of
 from .series import (
@@ -123,7 +124,7 @@ def _frames_of(path: Path) -> list[Frame]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     check_empty(path)
-    if not looks_like_dicom(path):
+    if not is_dicom(path, head_of(path)):
         raise ValueError(f"{path}: cannot be read (it is no DICOM file)")
     return read_frames(path)
 
@@ -161,7 +162,7 @@ def _folder(path: Path) -> list[Frame]:
             if file.name == "DICOMDIR":
                 continue
             try:
-                new = read_frames(file) if looks_like_dicom(file) else []
+                new = read_frames(file) if is_dicom(file, head_of(file)) else []
             except (ValueError, OSError) as error:
                 damaged.append((str(file.relative_to(path)), error))
                 continue

@@ -6,12 +6,10 @@ import re
 from html import unescape
 from pathlib import Path
 
-from ..signatures import signature
+from ..signatures import COMPANION, head_of, is_tiff
 
 __all__ = ["COMPANION", "ELSEWHERE", "NAMED", "companion_of", "header_in", "pixels_of"]
 
-COMPANION = ".companion.ome"
-"""end of the name of such a file"""
 LONGEST = 64 << 20
 """bytes of a header that is read"""
 NAMED = re.compile(r"<(?:\w+:)?UUID\s[^>]*?FileName\s*=\s*[\"']([^\"']+)[\"']")
@@ -57,7 +55,7 @@ def pixels_of(path: Path) -> Path:
     names = [unescape(name) for name in NAMED.findall(header_in(path))]
     for name in names:
         other = path.with_name(name) if Path(name).name == name else path
-        if other != path and other.is_file() and signature(other) == "TIFF":
+        if other != path and other.is_file() and is_tiff(other, head_of(other)):
             return other
     said = f": {names[0]}" if names else ""
     raise ValueError(f"none of the TIFFs that it names is beside it{said}")

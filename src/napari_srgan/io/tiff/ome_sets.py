@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import unescape
 from pathlib import Path
 
-from ..signatures import signature
+from ..signatures import head_of, is_tiff
 from .ome_companion import (
     COMPANION,
     ELSEWHERE,
@@ -40,7 +40,7 @@ def set_of(path: Path) -> set[Path]:
         if path.name.lower().endswith(COMPANION):
             text = header_in(path)
             return alone | _named_in(path, text)
-        if signature(path) != "TIFF":
+        if not is_tiff(path, head_of(path)):
             return alone
         text = _header(path)
         if other := companion_of(path, text):
@@ -68,7 +68,7 @@ def header_file(path: Path, text: str) -> Path | None:
     if not name or Path(name).name != name or name == path.name:
         return None
     other = path.with_name(name)
-    return other if other.is_file() and signature(other) == "TIFF" else None
+    return other if other.is_file() and is_tiff(other, head_of(other)) else None
 
 
 def _header(path: Path) -> str:

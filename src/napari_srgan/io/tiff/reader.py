@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..formats import FORMATS
 from ..guard import reading
 from ..image_file import ImageFile
 from ..png_jpeg import read_photograph
 from ..sanity import check_ome, check_series, expands_too_far
-from ..signatures import SUFFIXES, signature
+from ..signatures import head_of
 from .ifd_chain import check_chain
 from .lazy import OpenTiff
-from .ome_companion import COMPANION
 from .ome_sets import header_file
 from .samples import MASK
 from .series import image_of_series
@@ -32,7 +32,9 @@ __all__ = [
     "write_image",
 ]
 
-READABLE = SUFFIXES
+RASTER = tuple(each for each in FORMATS if each.reader == "tiff.reader:read_images")
+"""formats that are read here"""
+READABLE = tuple(suffix for each in RASTER for suffix in each.suffixes)
 MOST_OF_FREE = 0.8
 """part of the free memory that pixels may take"""
 
@@ -75,7 +77,8 @@ def read_image(path: Path | str, limit: int | None = None) -> ImageFile:
 def _read(path: Path, limit: int | None, *, only_first: bool) -> list[ImageFile]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
-    kind = "TIFF" if path.name.lower().endswith(COMPANION) else signature(path)
+    head = head_of(path)
+    kind = next((each.name for each in RASTER if each.recognise(path, head)), "")
     if not kind and path.suffix.lower() not in READABLE:
         raise ValueError(f"{path}: cannot be read; allowed are {', '.join(READABLE)}")
     with reading(path):

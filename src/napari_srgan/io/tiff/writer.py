@@ -93,6 +93,11 @@ def check_writable(path: Path | str, dtype: np.dtype[Any], axes: str) -> None:
         )
 
 
+def check_image(path: Path, image: ImageFile) -> None:
+    """Refuse an image that `write_image` cannot write, as `check_writable` does."""
+    check_writable(path, image.data.dtype, image.axes or "YX")
+
+
 def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> None:
     import tifffile
 

@@ -1,0 +1,215 @@
+"""The registry of file formats: how each is recognised, which function reads and writes it.
+
+To add a format, write its reader (and writer) in a module or sub-package of its own and add one
+entry to `FORMATS`. What can be opened, what can be written, the command line's messages and the
+table in the documentation follow from it; a test holds napari's manifest to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from . import signatures
+from .image_file import ImageFile
+
+__all__ = [
+    "COMPOUND",
+    "FORMATS",
+    "READABLE",
+    "WRITABLE",
+    "Format",
+    "ending",
+    "format_named",
+    "format_of_suffix",
+    "table",
+    "writer_of",
+]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format.
+
+    Functions are named ``module:function``, relative to `napari_srgan.io`, so that no reader is
+    imported before it is used.
+    """
+
+    name: str
+    """as `napari_srgan.io.kind` returns it"""
+    suffixes: tuple[str, ...]
+    """file name suffixes of what can be read, in lower case"""
+    reader: str
+    """called with the path and with the bytes from which on pixels stay on disk"""
+    recognise: Callable[[Path, bytes], bool]
+    """called with the path and the first 4096 bytes of a file"""
+    writer: str = ""
+    """called with path, image and description; empty if the format cannot be written"""
+    checker: str = ""
+    """called with the path and an image of the same shape and dtype before it is computed; raises
+    ValueError where the format cannot hold it"""
+    written: tuple[str, ...] = ()
+    """file name suffixes of what can be written"""
+    compound: tuple[str, ...] = ()
+    """suffixes with two dots, none of which belongs to the name of an image"""
+    extra: str = ""
+    """optional dependencies that reading or writing needs: ``pip install napari-srgan[extra]``"""
+    stackable: bool = False
+    """whether a folder of such files is a folder of images"""
+    in_napari: bool = True
+    """whether the manifest offers it; napari itself reads what it does not offer"""
+    result: str = ".tif"
+    """suffix of the result of an image of this format, unless another one is given"""
+
+    def read(self, path: Path, limit: int | None) -> list[ImageFile]:
+        """Return the images of a file or folder."""
+        images: list[ImageFile] = _function(self.reader)(path, limit)
+        return images
+
+    def write(self, path: Path, image: ImageFile, description: str) -> Path:
+        """Write an image and return the path."""
+        written: Path = _function(self.writer)(path, image, description)
+        return written
+
+    def check(self, path: Path, image: ImageFile) -> None:
+        """Raise ValueError if the format cannot hold such an image."""
+        _function(self.checker)(path, image)
+
+
+FORMATS = (
+    Format(
+        "DICOM",
+        (".dcm", ".ima"),
+        "dicom.reader:read_dicom",
+        signatures.is_dicom,
+        extra="medical",
+        result=".nii.gz",
+    ),
+    Format(
+        "TIFF",
+        (
+            *(".tif", ".tiff", ".gtiff"),
+            *(".lsm", ".stk", ".svs", ".ndpi", ".scn", ".qptiff"),
+            ".companion.ome",
+        ),
+        "tiff.reader:read_images",
+        signatures.is_tiff,
+        writer="tiff.writer:write_image",
+        checker="tiff.writer:check_image",
+        written=(".tif", ".tiff"),
+        compound=(".ome.tiff", ".ome.tif", ".companion.ome"),
+        stackable=True,
+    ),
+    Format(
+        "PNG",
+        (".png",),
+        "tiff.reader:read_images",
+        signatures.is_png,
+        writer="tiff.writer:write_image",
+        checker="tiff.writer:check_image",
+        written=(".png",),
+        stackable=True,
+        in_napari=False,
+    ),
+    Format(
+        "JPEG",
+        (".jpg", ".jpeg"),
+        "tiff.reader:read_images",
+        signatures.is_jpeg,
+        stackable=True,
+        in_napari=False,
+    ),
+    Format(
+        "WebP",
+        (".webp",),
+        "tiff.reader:read_images",
+        signatures.is_webp,
+        stackable=True,
+        in_napari=False,
+    ),
+    Format(
+        "BMP",
+        (".bmp",),
+        "tiff.reader:read_images",
+        signatures.is_bmp,
+        stackable=True,
+        in_napari=False,
+    ),
+    Format(
+        "NIfTI",
+        (".nii", ".nii.gz", ".hdr", ".img"),
+        "nifti.volume:read_nifti",
+        signatures.is_nifti,
+        writer="nifti.volume:write_nifti",
+        checker="nifti.volume:check_image",
+        written=(".nii", ".nii.gz"),
+        compound=(".nii.gz", ".hdr.gz", ".img.gz"),
+        extra="medical",
+        stackable=True,
+        result=".nii.gz",
+    ),
+    Format(
+        "OME-Zarr",
+        (".zarr",),
+        "ome_zarr.reader:read_ome_zarr",
+        signatures.is_no_file,
+        writer="ome_zarr.writer:write_ome_zarr",
+        checker="ome_zarr.writer:check_image",
+        written=(".zarr",),
+        compound=(".ome.zarr",),
+        result=".zarr",
+    ),
+)
+READABLE = tuple(suffix for each in FORMATS for suffix in each.suffixes)
+"""file name suffixes of what can be read"""
+WRITABLE = tuple(suffix for each in FORMATS for suffix in each.written)
+"""file name suffixes of what can be written"""
+COMPOUND = tuple(suffix for each in FORMATS for suffix in each.compound)
+"""suffixes with two dots"""
+
+
+def format_named(name: str) -> Format | None:
+    """Return the format that `napari_srgan.io.kind` calls ``name``."""
+    return next((each for each in FORMATS if each.name == name), None)
+
+
+def format_of_suffix(path: Path) -> Format | None:
+    """Return the format that a file's name stands for; its reader says what is wrong with it."""
+    if path.is_dir():
+        return None
+    name = path.name.lower()
+    return next((each for each in FORMATS if name.endswith(each.suffixes)), None)
+
+
+def writer_of(suffix: str) -> Format:
+    """Return the format that one of `WRITABLE` stands for."""
+    return next(each for each in FORMATS if suffix in each.written)
+
+
+def ending(path: Path) -> str:
+    """Return the suffix of `WRITABLE` that a file name ends with, or an empty string."""
+    name = path.name.lower()
+    return max((end for end in WRITABLE if name.endswith(end)), key=len, default="")
+
+
+def table() -> str:
+    """Return all formats as a table in Markdown."""
+    lines = ["| format | read | written | needs |", "|---|---|---|---|"]
+    for each in FORMATS:
+        needs = f"`napari-srgan[{each.extra}]`" if each.extra else ""
+        cells = [
+            each.name,
+            *(" ".join(f"`{s}`" for s in group) for group in (each.suffixes, each.written)),
+            needs,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _function(named: str) -> Callable[..., Any]:
+    module, _, function = named.partition(":")
+    found: Callable[..., Any] = getattr(import_module(f".{module}", __package__), function)
+    return found
