@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
+from scipy import ndimage
 
 from napari_srgan.engine.ranges import choose_range, find_fill_value
 
+Array = npt.NDArray[Any]
 rng = np.random.default_rng(0)
 
 
@@ -20,6 +25,46 @@ def test_lines_are_no_spikes() -> None:
     scene = rng.normal(100, 5, (200, 200))
     scene[::40] = 2000
     assert choose_range([scene]).high > 1900
+
+
+def scene_of_structure(side: int = 200) -> Array:
+    smooth = ndimage.gaussian_filter(rng.normal(size=(side, side)), 3)
+    return np.asarray(1000 + 500 * (smooth - smooth.mean()) / smooth.std())
+
+
+@pytest.mark.parametrize("value", [60000.0, -30000.0])
+def test_lines_of_bad_pixels_do_not_widen_the_range(value: float) -> None:
+    clean = scene_of_structure()
+    expected = choose_range([clean])
+    column, pair, border, track = (clean.copy() for _ in range(4))
+    column[:, 70] = value
+    pair[:, 70:72] = value + rng.normal(0, 500, (200, 2))
+    border[:, 0], border[-1] = value, value
+    track[np.arange(30, 90), np.arange(100, 40, -1)] = value
+    hot = np.where(rng.random(clean.shape) < 0.01, abs(value), column)
+    missing = np.where(rng.random(clean.shape) < 0.05, np.nan, column)
+    for dirty in (column, pair, border, track, hot, missing):
+        found = choose_range([dirty])
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=100)
+        assert found.inner is None
+    # It makes no difference whether a sample of squares has met them.
+    squares = [clean[:64, i : i + 64] for i in (0, 64, 128)]
+    met = choose_range([*squares[:2], column[:64, 64:128]])
+    missed = choose_range([*squares[:2], squares[1]])
+    assert (met.low, met.high) == pytest.approx((missed.low, missed.high), abs=100)
+
+
+def test_fibres_with_flanks_and_fine_structure_have_their_range() -> None:
+    y, x = np.mgrid[:200, :200]
+    fibres = scene_of_structure()
+    for slope, start in ((0.3, 20), (-0.6, 150), (0.02, 90)):
+        across = (y - slope * x - start) / np.hypot(1, slope)
+        fibres += 40000 * np.exp(-(across**2) / (2 * 0.85**2))
+    found = choose_range([fibres])
+    assert (found.low, found.high) == pytest.approx(np.percentile(fibres, (0.1, 99.9)))
+    grid = scene_of_structure()
+    grid[::8], grid[:, ::8] = 20000, 20000
+    assert choose_range([grid]).high == pytest.approx(20000)
 
 
 @pytest.mark.parametrize("kind", ["normal", "speckle", "photons"])

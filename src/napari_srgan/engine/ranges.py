@@ -168,15 +168,18 @@ def _without_bad_lines(squares: Squares) -> Squares:
     for sign in (1.0, -1.0):
         shown = [sign * each for each in squares]
         rest = [_opened(each) for each in shown]
-        bottom, top = _percentiles(_joined(rest))
-        far = top + LINES * (top - bottom)
+        low, high = np.percentile(_joined(shown), MOST)
+        top = _percentiles(_joined(rest))[1]
+        bottom = -_percentiles(_joined([_opened(-each) for each in shown]))[1]
+        span = max(top - bottom, high - low)
+        far = top + LINES * span
         bad = [_lines_beyond(far, *pair) for pair in zip(shown, rest, strict=True)]
         share = sum(int(each.sum()) for each in bad) / _joined(squares).size
         if not 0 < share <= MOST_LINES:
             continue
         # Nor may hot and dead pixels, which are noise, decide whether all else is.
         calm = [np.where(s > far, r, s) for s, r in zip(shown, rest, strict=True)]
-        if not _is_noise([each.clip(2 * bottom - top, None) for each in calm]):
+        if not _is_noise([each.clip(bottom - span, None) for each in calm]):
             levelled = zip(bad, rest, shown, strict=True)
             squares = [sign * np.where(*each) for each in levelled]
     return squares
