@@ -88,7 +88,7 @@ class Missing:
             One that `Layout.index` returned.
         """
         *where, sample = index
-        clear = np.asarray(source[(*where, slice(3, 4))]) == 0
+        clear: Mask = np.asarray(np.asarray(source[(*where, slice(3, 4))]) == 0)
         if isinstance(sample, slice):
             clear = clear.repeat(layout.shape[-1] - 1, -1)
         else:
