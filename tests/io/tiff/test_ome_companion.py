@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,23 @@ def test_a_tiff_is_read_with_the_header_that_it_refers_to(folder: Path, limit: i
     (folder / HEADER).unlink()
     (image,) = io.read(folder / NAMES[1], limit)
     assert np.array_equal(np.asarray(image.data), DATA[1])
+
+
+@pytest.mark.parametrize("limit", [None, 0])
+def test_a_header_of_one_tiff_in_one_piece(tmp_path: Path, limit: int | None) -> None:
+    sizes = 'SizeX="30" SizeY="20" SizeZ="3" SizeC="1" SizeT="1" PhysicalSizeX="0.2"'
+    (tmp_path / HEADER).write_text(
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        f'<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" {sizes}>'
+        '<TiffData IFD="0" PlaneCount="3"><UUID FileName="c.tif">urn:uuid:1</UUID></TiffData>'
+        "</Pixels></Image></OME>"
+    )
+    tifffile.imwrite(tmp_path / "c.tif", DATA[0], metadata=None, contiguous=True)
+    (image,) = io.read(tmp_path / HEADER, limit)
+    assert image.axes == "ZYX"
+    assert np.array_equal(np.asarray(image.data), DATA[0])
+    copied = pickle.loads(pickle.dumps(image.data))
+    assert np.array_equal(np.asarray(copied), DATA[0])
 
 
 def test_a_header_without_its_tiffs_is_refused(folder: Path) -> None:

@@ -148,7 +148,9 @@ def test_a_place_in_the_file_is_above_a_world_file(tmp_path: Path) -> None:
         ("a.tif.aux.xml", "<PAMDataset><GeoTransform>1,2</GeoTransform></PAMDataset>"),
         ("a.tif.aux.xml", "<PAMDataset><SRS>no system</SRS></PAMDataset>"),
         ("a.tif.aux.xml", '<PAMDataset><Metadata domain="RPC"/></PAMDataset>'),
+        ("a.tif.aux.xml", '<PAMDataset><GCPList><GCP Pixel="x"/></GCPList></PAMDataset>'),
         ("a_RPC.TXT", "LINE_OFF: 3\n"),
+        ("a.RPB", "lineOffset = 3;\n"),
         ("a.tfw", "0" * (5 << 20)),
     ],
 )
@@ -191,6 +193,41 @@ def test_what_gdal_keeps_beside_a_file_is_read(tmp_path: Path) -> None:
             assert getattr(after, name) == getattr(before, name)
         corner = np.reshape(after.transform, (3, 3)) @ [90, 60, 1]
         assert corner == pytest.approx(TRANSFORM @ [30, 20, 1], rel=1e-12)
+
+
+@pytest.mark.parametrize("place", ["none", "points", "transform"])
+def test_control_points_beside_a_file_are_those_of_gdal(tmp_path: Path, place: str) -> None:
+    path, result = tmp_path / "a.tif", tmp_path / "b.tif"
+    tags: Any = []
+    if place != "none":
+        tags = [(34735, 3, 12, (1, 1, 0, 2, 1024, 0, 1, 2, 2048, 0, 1, 4326), True)]
+    if place == "points":
+        tags.append((33922, 12, 12, (0.0, 0, 0, 1, 2, 0, 9, 9, 0, 3, 4, 0), True))
+    elif place == "transform":
+        tags += [(33550, 12, 3, (1.0, 1, 0), True), (33922, 12, 6, (0.0, 0, 0, 7, 8, 0), True)]
+    tifffile.imwrite(path, noise(20, 30), metadata=None, extratags=tags)
+    known = [(0.5, 1.0, 11.0, 48.0, 5.0), (30, 0, 11.5, 48, 0), (0, 20, 11, 47.5, 0)]
+    items = "".join(
+        f'<GCP Id="{i}" Pixel="{c}" Line="{r}" X="{x}" Y="{y}" Z="{z}"/>'
+        for i, (c, r, x, y, z) in enumerate(known)
+    )
+    system = rasterio.crs.CRS.from_epsg(4326).to_wkt().replace('"', "&quot;")
+    inner = f'<GCPList Projection="{system}">{items}</GCPList>'
+    (tmp_path / "a.tif.aux.xml").write_text(f"<PAMDataset>{inner}</PAMDataset>")
+    (image,) = io.read(path)
+    tripled(result, image)
+    with opened(path) as before, opened(result) as after:
+        if place == "transform":
+            assert before.transform[:6] == pytest.approx((1, 0, 7, 0, -1, 8))
+            assert after.transform[:6] == pytest.approx((1 / 3, 0, 7, 0, -1 / 3, 8))
+            return
+        points, crs = before.gcps
+        finer, same = after.gcps
+        assert crs == same
+        assert len(points) == len(finer) == 3
+        for one, other in zip(points, finer, strict=True):
+            assert (other.row, other.col) == pytest.approx((3 * one.row, 3 * one.col))
+            assert (other.x, other.y, other.z) == pytest.approx((one.x, one.y, one.z))
 
 
 # --- rational polynomials ------------------------------------------------------------------------
@@ -239,7 +276,23 @@ def with_xml(path: Path) -> None:
     path.with_name(f"{path.name}.aux.xml").write_text(f"<PAMDataset>{inner}</PAMDataset>")
 
 
-@pytest.mark.parametrize("make", [with_tag, with_text, with_xml])
+def with_rpb(path: Path) -> None:
+    tifffile.imwrite(path, noise(20, 30), metadata=None)
+    lines = ['satId = "WV02";', 'bandId = "P";', 'SpecId = "RPC00B";', "BEGIN_GROUP = IMAGE"]
+    for key, value in polynomials().items():
+        first, *rest = key.lower().split("_")
+        name = first + "".join(map(str.title, rest))
+        name = name.removesuffix("f") if name.endswith("Coeff") else name.replace("Off", "Offset")
+        if isinstance(value, list):
+            lines += [f"\t{name} = ("] + [f"\t\t\t{number!r}," for number in value]
+            lines[-1] = lines[-1].replace(",", ");")
+        else:
+            lines.append(f"\t{name} = {value!r};")
+    text = "\n".join([*lines, "END_GROUP = IMAGE", "END;", ""])
+    path.with_name(f"{path.stem}.RPB").write_text(text)
+
+
+@pytest.mark.parametrize("make", [with_tag, with_text, with_xml, with_rpb])
 @pytest.mark.parametrize("how", ["image", "layer"])
 def test_polynomials_predict_the_same_ground(
     tmp_path: Path, make: Any, how: str, make_identity: Any

@@ -75,7 +75,7 @@ class StoredPixels:
         offset = None if stored.transform or stored.is_multifile else stored.dataoffset
         if offset:
             kind = np.dtype(file.tiff.byteorder + self.dtype.char)
-            self._pixels: Any = _Mapped(file.path, kind, offset, self.shape)
+            self._pixels: Any = _Mapped(Path(file.tiff.filehandle.path), kind, offset, self.shape)
             smallest = tuple(
                 min(n, 256) if i >= self.ndim - 3 else 1 for i, n in enumerate(self.shape)
             )

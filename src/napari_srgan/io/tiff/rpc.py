@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
-__all__ = ["finer_rpc", "is_rpc", "rpc_of"]
+__all__ = ["finer_rpc", "is_rpc", "rpb_texts", "rpc_of"]
 
 NUMBERS = (
     *("ERR_BIAS", "ERR_RAND", "LINE_OFF", "SAMP_OFF", "LAT_OFF", "LONG_OFF", "HEIGHT_OFF"),
@@ -16,6 +17,9 @@ NUMBERS = (
 COEFFICIENTS = ("LINE_NUM_COEFF", "LINE_DEN_COEFF", "SAMP_NUM_COEFF", "SAMP_DEN_COEFF")
 TERMS = 20
 """of each polynomial"""
+RPB_ENTRY = re.compile(r"(\w+)\s*=\s*(\([^)]*\)|[^;\n]*);")
+RPB_WORDS = {"offset": "off", "coef": "coeff"}
+CAPITAL = re.compile(r"(?=[A-Z])")
 LENGTH = len(NUMBERS) + len(COEFFICIENTS) * TERMS
 
 
@@ -47,6 +51,19 @@ def rpc_of(said: Mapping[str, str]) -> tuple[float, ...]:
     if not is_rpc(tuple(found)):
         raise ValueError("its polynomials (RPC) have numbers that cannot be")
     return tuple(found)
+
+
+def rpb_texts(text: str) -> dict[str, str]:
+    """Return what a text of DigitalGlobe (.RPB) says, by the names that `rpc_of` takes.
+
+    It has lines such as ``lineOffset = 13640;`` and ``lineNumCoef = (`` with a coefficient a line.
+    """
+    found = {}
+    for match in RPB_ENTRY.finditer(text):
+        words = [word.lower() for word in CAPITAL.split(match[1])]
+        name = "_".join(RPB_WORDS.get(word, word) for word in words).upper()
+        found[name] = " ".join(match[2].strip("() \t\r\n").replace(",", " ").split())
+    return found
 
 
 def _first(said: Mapping[str, str], name: str, otherwise: str) -> float:

@@ -1,4 +1,4 @@
-"""Where an image lies by the files beside it: world files with .prj, .aux.xml and RPC texts."""
+"""Where an image lies by the files beside it: world files with .prj, .aux.xml, RPC texts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from xml.etree import ElementTree
 import numpy as np
 import numpy.typing as npt
 
-from ..image_file import RPC, GeoReference, ImageFile
+from ..image_file import (
+    RPC,
+    TIEPOINTS,
+    GeoReference,
+    ImageFile,
+    points_are_centres,
+)
 from ..orientation import stored_place
 from .gdal_metadata import Bands, Item
 from .geotiff import ground_size, reference_of
-from .rpc import rpc_of
+from .rpc import rpb_texts, rpc_of
 
 __all__ = ["placed_by_sidecars"]
 
@@ -44,7 +50,7 @@ def placed_by_sidecars(path: Path, images: list[ImageFile]) -> list[ImageFile]:
     """
     first = images[0]
     first = _with(first, _beside(path, [f"{path.name}.aux.xml"]), _auxiliary)
-    texts = [f"{path.stem}_RPC.TXT", f"{path.stem}_rpc.txt"]
+    texts = [f"{path.stem}{end}" for end in ("_RPC.TXT", "_rpc.txt", ".RPB", ".rpb")]
     first = _with(first, _beside(path, texts), _rpc_text)
     if first.geo is None or first.geo.transform is None:
         first = _with(first, _beside(path, _world_names(path)), _world)
@@ -145,10 +151,31 @@ def _auxiliary(image: ImageFile, path: Path, text: str) -> ImageFile:
         transform = np.array([[across, turned_across, x], [turned_down, down, y], [0, 0, 1]])
     if transform is not None or system.strip():
         image = _placed(image, transform, system)
+    elif (points := root.find("GCPList")) is not None:
+        image = _with_points(image, points)
     for domain in root.iterfind("Metadata[@domain='RPC']"):
         said = {e.get("key", ""): e.text or "" for e in domain.iter("MDI")}
         image = _with_rpc(image, said)
     return _with_bands(image, root)
+
+
+def _with_points(image: ImageFile, element: ElementTree.Element) -> ImageFile:
+    """Return an image with ground control points, where its file does not say a place itself."""
+    points = []
+    for point in element.iterfind("GCP"):
+        said = [point.get(name, "0") for name in ("Pixel", "Line", "X", "Y", "Z")]
+        column, row, *place = _numbers(said, 5)
+        points.append((column, row, 0.0, *place))
+    before = image.geo or GeoReference(None)
+    if not points or before.transform is not None:
+        return image
+    system = element.get("Projection", "")
+    own = reference_of(system) if system.strip() else before
+    # Where values stand for points, whole numbers are the centres of pixels.
+    half = 0.5 if points_are_centres(own.tags) else 0.0
+    flat = tuple(v for c, r, *rest in points for v in (c - half, r - half, *rest))
+    tags = {**own.tags, **_points(before), TIEPOINTS: flat}
+    return replace(image, geo=GeoReference(None, tags, own.crs))
 
 
 def _with_bands(image: ImageFile, root: ElementTree.Element) -> ImageFile:
@@ -187,7 +214,8 @@ def _updated(before: tuple[Item, ...], said: tuple[Item, ...]) -> tuple[Item, ..
 
 def _rpc_text(image: ImageFile, path: Path, text: str) -> ImageFile:
     """Return an image with the polynomials of a text of lines such as ``LINE_OFF: 32 pixels``."""
-    del path
+    if path.suffix.lower() == ".rpb":
+        return _with_rpc(image, rpb_texts(text))
     parts = (line.partition(":") for line in text.splitlines())
     return _with_rpc(image, {key.strip(): value for key, _, value in parts})
 
