@@ -21,6 +21,8 @@ def work(folder: str, seed: int, pipe: Any) -> None:
     from resource import RLIMIT_AS, setrlimit
 
     logging.disable()  # tifffile says much of broken files
+    with suppress(ImportError):
+        import rasterio  # noqa: F401  # which takes longer than any file
     samples = Samples(Path(folder))
     samples.check()
     enough = memory("VmSize") + (8 << 30)

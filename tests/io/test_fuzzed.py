@@ -7,6 +7,7 @@ import struct
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,6 +52,23 @@ def test_a_directory_of_nothing_that_is_its_own_next_is_refused(tmp_path: Path) 
         read_images(path)
 
 
+def test_more_planes_than_pages_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    header = np.zeros((), np.dtype(tifffile.TIFF.MM_HEADER).newbyteorder("<"))
+    for i, (name, length) in enumerate([("X", 16), ("Y", 12), *[("Z", 2**24)] * 8]):
+        header["Dimensions"][i] = (name.encode(), length, 0.0, 1.0, b"um")
+    tags: list[Any] = [(34361, 1, header.nbytes, header.tobytes(), True)]
+    tags.append((34362, 12, 8, (0.0,) * 8, True))
+    with tifffile.TiffWriter(path, byteorder="<") as file:
+        for number in range(2):
+            tag = tags if number == 0 else []
+            data = np.ones((12, 16), "uint16")
+            file.write(data, metadata=None, extratags=tag, contiguous=False)
+    for limit in (None, 10):
+        with pytest.raises(ValueError, match="its header promises"):
+            read_images(path, limit)
+
+
 @pytest.mark.parametrize("attributes", ["text", 7, 0.5, [1]])
 def test_attributes_of_an_array_that_are_no_object_are_refused(
     tmp_path: Path, attributes: object
@@ -90,6 +108,7 @@ def test_control_points_too_far_for_numbers_have_no_step() -> None:
     [
         ("a.tfw", "-inf\n0\n0\n-30\n5\n5"),
         ("a.tfw", "1\n0\n0\n-1\n1e400\n5"),
+        ("a.tfw", "1e308\n0\n0\n-1e308\n5\n5"),
         ("a.tif.aux.xml", "<PAMDataset><GeoTransform>0,1,0,0,0,inf</GeoTransform></PAMDataset>"),
     ],
 )

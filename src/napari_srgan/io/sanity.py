@@ -83,6 +83,8 @@ def check_series(series: Any, size: int) -> None:
             if level.dataoffset is None or level.dataoffset + level.nbytes > size:
                 raise ValueError("the file ends before its pixels")
             continue
+        if level.size > len(level) * level.keyframe.size:
+            raise ValueError(f"its header promises a shape of {level.shape} of {len(level)} pages")
         for page in (first, last) if last is not first else (first,):
             if page is not None:
                 check_page(page, size)

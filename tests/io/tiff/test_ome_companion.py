@@ -78,7 +78,7 @@ def test_a_header_of_one_tiff_in_one_piece(tmp_path: Path, limit: int | None) ->
         '<TiffData IFD="0" PlaneCount="3"><UUID FileName="c.tif">urn:uuid:1</UUID></TiffData>'
         "</Pixels></Image></OME>"
     )
-    tifffile.imwrite(tmp_path / "c.tif", DATA[0], metadata=None, contiguous=True)
+    tifffile.imwrite(tmp_path / "c.tif", DATA[0], metadata=None, photometric="minisblack")
     (image,) = io.read(tmp_path / HEADER, limit)
     assert image.axes == "ZYX"
     assert np.array_equal(np.asarray(image.data), DATA[0])

@@ -67,11 +67,18 @@ def georeference(page: Any) -> GeoReference | None:
         transform = transform.astype(np.float64)
         if points_are_centres(tags):
             transform = transform @ _moved(-0.5)
-        if not np.isfinite(transform).all() or not np.linalg.det(transform):
+        if not maps_pixels(transform):
             transform = None
     if transform is None and not tags:
         return None
     return GeoReference(transform, tags, _crs(geo_keys(tags)))
+
+
+def maps_pixels(transform: npt.NDArray[np.float64]) -> bool:
+    """Whether a transform puts each pixel at a place of its own."""
+    with np.errstate(all="ignore"):
+        area = np.linalg.det(transform)
+    return bool(np.isfinite(transform).all() and np.isfinite(area) and area)
 
 
 def _numbers(page: Any, code: int) -> tuple[Any, ...]:

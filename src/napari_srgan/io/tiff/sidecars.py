@@ -21,7 +21,7 @@ from ..image_file import (
 )
 from ..orientation import stored_place
 from .gdal_metadata import Bands, Item
-from .geotiff import ground_size, reference_of
+from .geotiff import ground_size, maps_pixels, reference_of
 from .rpc import rpb_texts, rpc_of
 
 __all__ = ["placed_by_sidecars"]
@@ -114,9 +114,7 @@ def _numbers(texts: list[str], count: int) -> list[float]:
 def _placed(image: ImageFile, transform: npt.NDArray[np.float64] | None, system: str) -> ImageFile:
     """Return an image with a transform, a reference system as WKT, or both."""
     before = image.geo or GeoReference(None)
-    if transform is not None and not (
-        np.isfinite(transform).all() and abs(np.linalg.det(transform)) > 0
-    ):
+    if transform is not None and not maps_pixels(transform):
         raise ValueError("its numbers map no pixel to a place")
     if transform is None:
         transform = before.transform
