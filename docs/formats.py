@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_srgan import io
+from napari_srgan.io.ome_zarr.plain_zarr import is_zarr
 
 TABLE = Path(__file__).with_suffix(".md")
 MOST = 240
@@ -19,11 +20,11 @@ MOST = 240
 
 
 def candidates(folder: Path) -> Iterator[Path]:
-    """Yield files, and folders that are one image: OME-Zarr and DICOM series of several files."""
+    """Yield files, and folders that are one image: OME-Zarr, Zarr and DICOM series of files."""
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.is_file() or io.kind(path) == "OME-Zarr" or is_series(path):
+        if path.is_file() or io.kind(path) == "OME-Zarr" or is_zarr(path) or is_series(path):
             yield path
         else:
             yield from candidates(path)
@@ -42,7 +43,7 @@ def is_series(folder: Path) -> bool:
 
 def rows(path: Path, name: str) -> Iterator[list[str]]:
     """Yield a row for each image of a file, or one that says why it has none."""
-    kind = io.kind(path) or "unknown"
+    kind = io.kind(path) or ("Zarr" if is_zarr(path) else "unknown")
     since = time.perf_counter()
     try:
         with warnings.catch_warnings():

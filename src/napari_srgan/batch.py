@@ -27,6 +27,7 @@ from .io import (
     read,
     write,
 )
+from .io.labels import is_labels
 from .models.blend import check_detail
 from .models.registry import shared_model
 from .options import Options
@@ -112,6 +113,11 @@ class Batch:
         if self.existing != "overwrite" and target.exists():
             return self.keep(job)
         options = self.options
+        if is_labels(image):
+            raise ValueError(
+                f"{path}: holds labels, whose numbers stand for objects; they are not "
+                "super-resolved. Name the image that they belong to"
+            )
         if image.labels:
             names = ", ".join(label.name for label in image.labels)
             warnings.warn(f"{path}: its labels ({names}) are not in the result", stacklevel=2)

@@ -53,6 +53,72 @@ def test_labels_are_read_with_their_image(tmp_path: Path, version: str) -> None:
     assert image.finer(None, "CZYX", 4).labels == ()
 
 
+def described(path: Path, version: str, **said: Any) -> Path:
+    """Write an image with labels of which something is said."""
+    with_labels(path, version, "cells")
+    form: Any = 3 if version == "0.5" else 2
+    group = zarr.open_group(str(path / "labels" / "cells"), zarr_format=form)
+    told = dict(group.attrs)
+    inner: Any = told["ome"] if version == "0.5" else told
+    inner["image-label"] = {"version": version, **said}
+    group.update_attributes(told)
+    return path
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_labels_keep_their_colours_and_properties(tmp_path: Path, version: str) -> None:
+    viewer = pytest.importorskip("napari.components").ViewerModel()
+    path = described(
+        tmp_path / "a.zarr",
+        version,
+        colors=[
+            {"label-value": 1, "rgba": [255, 0, 51, 255]},
+            {"label-value": 2, "rgba": [0, 102, 255, 0]},
+            {"label-value": 3, "rgba": [0, 0, 999, 0]},
+            {"label-value": "x", "rgba": [0, 0, 0, 0]},
+            "none",
+        ],
+        properties=[
+            {"label-value": 2, "class": "nucleus", "area": 3.5},
+            {"label-value": 1, "class": "cell"},
+        ],
+    )
+    for data, options, kind in ns.read(path):
+        getattr(viewer, f"add_{kind}")(data, **options)
+    labels = viewer.layers["a: cells"]
+    assert labels.get_color(1) == pytest.approx((1, 0, 0.2, 1))
+    assert labels.get_color(2) == pytest.approx((0, 0.4, 1, 0))
+    assert labels.get_color(9) == pytest.approx((0.5, 0.5, 0.5, 1))
+    assert list(labels.features["class"]) == ["nucleus", "cell"]
+    assert labels.features["area"][0] == 3.5
+    assert labels._label_index == {2: 0, 1: 1}
+
+
+@pytest.mark.parametrize("said", [{}, {"colors": 7, "properties": "x"}, {"colors": [{}]}])
+def test_labels_of_which_nothing_can_be_used_are_plain(tmp_path: Path, said: Any) -> None:
+    *_, (_, options, kind) = ns.read(described(tmp_path / "a.zarr", "0.4", **said))
+    assert kind == "labels"
+    assert not {"colormap", "features"} & options.keys()
+
+
+def test_labels_alone_are_not_super_resolved(tmp_path: Path) -> None:
+    from tests.test_cli import refusal, upscale
+
+    path = with_labels(tmp_path / "a.zarr", "0.4", "cells") / "labels" / "cells"
+    said = refusal(upscale(path, tmp_path / "out.zarr"))
+    assert said == (
+        f"napari-srgan: {path}: holds labels, whose numbers stand for objects; they are not "
+        "super-resolved. Name the image that they belong to"
+    )
+    assert not (tmp_path / "out.zarr").exists()
+
+
+def test_a_labels_layer_is_not_written_and_that_is_said(tmp_path: Path) -> None:
+    *_, labels = ns.read(with_labels(tmp_path / "a.zarr", "0.4", "cells"))
+    with pytest.raises(ValueError, match="a: cells: a labels layer cannot be written here, only"):
+        ns.write(tmp_path / "b.tif", labels)
+
+
 def test_labels_are_layers_that_lie_on_their_image(tmp_path: Path) -> None:
     viewer = pytest.importorskip("napari.components").ViewerModel()
     path = with_labels(tmp_path / "a.zarr", "0.4", "cells")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...io import Channel, ImageFile
+from ...io.labels import is_labels, label_colours, label_properties
 from ..layers.contrast import sampled_limits
 from ..layers.provenance import made_of
 from ..layers.transform import transform_of
@@ -21,6 +22,8 @@ MADE = "napari_srgan"
 """key of a layer's metadata for how a result was made"""
 MOST_LAYERS = 12
 """channels that become layers of their own; of more, one layer has a slider"""
+OTHER_LABELS = (0.5, 0.5, 0.5, 1.0)
+"""colour of objects without one, among others with one"""
 CYCLE = ("cyan", "magenta", "yellow", "red", "green", "blue")
 """colormaps of channels without a colour, as napari has them"""
 NAMED = {
@@ -71,13 +74,6 @@ def layers_of(images: list[ImageFile], path: str, name: str) -> list[LayerData]:
     return found
 
 
-def is_labels(image: ImageFile) -> bool:
-    """Whether the numbers of an image stand for objects, as its OME-Zarr says."""
-    attributes = image.metadata.get("attributes")
-    said = isinstance(attributes, dict) and "image-label" in attributes
-    return said and image.data.dtype.kind in "biu"
-
-
 def _label_layer(image: ImageFile, path: str, name: str) -> LayerData:
     """Return label images as a layer of labels that lies on its image."""
     image = _squeezed(image)
@@ -89,6 +85,11 @@ def _label_layer(image: ImageFile, path: str, name: str) -> LayerData:
     origin = Origin(path, record, image.axes, image.data.shape)
     options = {"name": name, "multiscale": len(levels) > 1, "metadata": {FILE: origin}}
     options |= _placed(record, image.axes, origin.shape)
+    if colours := label_colours(image):
+        # napari wants one for the background, and for objects of which nothing is said.
+        options["colormap"] = {None: OTHER_LABELS, 0: (0.0, 0.0, 0.0, 0.0)} | colours
+    if properties := label_properties(image):
+        options["features"] = properties
     return (levels if len(levels) > 1 else levels[0]), options, "labels"
 
 

@@ -88,7 +88,11 @@ def _tuples(layer_data: Any) -> list[tuple[Any, dict[str, Any], str]]:
             (*parts, {}, "image")[:3] if len(parts) == 1 else (*parts, "image")[:3]
         )
         if kind != "image":
-            raise ValueError(f"a {kind} layer cannot be written here; only image layers can")
+            name = options.get("name") or "the layer"
+            raise ValueError(
+                f"{name}: a {kind} layer cannot be written here, only image layers can; save it "
+                "with another plugin, such as napari's own"
+            )
         if isinstance(data[0] if options.get("multiscale") else data, LazyPlanes):
             raise ValueError(
                 f"the layer {options.get('name')!r} is computed only where one looks; click "
