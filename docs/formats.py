@@ -6,10 +6,15 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
+import xarray
+import zarr
 
 from napari_srgan import io
 from napari_srgan.io.ome_zarr.plain_zarr import is_zarr
@@ -39,6 +44,19 @@ def is_series(folder: Path) -> bool:
         return len(io.read(folder, limit=0)) == 1
     except (ValueError, OSError):
         return False
+
+
+def arrays(folder: Path) -> Iterator[Path]:
+    """Write and yield arrays of Zarr that are no OME-Zarr, as two libraries write them."""
+    data = np.arange(3 * 60 * 80, dtype="float32").reshape(3, 60, 80)
+    heat = xarray.DataArray(data, dims=("time", "lat", "lon"), name="heat")
+    heat.to_dataset().to_zarr(folder / "xarray.zarr", zarr_format=2, consolidated=False)
+    yield folder / "xarray.zarr"
+    yield folder / "xarray.zarr" / "heat"
+    names = ["c", "y", "x"]
+    place = str(folder / "zarr-python.zarr")
+    zarr.create_array(place, data=data.astype("uint16"), dimension_names=names)
+    yield folder / "zarr-python.zarr"
 
 
 def rows(path: Path, name: str) -> Iterator[list[str]]:
@@ -85,7 +103,8 @@ def main() -> None:
         "# Files that were tried",
         "",
         "Written by `python docs/formats.py FOLDER`. The files are public examples, named after "
-        "the project that they come with. Times are those of reading all pixels, on a machine that "
+        "the project that they come with; those in zarr/ are written here by the library of their "
+        "name. Times are those of reading all pixels, on a machine that "
         "had other work.",
         "",
         "| file | kind | axes | shape | dtype | pixel size | opened |",
@@ -95,6 +114,11 @@ def main() -> None:
         for row in rows(path, path.relative_to(folder).as_posix()):
             cells = [" ".join(cell.split()).replace("|", "\\|") for cell in row]
             lines.append(f"| {' | '.join(cells)} |")
+    with tempfile.TemporaryDirectory() as place:
+        for path in arrays(Path(place)):
+            for row in rows(path, f"zarr/{path.relative_to(place).as_posix()}"):
+                cells = [" ".join(cell.split()).replace("|", "\\|") for cell in row]
+                lines.append(f"| {' | '.join(cells)} |")
     TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
