@@ -219,6 +219,9 @@ def evaluate(
     json: Annotated[Path | None, typer.Option(help="Also write the scores here.")] = None,
     strips: Annotated[Path | None, typer.Option(help="Folder for pictures side by side.")] = None,
     into_card: Annotated[bool, typer.Option(help="Write the figures into the files.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw KID over PSNR here, as .png, .svg or .pdf.")
+    ] = None,
 ) -> None:
     """Measure models beside bicubic and print a table of quality, with what each column means."""
     from .evaluation.evaluate import evaluate as measure
@@ -247,6 +250,10 @@ def evaluate(
         typer.echo(as_markdown(scores))
         if json:
             json.write_text(as_json(scores), encoding="utf-8")
+        if plot:
+            from .evaluation.perception_distortion import plot_tradeoff
+
+            typer.echo(f"plot: {plot_tradeoff(scores, plot)}", err=True)
         if not into_card:
             return
         options = {

@@ -236,12 +236,13 @@ def test_scores_become_tables(tmp_path: Path) -> None:
     scores = list(evaluate([], [flat, noisy]))
     lines = as_markdown(scores).splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[:4]]
-    assert {len(row) for row in cells} == {15}
+    assert {len(row) for row in cells} == {19}
     assert cells[0][7] == "MDSI ↓"
     assert cells[3][7] == f"{scores[1].mdsi:.4f}"
     assert cells[2][:5] == ["bicubic", "flat (1)", "×4", "full range", "–"]
     assert cells[3][:4] == ["bicubic", "noisy (1)", "×4", "Y"]
     assert cells[3][4] == f"{scores[1].psnr:.2f}"
+    assert "nan" not in "".join(lines[:4])
     assert "studio range" in "".join(lines[4:])
     first, second = json.loads(as_json(scores))
     assert first["psnr"] is None

@@ -23,7 +23,9 @@ from .benchmark_images import (
     Reduction,
     read_cases,
 )
+from .dists import load_dists
 from .perceptual import load_lpips
+from .realism import Realism, load_lite2
 from .scores import (
     Values,
     convention_of,
@@ -62,6 +64,10 @@ class Score(Values):
     worst_lr_psnr: float
     """of the worst image, like the next"""
     worst_drift: float
+    kid: float
+    """kernel distance of the folder's results from its HR images, see `srgan_training.evaluation.kid`"""
+    kid_error: float
+    """standard error of it"""
     lr: str
     """where the LR images came from"""
     consistency: int
@@ -196,7 +202,8 @@ def evaluate(
         raise ValueError(f"data_range={data_range!r}; it must be above 0")
     reductions = [Reduction(lr[i] if lr else None, degradation) for i in range(len(folders))]
     rows = choose_rows(names, details)
-    lpips, note = load_lpips()
+    (lpips, *notes), (dists, also), (lite2, more) = load_lpips(), load_dists(), load_lite2()
+    note = "; ".join(text for text in (*notes, also, more) if text)
     labels = [folder.resolve().name for folder in folders]
     for folder, label, reduction in zip(folders, labels, reductions, strict=True):
         label = str(folder) if labels.count(label) > 1 else label
@@ -205,6 +212,7 @@ def evaluate(
         for row in rows:
             values: list[Values] = []
             conventions: set[str] = set()
+            realism = Realism(lite2)
             for number, case in enumerate(cases):
                 sr, pair = run(case, row, reduction, number, consistency)
                 values.append(
@@ -217,12 +225,16 @@ def evaluate(
                         span=case.span,
                         data_range=data_range,
                         lpips=lpips,
+                        dists=dists,
+                        lite2=lite2,
                     )
                 )
+                realism.add(sr, pair.hr, eight_bit=case.image.eight_bit)
                 conventions.add(convention_of(pair, eight_bit=case.image.eight_bit))
                 if strips is not None:
                     drawn.add(case.name, row.label, row.scale, sr, pair, values[-1].psnr)
             means = {f.name: mean_of([getattr(v, f.name) for v in values]) for f in fields(Values)}
+            distance, error = realism.kid()
             yield Score(
                 **means,
                 model=row.label,
@@ -233,6 +245,8 @@ def evaluate(
                 convention=" and ".join(sorted(conventions, reverse=True)),
                 worst_lr_psnr=min(known(v.lr_psnr for v in values), default=nan),
                 worst_drift=max(known(v.drift for v in values), default=nan),
+                kid=distance,
+                kid_error=error,
                 lr=str(reduction),
                 consistency=consistency if row.model else 0,
                 note=note,

@@ -17,10 +17,18 @@ COLUMNS = (
     ("GMSD ↓", "{0.gmsd:.4f}"),
     ("MDSI ↓", "{0.mdsi:.4f}"),
     ("LPIPS ↓", "{0.lpips:.4f}"),
+    ("DISTS ↓", "{0.dists:.4f}"),
+    (
+        "Lite2 stages 2, 3, 4, 6, 8 ↓",
+        "{0.lite2_stage2:.3f}, {0.lite2_stage3:.3f}, {0.lite2_stage4:.3f}, {0.lite2_stage6:.3f}, "
+        "{0.lite2_stage8:.3f}",
+    ),
+    ("KID ± error ↓", "{0.kid:.3f} ± {0.kid_error:.3f}"),
     ("SAM ° ↓", "{0.sam:.2f}"),
     ("LR-PSNR dB (worst) ↑", "{0.lr_psnr:.1f} ({0.worst_lr_psnr:.1f})"),
     ("spectrum dB ↓", "{0.spectrum:.2f}"),
     ("above ½ Nyquist dB ↓", "{0.spectrum_high:.2f}"),
+    ("power there dB → 0", "{0.power_high:+.1f}"),
     ("drift % (worst) ↓", "{0.drift:.3f} ({0.worst_drift:.3f})"),
     ("grid dB ↓", "{0.checkerboard:.1f}"),
 )
@@ -31,11 +39,18 @@ LEGEND = (
     "PSNR, SSIM: `scale` pixels cut at each border; SSIM with an 11 × 11 Gaussian window of σ 1.5.",
     "GMSD: gradient magnitude similarity deviation (Xue et al. 2014), on the same planes.",
     "MDSI: mean deviation similarity index (Nafchi et al. 2016), of grey and RGB images.",
+    "Lite2: distance of the features of EfficientNet-Lite2 (ImageNet), of unit length across "
+    "channels, at strides 2, 4, 8, 16 and 32; 0 for equal images, 4 at most.",
+    "KID: kernel distance between the results of a folder and its HR images, of the means and "
+    "deviations of Lite2's stages 2 to 4 in patches of 64 × 64 pixels (after Bińkowski et al. "
+    "2018), and its standard error over images. It compares sets and not pixels, and says "
+    "little of a few small images.",
     "SAM: spectral angle between the bands, in degrees.",
     "LR-PSNR: the result, reduced by antialiased bicubic, against its LR image, in all bands "
     "and to the border; peak as above.",
     "Spectrum: mean difference in dB between the radially averaged power spectra of result and HR, "
-    "over all frequencies and over those above half of the HR Nyquist frequency.",
+    "over all frequencies and over those above half of the HR Nyquist frequency. Power there: how "
+    "much more (+) or less (−) of it the result has than HR; less is blur.",
     "Drift: difference between the means of a band, the worst of an image, in percent of the "
     "range.",
     "Grid: dB by which lines at multiples of 1/scale cycles per HR pixel, as a pixel shuffle "
@@ -50,7 +65,9 @@ def as_markdown(scores: Sequence[Score]) -> str:
     for s in scores:
         cells = [s.model, f"{s.folder} ({s.images})", f"×{s.scale}", s.convention]
         cells += [text.format(s) for _, text in COLUMNS]
-        lines.append("| " + " | ".join("–" if c.startswith("nan") else c for c in cells) + " |")
+        lines.append(
+            "| " + " | ".join("–" if c.lstrip("+").startswith("nan") else c for c in cells) + " |"
+        )
     lr = " and ".join(dict.fromkeys(s.lr for s in scores))
     steps = max((s.consistency for s in scores), default=0)
     made = f"LR images: {lr}. Back-projection after the models: {steps} steps."

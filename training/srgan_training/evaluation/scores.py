@@ -23,8 +23,10 @@ from .metrics import (
     ssim,
 )
 from .perceptual import Distance, gmsd, mdsi
-from .spectrum import checkerboard, spectrum_error
+from .realism import STAGES, Lite2, stage_distances
+from .spectrum import checkerboard, power_above_half_nyquist, spectrum_error
 
+LITE2 = tuple(f"lite2_{stage}" for stage in STAGES)
 Convention = Literal["Y", "full range"]
 
 
@@ -38,6 +40,13 @@ class Values:
     gmsd: float
     mdsi: float
     lpips: float
+    dists: float
+    lite2_stage2: float
+    """distance of EfficientNet-Lite2's features, see `srgan_training.evaluation.realism`, like the next"""
+    lite2_stage3: float
+    lite2_stage4: float
+    lite2_stage6: float
+    lite2_stage8: float
     sam: float
     """spectral angle in degrees"""
     lr_psnr: float
@@ -46,6 +55,8 @@ class Values:
     """dB between the radially averaged power spectra"""
     spectrum_high: float
     """the same above half of the HR Nyquist frequency"""
+    power_high: float
+    """dB by which the result has more power than HR above half of the HR Nyquist frequency"""
     drift: float
     """percent of the range between the means of a band, of the worst one"""
     checkerboard: float
@@ -67,13 +78,16 @@ def measure(
     span: npt.NDArray[np.float64] | float = 255.0,
     data_range: float | None = None,
     lpips: Distance | None = None,
+    dists: Distance | None = None,
+    lite2: Lite2 | None = None,
 ) -> Values:
     """Measure a result ``(C, H, W)`` beside the pair it was made from, all on [0, 1].
 
     By the convention ``Y``, planes are Y in 8-bit levels. By ``full range`` they are the bands,
     each brought to its HR's minimum and range; those without contrast are left out, and PSNR takes
-    one mean squared error over all. SSIM, GMSD and the spectra are means over the planes; MDSI and
-    LPIPS are those of grey and RGB images alone. All but the LR-PSNR leave out ``scale`` pixels at
+    one mean squared error over all. SSIM, GMSD and the spectra are means over the planes; MDSI,
+    LPIPS and DISTS are those of grey and RGB images alone, and Lite2 sees other bands one by one.
+    All but the LR-PSNR leave out ``scale`` pixels at
     each border.
 
     Parameters
@@ -93,6 +107,10 @@ def measure(
         maximum − minimum.
     lpips
         The distance of `srgan_training.evaluation.perceptual.load_lpips`.
+    dists
+        That of `srgan_training.evaluation.dists.load_dists`.
+    lite2
+        The network of `srgan_training.evaluation.realism.load_lite2`.
     """
     again = bicubic_down(torch.from_numpy(np.ascontiguousarray(sr)[None]), scale)[0].numpy()
     images = [x.astype(np.float64) for x in (sr, pair.hr, again, pair.lr)]
@@ -115,10 +133,13 @@ def measure(
         gmsd=mean_of([gmsd(x, y) for x, y in planes]),
         mdsi=mdsi(a, b) if colours else float("nan"),
         lpips=lpips(a, b) if lpips and colours else float("nan"),
+        dists=dists(a, b) if dists and colours else float("nan"),
+        **dict(zip(LITE2, stage_distances(lite2, a, b), strict=True)),
         sam=sam,
         lr_psnr=psnr(*images[2:], data_range=1),
         spectrum=mean_of([whole for whole, _ in spectra]),
         spectrum_high=mean_of([high for _, high in spectra]),
+        power_high=mean_of([power_above_half_nyquist(x, y) for x, y in planes]),
         drift=drift(a, b),
         checkerboard=mean_of([checkerboard(x, y, scale) for x, y in planes]),
     )

@@ -53,6 +53,21 @@ def spectrum_error(sr: Array, hr: Array) -> tuple[float, float]:
     return float(apart.mean()), float(apart[frequencies > HALF_NYQUIST].mean())
 
 
+def power_above_half_nyquist(sr: Array, hr: Array) -> float:
+    """Return by how many dB a result has more power than HR above half of HR's Nyquist frequency.
+
+    Mean of ``10·log10(P_SR / P_HR)`` over the rings there: negative where fine detail is missing, 0
+    where there is as much of it, right or wrong. NaN where the HR plane is constant.
+    """
+    frequencies, expected = radial_spectrum(hr)
+    _, found = radial_spectrum(sr)
+    floor = FLOOR * expected.mean()
+    if floor == 0:
+        return float("nan")
+    ratios = 10 * np.log10((found + floor) / (expected + floor))
+    return float(ratios[frequencies > HALF_NYQUIST].mean())
+
+
 def checkerboard(sr: Array, hr: Array, scale: int) -> float:
     """Return by how many dB a grid of the pixel shuffle stands out of ``sr``, beyond the HR's own.
 

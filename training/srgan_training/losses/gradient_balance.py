@@ -32,4 +32,5 @@ def balanced_weight(others: Tensor, adversarial: Tensor, ratio: float) -> Tensor
     Source: Esser et al. 2021 (VQGAN), arXiv:2012.09841, equation 7, with the ratio as a factor.
     """
     length = adversarial.float().norm().clamp(min=1e-12)
-    return (ratio * others.float().norm() / length).clamp(max=MOST)
+    weight: Tensor = ratio * others.float().norm() / length
+    return weight.clamp(max=MOST)

@@ -170,7 +170,8 @@ class FeatureNetwork(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             rgb = as_rgb(x, self.bands).float()
             if isinstance(self.network, EfficientNetLite):
-                return self.network(rgb, [stage.name for stage in self.stages])
+                found: list[Tensor] = self.network(rgb, [stage.name for stage in self.stages])
+                return found
             return self._through_vgg(rgb)
 
     def _through_vgg(self, x: Tensor) -> list[Tensor]:
@@ -194,7 +195,8 @@ def make_network(
     if name == "vgg19":
         vgg = VGG19Features("5_4", activated=True)
         group = int(last[0])
-        vgg.features = vgg.features[: 2 * sum(n for n, _ in VGG19[:group]) + group - 1]
+        layers = list(vgg.features)[: 2 * sum(n for n, _ in VGG19[:group]) + group - 1]
+        vgg.features = nn.Sequential(*layers)
         if weights is not None:
             load_vgg19_(vgg, read_weights(name, weights))
         return vgg
