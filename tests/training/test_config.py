@@ -87,6 +87,8 @@ def test_presets_are_valid_and_those_that_are_promised() -> None:
         "srresnet",
         "srgan",
         "esrgan-losses",
+        "srgan-projected",
+        "finetune-realistic",
         "finetune-paired",
         "finetune-hr-only",
         "quick",
@@ -95,6 +97,8 @@ def test_presets_are_valid_and_those_that_are_promised() -> None:
     assert configs["finetune-paired"].sources[0].lr == ("LR",)
     for name in ("srgan", "esrgan-losses"):
         assert configs[name].adversarial is not None
+    for name in ("srgan-projected", "finetune-realistic"):
+        assert configs[name].projected is not None
 
 
 def test_the_papers_numbers() -> None:

@@ -69,7 +69,7 @@ class Projected:
     """the same at the first step; None: that of ``balance``"""
     ramp: Annotated[int, Field(ge=0)] = 0
     """steps over which the balance goes from its start to its end"""
-    lr: Positive = 1e-4
+    lr: Positive = 4e-4
     """of the discriminators"""
     clip: NotNegative = 0.0
     """largest norm of a gradient; 0 does not clip"""
