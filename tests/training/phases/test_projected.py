@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from srgan_training.cli import app
 from srgan_training.config import Config, read_config
 from srgan_training.phases.projected import ProjectedModule
 from srgan_training.phases.projected_config import Projected
@@ -165,3 +167,12 @@ def test_patches_that_are_too_small_are_told_the_least(tmp_path: Path) -> None:
 def test_the_end_is_the_adversarial_one() -> None:
     config = replace(CONFIG, patch=24, projected=Projected())
     assert (config.end, config.end_name) == ("adversarial", "tiny-adversarial")
+
+
+def test_threads_are_those_asked_for(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        CliRunner().invoke(app, ["fit", "nothing", "--data", str(tmp_path), "--threads", "3"])
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
