@@ -6,6 +6,7 @@ links of the files that GitHub shows, and links to this repository's own files o
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ def anchors(page: Path) -> set[str]:
 
 def broken(page: Path) -> Iterator[str]:
     """Yield what is wrong with the links of a page."""
-    in_site = page.is_relative_to(ROOT / "docs")
+    in_site, name = page.is_relative_to(ROOT / "docs"), os.path.relpath(page, ROOT)
     for link in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
         if own := OWN.fullmatch(link):
             target = ROOT / (own[1] or f"README.md{own[2]}")
@@ -41,9 +42,9 @@ def broken(page: Path) -> Iterator[str]:
             target = page.parent / link if link[0] != "#" else Path(f"{page}{link}")
         path, _, anchor = str(target).partition("#")
         if not Path(path).exists():
-            yield f"{page.relative_to(ROOT)}: {link}: there is no such file"
+            yield f"{name}: {link}: there is no such file"
         elif anchor and path.endswith(".md") and anchor not in anchors(Path(path)):
-            yield f"{page.relative_to(ROOT)}: {link}: there is no such heading"
+            yield f"{name}: {link}: there is no such heading"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Makes the pictures of the README, with real clicks in a real window.
+"""Makes the pictures of the documentation, with real clicks in a real window.
 
 To be run as::
 
     xvfb-run -a -s "-screen 0 1280x800x24" python docs/screenshots.py
 
-They are written beside this file; another folder may be given.
+They are written beside this file; another folder may be given. With ``--theme light`` they show
+napari's light theme, and their names end with ``_light``.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ LONG = 300
 class Stage:
     """A napari window with the widget docked and a sample open."""
 
-    def __init__(self, sample: str) -> None:
+    def __init__(self, sample: str, theme: str) -> None:
         self.viewer = napari.Viewer(show_welcome_screen=False)
+        self.viewer.theme = theme
         self.viewer.window.resize(*SIZE)
         self.viewer.open_sample("napari-srgan", sample)
         _, self.widget = self.viewer.window.add_plugin_dock_widget(
@@ -79,18 +81,19 @@ class Stage:
         self.viewer.close()
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, theme: str) -> None:
     """Make all pictures."""
+    end = ".jpg" if theme == "dark" else f"_{theme}.jpg"
     for picture, sample in SAMPLES.items():
-        stage = Stage(sample)
-        stage.shoot(folder / f"widget_{picture}.jpg")
+        stage = Stage(sample, theme)
+        stage.shoot(folder / f"widget_{picture}{end}")
         if picture == "fundus":
             stage.run()
             stage.wait_for_progress(0.3)
-            stage.shoot(folder / "running.jpg")
+            stage.shoot(folder / f"running{end}")
             stage.wait_for_progress(1)
             side_by_side(stage)
-            stage.shoot(folder / "result.jpg")
+            stage.shoot(folder / f"result{end}")
         stage.close()
 
 
@@ -108,6 +111,8 @@ def side_by_side(stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parent)
-    main(parser.parse_args().folder)
+    parser.add_argument("--theme", choices=("dark", "light"), default="dark")
+    given = parser.parse_args()
+    main(given.folder, given.theme)
