@@ -1,12 +1,17 @@
-"""Small real networks that the tests run."""
+"""Small real networks that the tests run, and what holds for every test."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One thread each, also in the processes that a test starts: pytest-xdist fills the cores.
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import torch
@@ -25,6 +30,19 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 MakeModel = Callable[..., Model]
+
+HERE = Path(__file__).parent
+MARKERS = {"plugin": "gui", "training": "training"}
+"""folders of tests → markers"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the folder that they are in."""
+    for item in items:
+        if HERE in item.path.parents:
+            marker = MARKERS.get(item.path.relative_to(HERE).parts[0])
+            if marker:
+                item.add_marker(marker)
 
 
 def random_network(config: GeneratorConfig, seed: int = 0) -> Generator:
@@ -76,3 +94,15 @@ def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "models"
     monkeypatch.setenv("NAPARI_SRGAN_MODELS", str(folder))
     return folder
+
+
+@contextmanager
+def a_disk_with_room_for(size: int) -> Iterator[None]:
+    """Let no file grow beyond ``size`` bytes."""
+    resource = pytest.importorskip("resource", reason="needs a limit on the size of files")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

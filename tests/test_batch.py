@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import zarr
 
 from napari_srgan import io
 from napari_srgan.io.tiff.reader import ImageFile, read_image, write_image
-from tests.conftest import MakeModel
+from tests.conftest import MakeModel, a_disk_with_room_for
 from tests.io.dicom.test_reader import series
 from tests.test_cli import (
     call,
@@ -133,14 +131,6 @@ def test_a_wrong_option_is_said_once_and_before_the_batch(
 def test_a_full_disk_leaves_no_half_file(two: Path, tmp_path: Path, identity: str) -> None:
     rng = np.random.default_rng(0)
     write_image(two / "aa.tif", ImageFile(rng.integers(0, 255, (300, 300), "uint8"), "YX"))
-    code = f"""
-import resource, signal, sys
-from napari_srgan.cli import app
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-out = sys.argv[2]
-app(["upscale", sys.argv[1], out, "--model", {identity!r}, "--device", "cpu", "--no-progress"])
-"""
     for folder in ("out", "zarrs"):
         source = two
         if folder == "zarrs":
@@ -148,9 +138,9 @@ app(["upscale", sys.argv[1], out, "--model", {identity!r}, "--device", "cpu", "-
             source.mkdir()
             for name in ("a", "aa"):
                 io.write(source / f"{name}.zarr", read_image(two / f"{name}.tif"))
-        command = [sys.executable, "-c", code, str(source), str(tmp_path / folder)]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert ran.returncode == 1
+        with a_disk_with_room_for(20_000):
+            ran = upscale(source, tmp_path / folder, "--model", identity)
+        assert ran.exit_code == 1
         assert "aa." in ran.stderr
         assert not [name for name in names(tmp_path / folder) if name.startswith("aa")]
         assert [name for name in names(tmp_path / folder) if name.startswith("a.")]

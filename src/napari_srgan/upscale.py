@@ -114,6 +114,15 @@ def super_resolve(
         If the model cannot be used.
     MemoryError
         If the result does not fit into memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_srgan as ns
+    >>> image = np.random.default_rng(0).integers(0, 256, (24, 32), dtype="uint8")
+    >>> result = ns.super_resolve(image, "fast-x2")
+    >>> result.shape, result.dtype
+    ((48, 64), dtype('uint8'))
     """
     given = understand(image, axes)
     axes = given.axes if axes is None else axes

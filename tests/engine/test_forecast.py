@@ -47,6 +47,7 @@ print(forecast.memory(plan) + plan.nbytes, max(seen) - before)
 """
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory in other ways")
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ def test_every_function_of_an_entry_exists(entry: Format) -> None:
         module, _, function = name.partition(":")
         assert callable(getattr(import_module(f"napari_srgan.io.{module}"), function))
     assert bool(entry.writer) == bool(entry.checker) == bool(entry.written)
-    assert not entry.extra or entry.extra in (metadata("napari-srgan").get_all("Provides-Extra"))
+    assert not entry.extra or entry.extra in (
+        metadata("napari-srgan").get_all("Provides-Extra") or []
+    )
 
 
 def test_no_suffix_stands_for_two_formats() -> None:

@@ -217,7 +217,9 @@ def test_a_pickle_is_refused_and_not_executed(tmp_path: Path, writer: str) -> No
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
-def test_anothers_safetensors_is_refused(tmp_path: Path, metadata: dict[str, str] | None) -> None:
+def test_a_safetensors_of_another_program_is_refused(
+    tmp_path: Path, metadata: dict[str, str] | None
+) -> None:
     path = tmp_path / "m.safetensors"
     save_file(weights(), path, metadata)
     assert "not a model of napari-srgan" in refusal(path)

@@ -17,6 +17,8 @@ from tests.plugin.conftest import Opened
 
 Open = Callable[..., Opened]
 
+pytestmark = pytest.mark.timing
+
 rng = np.random.default_rng(0)
 
 

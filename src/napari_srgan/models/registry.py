@@ -65,6 +65,12 @@ def list_models() -> list[ModelCard]:
     list of ModelCard
         The card of each model's fidelity end (or of the only one). ``both_ends`` says whether
         ``detail`` can be chosen.
+
+    Examples
+    --------
+    >>> import napari_srgan as ns
+    >>> [card.name for card in ns.list_models() if card.scale == 4]
+    ['fast-x4', 'general-x4', 'gray-x4', 'medical-x4', 'satellite-x4']
     """
     cards = []
     for _, ends in sorted(find_models().items()):
@@ -95,6 +101,13 @@ def load_model(name_or_path: str | Path, *, detail: float | None = None) -> Mode
     -----
     The last few models are kept in memory. What is returned is a copy of its own, whose weights
     may be changed.
+
+    Examples
+    --------
+    >>> import napari_srgan as ns
+    >>> model = ns.load_model("gray-x4")
+    >>> model.scale, model.channels
+    (4, 1)
     """
     shared = shared_model(name_or_path, detail=detail)
     return replace(shared, network=deepcopy(shared.network), card=deepcopy(shared.card))

@@ -195,6 +195,7 @@ print(image.data.nbytes, seconds, (after - before) / 1024, int(corner.max()))
 """
 
 
+@pytest.mark.timing
 @pytest.mark.skipif(sys.platform == "win32", reason="needs files with holes")
 @pytest.mark.parametrize("kind", ["strips", "one strip", "holes"])
 def test_a_huge_file_opens_at_once(tmp_path: Path, kind: str) -> None:

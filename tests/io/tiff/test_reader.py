@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import struct
-import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from napari_srgan.io.tiff.reader import (
     read_image,
     write_image,
 )
+from tests.conftest import a_disk_with_room_for
 
 rng = np.random.default_rng(0)
 
@@ -561,19 +559,6 @@ def test_a_pixel_size_must_be_a_length(tmp_path: Path, size: float) -> None:
         write_image(tmp_path / "a.tif", ImageFile(noise(9, 9), "YX", {"X": size, "Y": 1}))
 
 
-@contextmanager
-def a_disk_with_room_for(size: int) -> Iterator[None]:
-    """Let no file grow beyond ``size`` bytes."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
 @pytest.mark.parametrize("suffix", [".tif", ".png"])
 def test_a_failed_write_leaves_no_half_file(tmp_path: Path, suffix: str) -> None:
     image = ImageFile(rng.integers(0, 255, (200, 200), "uint8"), "YX")
@@ -582,7 +567,6 @@ def test_a_failed_write_leaves_no_half_file(tmp_path: Path, suffix: str) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
 @pytest.mark.parametrize("suffix", [".tif", ".png"])
 def test_a_failed_write_leaves_the_old_file_whole(tmp_path: Path, suffix: str) -> None:
     path = write_image(tmp_path / f"a{suffix}", ImageFile(noise(9, 9, dtype="uint8"), "YX"))

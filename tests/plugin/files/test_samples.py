@@ -51,6 +51,7 @@ def test_a_result_of_a_sample_has_the_pixels_of_its_hr() -> None:
     assert tuple(viewer.layers["cell (LR)"].scale / 4) == tuple(viewer.layers["cell (HR)"].scale)
 
 
+@pytest.mark.timing
 def test_a_window_shows_the_whole_pair(make_napari_viewer_proxy: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer_proxy()
     viewer.open_sample("napari-srgan", "cell")

@@ -98,6 +98,7 @@ def test_a_window_shows_all_of_it_in_the_end(
     assert overview.news == news
 
 
+@pytest.mark.timing
 def test_reading_ends_when_the_layer_is_removed(
     make_napari_viewer_proxy: Any, qtbot: QtBot
 ) -> None:

@@ -425,6 +425,7 @@ def test_what_cannot_be_done_is_refused_at_once(
         ns.live_layer(layer, make_model(), **options)
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_python_ends_while_it_computes() -> None:
     code = """

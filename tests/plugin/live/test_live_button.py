@@ -143,6 +143,7 @@ def test_a_failure_removes_the_layer_and_is_said(open_widget: Open) -> None:
     assert not opened.widget.live_button.native.isChecked()
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("shape", [(1200, 1600), (1200, 1600, 3)])
 def test_one_look_takes_little_of_the_windows_time(shape: tuple[int, ...]) -> None:
     data = image(*shape)
@@ -159,6 +160,7 @@ def test_one_look_takes_little_of_the_windows_time(shape: tuple[int, ...]) -> No
     assert min(took) < 0.05
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_panning_and_zooming_stay_usable_with_a_live_view(open_widget: Open) -> None:
     opened = open_widget(show=True)
@@ -181,6 +183,7 @@ def test_panning_and_zooming_stay_usable_with_a_live_view(open_widget: Open) -> 
     assert time.thread_time() - since < 0.05
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_the_first_tile_is_there_after_its_own_time(open_widget: Open, slow_model: None) -> None:
     opened = open_widget(show=True)

@@ -35,7 +35,7 @@ def small_start(own_models: Path, make_identity: MakeModel) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_start")
 def test_a_model_that_is_better_is_installed(pairs: Path, tmp_path: Path) -> None:
-    command = ["finetune", "--data", str(pairs), "--name", "mine", "--steps", "900"]
+    command = ["finetune", "--data", str(pairs), "--name", "mine", "--steps", "500"]
     done = CliRunner().invoke(app, [*command, "--batch", "4", "--out", str(tmp_path / "runs")])
     assert done.exit_code == 0, done.output
     assert "6 pairs; HR lies off by" in done.output

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from srgan_training.phases.checkpoints import WholeCheckpoints
 from srgan_training.phases.fidelity import FidelityModule
 from srgan_training.phases.throughput import Speed
 from srgan_training.trainer import run, train
+from tests.conftest import a_disk_with_room_for
 from tests.training.phases.test_fidelity import CONFIG
 
 
@@ -107,25 +106,14 @@ def test_the_batch_that_fits_is_named(kind: Any, advice: str, data: Path, tmp_pa
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
-    code = f"""
-import resource, signal, torch
-from srgan_training.phases.checkpoints import WholeCheckpoints
-write = WholeCheckpoints().save_checkpoint
-write({{"step": torch.tensor(1)}}, {str(path)!r})
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-try:
-    write({{"step": torch.zeros(100_000)}}, {str(path)!r})
-except OSError as error:
-    print(error.errno, error)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout.startswith(f"{errno.EFBIG} ")
+    write = WholeCheckpoints().save_checkpoint
+    write({"step": torch.tensor(1)}, str(path))
+    with a_disk_with_room_for(20_000), pytest.raises(OSError) as caught:
+        write({"step": torch.zeros(100_000)}, str(path))
+    assert caught.value.errno == errno.EFBIG
     assert (
         f"a checkpoint could not be written (File too large); the one before, {path}, is whole"
-        in done.stdout
+        in str(caught.value)
     )
     assert int(torch.load(path, weights_only=True)["step"]) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]

@@ -65,7 +65,7 @@ class Score(Values):
     """of the worst image, like the next"""
     worst_drift: float
     kid: float
-    """kernel distance of the folder's results from its HR images, see `srgan_training.evaluation.kid`"""
+    """kernel inception distance of results from HR images: `srgan_training.evaluation.kid`"""
     kid_error: float
     """standard error of it"""
     lr: str

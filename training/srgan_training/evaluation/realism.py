@@ -47,7 +47,7 @@ def load_lite2() -> tuple[Lite2 | None, str]:
 def stage_distances(lite2: Lite2 | None, sr: Image, hr: Image) -> list[float]:
     """Return the distance of the features of two images ``(C, H, W)`` on [0, 1], stage by stage.
 
-    Features have unit length across channels, see `srgan_training.losses.feature_loss.stage_distance`; the
+    Features have unit length across channels (`losses.feature_loss.stage_distance`); the
     mean over blocks of up to 256 × 256 pixels. Values outside [0, 1] are clipped. NaN for an image
     of less than 32 pixels along a side, without the network and without bands.
     """
@@ -98,7 +98,7 @@ class Realism:
             self.real.add(hr)
 
     def kid(self) -> tuple[float, float]:
-        """Return KID and its standard error, see `srgan_training.evaluation.kid.kid`; NaN without Lite2."""
+        """Return KID and its standard error (`evaluation.kid.kid`); NaN without Lite2."""
         if self.fake is None or self.real is None or not self.real.images:
             return float("nan"), float("nan")
         return kid(self.fake.described(), self.real.described())

@@ -42,7 +42,7 @@ class Values:
     lpips: float
     dists: float
     lite2_stage2: float
-    """distance of EfficientNet-Lite2's features, see `srgan_training.evaluation.realism`, like the next"""
+    """distances of EfficientNet-Lite2's features: `srgan_training.evaluation.realism`"""
     lite2_stage3: float
     lite2_stage4: float
     lite2_stage6: float

@@ -65,6 +65,18 @@ def read(path: Path | Sequence[Path]) -> list[LayerData]:
         If there is no such file, or the system does not give it out.
     MemoryError
         If the pixels do not fit into memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_srgan as ns
+    >>> layer = np.zeros((20, 30), "uint8"), {"scale": (2, 3), "units": ("µm", "µm")}, "image"
+    >>> paths = ns.write("cells.tif", layer)
+    >>> ((data, arguments, kind),) = ns.read(paths[0])
+    >>> data.shape, kind
+    ((20, 30), 'image')
+    >>> [float(step) for step in arguments["scale"]]
+    [2.0, 3.0]
     """
     from ...io import default_limit, stem
     from ...io import read as read_images

@@ -53,6 +53,14 @@ def write(
     UserWarning
         If the format does not hold a place, a pixel size, a mask or an opacity, or a scale without
         units is taken as µm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_srgan as ns
+    >>> cells = np.zeros((20, 30), "uint16")
+    >>> ns.write("cells.tif", (cells, {"scale": (2, 3), "units": ("µm", "µm")}, "image"))
+    ['cells.tif']
     """
     path = Path(path)
     tuples = _tuples(layer_data)
