@@ -22,9 +22,9 @@ from napari_srgan import Model, load_model
 from napari_srgan.models.blend import blend
 from napari_srgan.nn.generator import Generator
 from napari_srgan.nn.inference import InferenceGenerator
-from srgan_training.data.images import find_images, load_images
 from srgan_training.data.patches import Pair, PatchSampler, make_pair
 from srgan_training.evaluation.metrics import luma, psnr
+from srgan_training.images import find_images, load_images
 
 
 def sharpened(hr: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from skimage import data
 
-from srgan_training.data.images import Stored
 from srgan_training.evaluation.benchmark_images import (
     Case,
     Reduction,
@@ -25,6 +24,7 @@ from srgan_training.evaluation.benchmark_images import (
 )
 from srgan_training.evaluation.evaluate import choose_rows, run
 from srgan_training.evaluation.strips import Strips
+from srgan_training.images import Stored
 
 
 def strip(pixels: Stored, model: str, name: str) -> None:

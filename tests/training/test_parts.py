@@ -13,7 +13,9 @@ from napari_srgan.nn.channels import adapt_channels
 from napari_srgan.nn.generator import GeneratorConfig
 from srgan_training.config import Source
 from srgan_training.data.datasets import load_source, make_sampler
-from srgan_training.data.images import (
+from srgan_training.data.patches import PatchSampler, make_pair
+from srgan_training.evaluation.metrics import luma, psnr, ssim
+from srgan_training.images import (
     Image,
     Scaled,
     Shelf,
@@ -23,8 +25,6 @@ from srgan_training.data.images import (
     read_planes,
     to_image,
 )
-from srgan_training.data.patches import PatchSampler, make_pair
-from srgan_training.evaluation.metrics import luma, psnr, ssim
 from srgan_training.phases.muon import Muon, orthogonalise
 from tests.conftest import random_network
 from tests.training.phases.test_fidelity import CONFIG

@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from napari_srgan.models.card import End
 from napari_srgan.nn.generator import GeneratorConfig
 
-from .phases.projected_config import Projected
+from .projected_config import Projected
 from .validated import CHECKED as CHECKED
 from .validated import Count as Count
 from .validated import NotNegative

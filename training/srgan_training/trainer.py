@@ -19,7 +19,7 @@ from napari_srgan.engine.device import has_bfloat16_units
 
 from .config import Config, Source
 from .data.datasets import load_source, make_sampler
-from .data.images import Shelf
+from .images import Shelf
 from .phases.base import GeneratorModule, start
 from .phases.batch_size import TooLargeError, largest_batch
 from .phases.checkpoints import LAST, WholeCheckpoints, find_last

@@ -10,7 +10,6 @@ import tifffile
 from PIL import Image
 
 from srgan_training.config import Source
-from srgan_training.data.images import Shelf
 from srgan_training.data.pairs import (
     Aligned,
     alignment,
@@ -18,6 +17,7 @@ from srgan_training.data.pairs import (
     match_names,
     report,
 )
+from srgan_training.images import Shelf
 from tests.training.conftest import save, waves
 
 rng = np.random.default_rng(0)

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from srgan_training.cli import app
 from srgan_training.config import Source
 from srgan_training.data.datasets import load_source
-from srgan_training.data.images import Shelf, find_images
 from srgan_training.data.screening import usable
 from srgan_training.finetune import finetune
+from srgan_training.images import Shelf, find_images
 from tests.conftest import MakeModel
 from tests.training.conftest import save, waves
 from tests.training.phases.test_fidelity import CONFIG

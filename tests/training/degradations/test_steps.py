@@ -10,7 +10,6 @@ import pytest
 import yaml
 from PIL import Image as Pillow
 
-from srgan_training.data.images import Array, rounded
 from srgan_training.degradations.kernels import sigma_of_mtf
 from srgan_training.degradations.real_esrgan import (
     blur,
@@ -31,6 +30,7 @@ from srgan_training.degradations.steps import (
     SliceProfile,
     parse_degradation,
 )
+from srgan_training.images import Array, rounded
 
 
 def seeded(seed: int = 0) -> np.random.Generator:

@@ -14,7 +14,6 @@ from napari_srgan import ModelCard, ModelError, load_model
 from napari_srgan.models import Model, save_model
 from napari_srgan.nn.generator import GeneratorConfig
 from srgan_training.cli import app
-from srgan_training.data.images import Array
 from srgan_training.evaluation.benchmark_images import Reduction, read_bands, read_cases
 from srgan_training.evaluation.evaluate import (
     Row,
@@ -25,6 +24,7 @@ from srgan_training.evaluation.evaluate import (
 from srgan_training.evaluation.report import as_json, as_markdown
 from srgan_training.evaluation.scores import measure
 from srgan_training.evaluation.strips import SIDE, most_contrast
+from srgan_training.images import Array
 from tests.conftest import MakeModel, random_network
 
 rng = np.random.default_rng(0)

@@ -8,7 +8,6 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from srgan_training.data.images import Image
 from srgan_training.data.patches import Pair, make_pair
 from srgan_training.evaluation.metrics import (
     crop_border,
@@ -21,6 +20,7 @@ from srgan_training.evaluation.metrics import (
 from srgan_training.evaluation.perceptual import gmsd, load_lpips, mdsi
 from srgan_training.evaluation.scores import convention_of, measure
 from srgan_training.evaluation.spectrum import checkerboard, radial_spectrum, spectrum_error
+from srgan_training.images import Image
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:

@@ -7,7 +7,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from srgan_training.losses.content import VGG19Features
 from srgan_training.networks import feature_weights
 from srgan_training.networks.feature_networks import (
     FeatureNetwork,
@@ -16,6 +15,7 @@ from srgan_training.networks.feature_networks import (
     stages_of,
 )
 from srgan_training.networks.feature_weights import has_wheel, read_weights
+from srgan_training.networks.vgg19 import VGG19Features
 from tests.training.networks.lite_weights import random_lite
 
 LITE0: NetworkName = "efficientnet-lite0"

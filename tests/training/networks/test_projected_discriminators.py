@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from srgan_training.data.augmentation import KINDS, draw
 from srgan_training.losses.gradient_balance import MOST, balanced_weight, gradient_at
 from srgan_training.losses.pixel import discriminator_loss, generator_loss
+from srgan_training.networks.augmentation import KINDS, draw
 from srgan_training.networks.feature_networks import choose_stages
 from srgan_training.networks.pixel_discriminators import PatchGAN, UNetDiscriminator
 from srgan_training.networks.projected_discriminators import Mix, ProjectedHeads, Standardise

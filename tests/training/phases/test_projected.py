@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from srgan_training.cli import app
 from srgan_training.config import Config, read_config
 from srgan_training.phases.projected import ProjectedModule
-from srgan_training.phases.projected_config import Projected
+from srgan_training.projected_config import Projected
 from srgan_training.trainer import train
 from srgan_training.weights.export import export
 from tests.training.networks.lite_weights import random_lite

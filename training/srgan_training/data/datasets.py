@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config import Config, Source
-from ..degradations.lr_images import Making, making_of
-from ..phases.distillation import taught
-from .images import (
+from ..images import (
     UNREADABLE,
     Shelf,
     Stored,
     find_images,
     read_planes,
 )
+from .distillation import taught
+from .lr_images import Making, making_of
 from .pairs import load_pairs
 from .patches import PatchSampler, StoredPair
 from .screening import NAMED, usable

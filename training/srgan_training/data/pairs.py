@@ -13,7 +13,7 @@ import torch
 from napari_srgan.nn.resample import bicubic_down
 
 from ..config import Source
-from .images import (
+from ..images import (
     UNREADABLE,
     Array,
     Image,

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from napari_srgan.nn.resample import bicubic_down
 
-from .images import (
+from ..images import (
     Array,
     Image,
     Pixels,

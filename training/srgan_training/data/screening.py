@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .images import Stored
+from ..images import Stored
 
 NAMED = 20
 """files that are named where some are left out"""

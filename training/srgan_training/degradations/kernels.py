@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ..data.images import Array
+from ..images import Array
 
 
 def sigma_of_mtf(mtf: float) -> float:

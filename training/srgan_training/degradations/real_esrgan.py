@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from ..data.images import Array, rounded
+from ..images import Array, rounded
 
 Kernel = npt.NDArray[np.float64]
 Pair = tuple[float, float]

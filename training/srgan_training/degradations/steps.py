@@ -18,7 +18,7 @@ import torch
 
 from napari_srgan.nn.resample import bicubic_down
 
-from ..data.images import Array, rounded
+from ..images import Array, rounded
 from .distributions import (
     Span,
     check,

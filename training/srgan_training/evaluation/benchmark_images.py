@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from napari_srgan.io import read
 
-from ..data.images import (
+from ..data.patches import Pair, cropped, make_pair
+from ..images import (
     UNREADABLE,
     Array,
     Image,
@@ -22,7 +23,6 @@ from ..data.images import (
     planes_of,
     rounded,
 )
-from ..data.patches import Pair, cropped, make_pair
 from .metrics import SSIM_WINDOW
 
 Degradation = Callable[[Array, np.random.Generator, int], Array]

@@ -12,8 +12,8 @@ import torch
 
 from napari_srgan.nn.resample import bicubic_down
 
-from ..data.images import Array
 from ..data.patches import Pair
+from ..images import Array
 from .metrics import (
     crop_border,
     drift,

@@ -13,8 +13,8 @@ import torch
 from napari_srgan.demo import busiest
 from napari_srgan.nn.resample import bicubic_down
 
-from ..data.images import Array
 from ..data.patches import Pair
+from ..images import Array
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

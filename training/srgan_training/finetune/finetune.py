@@ -29,11 +29,11 @@ from ..data.datasets import (
     read_all,
     sampler_of,
 )
-from ..data.images import Shelf, find_images
+from ..data.lr_images import Making, degradation_of
 from ..data.pairs import load_pairs, report
 from ..data.patches import StoredPair
-from ..degradations.lr_images import Making, degradation_of
 from ..evaluation.metrics import psnr
+from ..images import Shelf, find_images
 from ..phases.fidelity import FidelityModule
 
 HELD_OUT = 0.15

@@ -10,7 +10,6 @@ from typing import Literal, Self, get_args
 import torch
 from torch import Tensor, nn
 
-from ..losses.content import VGG19, VGG19Features, load_vgg19_
 from .efficientnet_lite import (
     LITES,
     EfficientNetLite,
@@ -18,6 +17,7 @@ from .efficientnet_lite import (
     folded,
 )
 from .feature_weights import read_weights
+from .vgg19 import VGG19, VGG19Features, load_vgg19_
 
 NetworkName = Literal["vgg19", "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"]
 NETWORKS: tuple[NetworkName, ...] = get_args(NetworkName)

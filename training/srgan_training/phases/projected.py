@@ -12,18 +12,18 @@ from torch.nn import functional as F
 from napari_srgan.nn.generator import channels_last_
 
 from ..config import Config
-from ..data.augmentation import draw
 from ..data.patches import PatchSampler, StoredPair
-from ..degradations.torch_reduction import reduction_of
 from ..losses.feature_loss import FeatureLoss
 from ..losses.gradient_balance import balanced_weight, gradient_at
 from ..losses.pixel import discriminator_loss, generator_loss, ramp
+from ..networks.augmentation import draw
 from ..networks.feature_networks import FeatureNetwork
 from ..networks.pixel_discriminators import PatchGAN, UNetDiscriminator
 from ..networks.projected_discriminators import heads_for
+from ..projected_config import Projected
 from .adversarial import offset, shifted
 from .base import GeneratorModule
-from .projected_config import Projected
+from .lr_consistency import reduction_of
 
 BETAS = (0.5, 0.99)
 """of the discriminators' Adam"""

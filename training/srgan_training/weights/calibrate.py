@@ -14,10 +14,10 @@ from torch.nn.functional import avg_pool2d
 from napari_srgan.models import load_model, save_model
 from napari_srgan.nn.generator import Generator
 
-from ..data.images import Array
 from ..evaluation.benchmark_images import Degradation, Reduction, read_cases
-from ..evaluation.evaluate import enlarge
 from ..evaluation.metrics import crop_border
+from ..images import Array
+from ..upscaling import enlarge
 
 BORDER = 4
 """LR pixels that are left out at each side"""

@@ -9,7 +9,7 @@ import torch
 
 from srgan_training.config import Source
 from srgan_training.degradations.steps import parse_degradation
-from srgan_training.degradations.torch_reduction import reduction_of
+from srgan_training.phases.lr_consistency import reduction_of
 from tests.training.phases.test_fidelity import CONFIG
 
 

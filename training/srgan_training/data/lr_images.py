@@ -10,7 +10,7 @@ import numpy as np
 from napari_srgan.models import ModelCard
 
 from ..config import Config, Source
-from ..data.images import (
+from ..images import (
     Image,
     Pixels,
     Shelf,
@@ -19,10 +19,10 @@ from ..data.images import (
     kept,
     to_image,
 )
-from ..data.patches import StoredPair, make_pair
+from .patches import StoredPair, make_pair
 
 if TYPE_CHECKING:
-    from .steps import Chain
+    from ..degradations.steps import Chain
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def degradation_of(spec: Any) -> Chain | None:
     """
     if spec == "bicubic":
         return None
-    from .steps import parse_degradation
+    from ..degradations.steps import parse_degradation
 
     chain = parse_degradation(spec)
     if chain.reduces != "YX":
@@ -133,6 +133,6 @@ def scene_of(spec: Any) -> Chain | None:
     """
     if spec is None:
         return None
-    from .steps import parse_degradation
+    from ..degradations.steps import parse_degradation
 
     return parse_degradation(spec, reducing=False)

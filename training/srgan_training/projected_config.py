@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
-from ..data.augmentation import Kind
-from ..losses.feature_loss import Norm
-from ..networks.feature_networks import choose_stages
-from ..networks.projected_discriminators import Mixing
-from ..validated import (
+from .losses.feature_loss import Norm
+from .networks.augmentation import Kind
+from .networks.feature_networks import choose_stages
+from .networks.projected_discriminators import Mixing
+from .validated import (
     CHECKED,
     Count,
     NotNegative,

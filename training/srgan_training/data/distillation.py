@@ -11,9 +11,9 @@ from rich.progress import track
 from napari_srgan import Model, load_model
 
 from ..config import Config, Source
-from ..data.images import Array, Shelf, as_stored
-from ..data.patches import StoredPair
-from ..evaluation.evaluate import enlarge
+from ..images import Array, Shelf, as_stored
+from ..upscaling import enlarge
+from .patches import StoredPair
 
 
 def teacher_of(source: Source, config: Config) -> str | None:

@@ -10,14 +10,14 @@ import torch
 from napari_srgan.models import load_model, save_model
 from srgan_training.config import Adversarial, Config
 from srgan_training.data.datasets import load_source, make_sampler
-from srgan_training.data.images import Shelf
+from srgan_training.data.distillation import in_all_ways
 from srgan_training.data.patches import Patches, PatchSampler, StoredPair
-from srgan_training.evaluation.evaluate import enlarge
-from srgan_training.phases.distillation import in_all_ways
+from srgan_training.images import Shelf
 from srgan_training.phases.fidelity import FidelityModule
+from srgan_training.upscaling import enlarge
 from tests.conftest import MakeModel
 
-from .test_fidelity import CONFIG, trained
+from ..phases.test_fidelity import CONFIG, trained
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

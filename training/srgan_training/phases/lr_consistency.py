@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from napari_srgan.nn.resample import bicubic_down
 
 from ..config import Config
-from .kernels import gaussian
-from .lr_images import Making, making_of
-from .steps import (
+from ..data.lr_images import Making, making_of
+from ..degradations.kernels import gaussian
+from ..degradations.steps import (
     Area,
     Bicubic,
     Degradation,
