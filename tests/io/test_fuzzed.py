@@ -52,6 +52,21 @@ def test_a_directory_of_nothing_that_is_its_own_next_is_refused(tmp_path: Path) 
         read_images(path)
 
 
+@pytest.mark.parametrize("limit", [None, 10])
+def test_samples_without_tiles_of_their_own_are_refused(tmp_path: Path, limit: int | None) -> None:
+    path = tmp_path / "a.tif"
+    options: dict[str, Any] = {"photometric": "rgb", "tile": (16, 16), "byteorder": "<"}
+    tifffile.imwrite(path, np.ones((32, 32, 3), "uint8"), metadata=None, **options)
+    assert read_images(path, limit)[0].data.shape == (32, 32, 3)
+    content = path.read_bytes()
+    for before, after in (((284, 3, 1, 1), (284, 2, 1, 1)), ((277, 3, 1, 3), (277, 3, 1, 65535))):
+        assert struct.pack("<HHII", *before) in content
+        content = content.replace(struct.pack("<HHII", *before), struct.pack("<HHII", *after))
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="67107840 numbers in its header, 4 strips or tiles"):
+        read_images(path, limit)
+
+
 def test_more_planes_than_pages_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     header = np.zeros((), np.dtype(tifffile.TIFF.MM_HEADER).newbyteorder("<"))

@@ -53,6 +53,9 @@ def check_page(page: Any, size: int) -> None:
         counts = np.asarray([form.nbytes], np.uint64) if offsets[0] else counts[:1]
     elif not len(offsets) == len(counts) >= (expected := int(np.prod(form.chunked, dtype=object))):
         raise ValueError(f"{expected} strips or tiles in its header, {len(offsets)} in the file")
+    elif len(offsets) * int(np.prod(form.chunks, dtype=object)) < form.size:
+        # Samples in planes of their own have strips or tiles of their own.
+        raise ValueError(f"{form.size} numbers in its header, {len(offsets)} strips or tiles")
     stored = (offsets > 0) & (counts > 0)
     # Subtracted, not added, so that nothing runs over.
     if stored.any() and (
