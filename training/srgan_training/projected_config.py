@@ -38,7 +38,7 @@ class Projected:
     content_weight: NotNegative = 1.0
     pixel_weight: NotNegative = 0.5
     """of the pixel loss with ``amplitude`` … ``grid``"""
-    consistency_weight: NotNegative = 4.0
+    consistency_weight: NotNegative = 8.0
     """of the mean absolute difference between LR and the result, reduced as LR was made"""
     eyes: Trained = "efficientnet-lite1"
     """network on whose features the discriminators look; better not that of ``content``"""

@@ -12,11 +12,11 @@ from srgan_training.networks.feature_networks import FeatureNetwork
 def test_unit_distance_depends_on_directions_alone() -> None:
     a = torch.tensor([3.0, 4.0]).view(1, 2, 1, 1).expand(1, 2, 4, 4)
     assert float(stage_distance(a, 7 * a, "unit")) == pytest.approx(0, abs=1e-10)
-    assert float(stage_distance(a, -a, "unit")) == pytest.approx(4, rel=1e-5)
+    assert 2 * float(stage_distance(a, -a, "unit")) == pytest.approx(4, rel=1e-5)
     across = a.flip(1) * torch.tensor([1, -1.0]).view(1, 2, 1, 1)
-    assert float(stage_distance(a, across, "unit")) == pytest.approx(2, rel=1e-5)
+    assert 2 * float(stage_distance(a, across, "unit")) == pytest.approx(2, rel=1e-5)
     angle = math.acos(24 / 25)
-    assert float(stage_distance(a, a.flip(1), "unit")) == pytest.approx(
+    assert 2 * float(stage_distance(a, a.flip(1), "unit")) == pytest.approx(
         2 - 2 * math.cos(angle), rel=1e-4
     )
 

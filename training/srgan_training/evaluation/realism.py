@@ -47,8 +47,9 @@ def load_lite2() -> tuple[Lite2 | None, str]:
 def stage_distances(lite2: Lite2 | None, sr: Image, hr: Image) -> list[float]:
     """Return the distance of the features of two images ``(C, H, W)`` on [0, 1], stage by stage.
 
-    Features have unit length across channels (`losses.feature_loss.stage_distance`); the
-    mean over blocks of up to 256 × 256 pixels. Values outside [0, 1] are clipped. NaN for an image
+    Features have unit length across channels; the squared difference is summed over these and
+    averaged over places: 0 for equal images, 2 where features are orthogonal, 4 at most. The mean
+    over blocks of up to 256 × 256 pixels. Values outside [0, 1] are clipped. NaN for an image
     of less than 32 pixels along a side, without the network and without bands.
     """
     unknown = [float("nan")] * len(STAGES)
@@ -64,7 +65,8 @@ def stage_distances(lite2: Lite2 | None, sr: Image, hr: Image) -> list[float]:
         part = np.s_[:, :, rows[y] : rows[y + 1], columns[x] : columns[x + 1]]
         a, b = (lite2.distance(image[part]) for image in pair)
         size = int((rows[y + 1] - rows[y]) * (columns[x + 1] - columns[x]))
-        sums += size * np.array([float(d) for d in feature_distances(a, b)])
+        distances = zip(feature_distances(a, b), a, strict=True)
+        sums += size * np.array([float(d) * features.shape[1] for d, features in distances])
         pixels += size
     return list(map(float, sums / pixels))
 

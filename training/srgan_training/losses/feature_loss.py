@@ -25,15 +25,19 @@ def unit_length(features: Tensor) -> Tensor:
 def stage_distance(found: Tensor, target: Tensor, norm: Norm) -> Tensor:
     """Return the distance of the features of one stage, a scalar.
 
-    ``unit``: both are scaled to length 1 across channels, the squared difference is summed over
-    these and averaged over places: 0 for features of one direction, 2 for orthogonal ones, 4 for
+    ``unit``: both are scaled to length 1 across channels; the mean squared difference. Times the
+    number of channels it is 0 for features of one direction, 2 for orthogonal ones and 4 for
     opposed ones. ``mse`` and ``l1``: means over all values, as they are.
 
-    Source: ``unit`` is that of Zhang et al. 2018 (LPIPS), arXiv:1801.03924, equation 1, with all
-    weights 1; ``mse`` is equation 5 of Ledig et al. 2017.
+    Notes
+    -----
+    ``unit`` is that of Zhang et al. 2018 (LPIPS), arXiv:1801.03924, equation 1, with the mean over
+    channels in place of the sum: with the sum, the few places and many channels of a deep stage
+    have gradients twenty times as long as those of a shallow one. ``mse`` is equation 5 of Ledig et
+    al. 2017.
     """
     if norm == "unit":
-        return (unit_length(found) - unit_length(target)).square().sum(1).mean()
+        return F.mse_loss(unit_length(found), unit_length(target))
     return F.mse_loss(found, target) if norm == "mse" else F.l1_loss(found, target)
 
 
