@@ -50,6 +50,8 @@ def rooms(loaded: set[str]) -> set[str]:
     return {m.split(".")[1] for m in loaded if m.startswith("napari_srgan.")}
 
 
+ROOMS = ("nn", "models", "engine")
+"""packages below the public functions, the lowest first"""
 HEADLESS = [
     *modules_of(napari_srgan, without=("napari_srgan.plugin",)),
     *modules_of(srgan_training),
@@ -94,22 +96,18 @@ def test_the_public_functions_are_there_without_napari_and_qt() -> None:
     run(code, ",".join(GUI))
 
 
-def test_networks_know_tensors_only() -> None:
-    networks = [m for m in HEADLESS if m.startswith("napari_srgan.nn")]
-    assert len(networks) > 1
-    loaded = loaded_by(*networks)
-    assert rooms(loaded) == {"nn"}
-    assert loaded.isdisjoint(GUI)
-
-
-def test_models_know_networks_only() -> None:
-    loaded = loaded_by(*(m for m in HEADLESS if m.startswith("napari_srgan.models")))
-    assert rooms(loaded) == {"models", "nn"}
-
-
-def test_the_engine_knows_neither_files_nor_the_plugin() -> None:
-    loaded = loaded_by(*(m for m in HEADLESS if m.startswith("napari_srgan.engine")))
-    assert rooms(loaded) <= {"engine", "models", "nn"}
+def test_what_is_below_imports_nothing_from_above() -> None:
+    """Networks know tensors only, models networks only, the engine neither files nor the plugin."""
+    below = [[m for m in HEADLESS if m.startswith(f"napari_srgan.{room}")] for room in ROOMS]
+    assert all(len(modules) > 1 for modules in below)
+    lines = ["import sys"]
+    for modules in below:
+        lines += [*(f"import {m}" for m in modules), "print(*sys.modules)"]
+    nn, models, engine = (set(line.split()) for line in run("\n".join(lines)).splitlines())
+    assert rooms(nn) == {"nn"}
+    assert rooms(models) == {"models", "nn"}
+    assert rooms(engine) == {"engine", "models", "nn"}
+    assert engine.isdisjoint(GUI)
 
 
 def test_files_are_read_as_layers_without_torch_and_napari(tmp_path: Path) -> None:

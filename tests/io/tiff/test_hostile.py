@@ -306,6 +306,7 @@ def computed(image: ImageFile) -> list[npt.NDArray[Any]]:
     return [np.asarray(a) for a in parts if a is not None and a.nbytes < 1 << 26]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_changed_file_is_read_or_refused_in_time(tmp_path: Path) -> None:
     for number, path in enumerate(variants(tmp_path, 3000)):
