@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import zarr
 
-from napari_srgan.engine.plan import make_plan
+from napari_srgan.engine.planning import make_plan
 from napari_srgan.engine.run import Run
 from napari_srgan.models import Model, ModelCard
 from napari_srgan.nn.generator import Generator, GeneratorConfig

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from napari_srgan.engine.device import choose_compute
-from napari_srgan.engine.plan import make_plan
+from napari_srgan.engine.planning import make_plan
 from napari_srgan.engine.run import Run
 from napari_srgan.models import Model, ModelCard
 from napari_srgan.nn.generator import Generator, GeneratorConfig, channels_last_

@@ -16,6 +16,7 @@ from kept_files import FILES  # type: ignore[import-not-found]  # beside this fi
 
 from napari_srgan import io
 from napari_srgan.io import Channel, GeoReference, ImageFile
+from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.image_file import RPC, TIEPOINTS
 
 TABLE = Path(__file__).with_suffix(".md")
@@ -171,7 +172,7 @@ def outcome(folder: Path, end: str, image: ImageFile, check: Check, about: str =
     """Say what becomes of a fact in a format, about which a remark has a certain text in it."""
     axes = image.axes or ""
     data = np.asarray(image.data).repeat(SCALE, axes.index("Y")).repeat(SCALE, axes.index("X"))
-    made = image.finer(data, axes, SCALE)
+    made = finer_image(image, data, axes, SCALE)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_srgan import io
 from napari_srgan.io import ImageFile
+from napari_srgan.io.finer_image import finer_image
 
 LONGEST = 2.0
 """seconds of the processor that one file may take"""
@@ -95,7 +96,7 @@ def check(image: ImageFile) -> None:
         check(label)
     if axes is not None and image.data.nbytes < LARGE:
         data = np.broadcast_to(np.zeros((), image.data.dtype), _finer(shape, axes))
-        finer = image.finer(data, io.finest_plane(image) or axes, 2)
+        finer = finer_image(image, data, io.finest_plane(image) or axes, 2)
         for part in (finer.missing, finer.alpha):
             if part is not None:
                 _computed(part)

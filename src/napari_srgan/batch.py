@@ -27,6 +27,7 @@ from .io import (
     read,
     write,
 )
+from .io.finer_image import finer_image
 from .io.labels import is_labels
 from .models.blend import check_detail
 from .models.registry import shared_model
@@ -143,7 +144,7 @@ class Batch:
         drive(run.into(out), bar=self.bar)
         seconds = time.perf_counter() - since
         note = f"super-resolved ×{plan.scale} by napari-srgan, model {plan.model.card.name}"
-        result = image.finer(out, axes, plan.scale)
+        result = finer_image(image, out, axes, plan.scale)
         # It appears under its name when it is whole.
         write(target, result, note)
         stat = target.stat()

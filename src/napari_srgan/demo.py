@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .io.finer_image import finer_image
+
 Array = npt.NDArray[Any]
 SCALE = 4
 CROP = 64
@@ -54,7 +56,7 @@ def run_demo(folder: Path, *, device: str, precision: str) -> Iterator[str]:
         bicubic = enlarged(lr)
         axes = "YXS" if hr.ndim == 3 else "YX"
         size = dict.fromkeys("YX", sample.pixel_size) if sample.pixel_size else {}
-        result = ImageFile(lr, axes, size).finer(out, axes, plan.scale)
+        result = finer_image(ImageFile(lr, axes, size), out, axes, plan.scale)
         path = write_image(folder / f"{sample.name}_x{plan.scale}.tif", result)
         yield (
             f"{sample.title}: {lr.shape[1]} × {lr.shape[0]} → {out.shape[1]} × {out.shape[0]} with "

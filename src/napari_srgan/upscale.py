@@ -15,7 +15,8 @@ from .arrays import understand
 from .engine.axes import guess_axes, parse_axes
 from .engine.intensity import Normalise, check_dtype
 from .engine.missing import Nodata
-from .engine.plan import Plan, plan_steps
+from .engine.plan import Plan
+from .engine.planning import plan_steps
 from .engine.progress import Progress, finish
 from .engine.run import Run
 from .engine.source import read_once

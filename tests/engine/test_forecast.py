@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_srgan.engine import forecast
-from napari_srgan.engine.plan import make_plan
+from napari_srgan.engine.planning import make_plan
 from tests.conftest import MakeModel
 
 MEASURE = """

@@ -12,7 +12,7 @@ from scipy import ndimage
 from skimage import data
 
 import napari_srgan as ns
-from napari_srgan.engine.plan import make_plan
+from napari_srgan.engine.planning import make_plan
 from napari_srgan.engine.run import Run
 from napari_srgan.nn.resample import bicubic_down, bicubic_up
 from napari_srgan.options import Options

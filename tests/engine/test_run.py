@@ -13,7 +13,8 @@ import zarr
 from scipy import ndimage
 
 from napari_srgan.engine.consistency import back_project
-from napari_srgan.engine.plan import Plan, make_plan
+from napari_srgan.engine.plan import Plan
+from napari_srgan.engine.planning import make_plan
 from napari_srgan.engine.run import Run
 from napari_srgan.engine.run import run as run_plan
 from napari_srgan.engine.runner import Runner

@@ -14,6 +14,7 @@ import tifffile
 import napari_srgan as ns
 from napari_srgan import io
 from napari_srgan.io import Channel, ImageFile
+from napari_srgan.io.finer_image import finer_image
 
 PIXELS = np.random.default_rng(0).integers(1, 200, (12, 16)).astype("int16")
 
@@ -114,7 +115,7 @@ def test_a_tiff_with_a_mask_at_the_origin_has_nothing_to_say(tmp_path: Path) -> 
     mask: dict[str, Any] = {"missing": PIXELS < 50, "metadata": {"mask": True}}
     image = ImageFile(PIXELS, "YX", {"Y": 0.5, "X": 0.25}, **mask)
     assert remarks(tmp_path / "a.tif", image) == []
-    finer = image.finer(PIXELS.repeat(2, 0).repeat(2, 1), "YX", 2)
+    finer = finer_image(image, PIXELS.repeat(2, 0).repeat(2, 1), "YX", 2)
     assert remarks(tmp_path / "b.tif", finer) == []
 
 

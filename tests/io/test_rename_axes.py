@@ -13,6 +13,7 @@ from napari_srgan.io import (
     finest_plane,
     named,
 )
+from napari_srgan.io.finer_image import finer_image
 
 AFFINE = np.array([[0, 0, 4, -16], [0.5, 0, 0, 2], [0, 0.25, 0, 7], [0, 0, 0, 1.0]])
 """from z, y, x to the world: Z runs along the second axis of the world, Y along its third"""
@@ -36,7 +37,7 @@ def test_sizes_and_columns_of_the_affine_follow_their_axes() -> None:
 @pytest.mark.parametrize("scale", [2, 4])
 def test_a_finer_result_fills_the_box_of_its_source(axes: str, scale: int) -> None:
     shape = (5, 6, 7)
-    finer = image("ZYX").finer(None, axes, scale)
+    finer = finer_image(image("ZYX"), None, axes, scale)
     assert finer.affine is not None
     fine = {a: n * (scale if a in "YX" else 1) for a, n in zip(axes, shape, strict=True)}
     for corner in np.ndindex(2, 2, 2):
@@ -62,7 +63,7 @@ def test_what_is_no_space_is_not_y_or_x(own: str, given: str) -> None:
 def test_rows_and_columns_of_a_map_may_be_named_the_other_way() -> None:
     transform = np.array([[10.0, 0, 500], [0, -10, 900], [0, 0, 1]])
     source = ImageFile(None, "YX", {"Y": 10.0, "X": 10.0}, "m", geo=GeoReference(transform))
-    finer = source.finer(None, "XY", 2)
+    finer = finer_image(source, None, "XY", 2)
     assert finer.geo is not None
     assert finer.geo.transform is not None
     # Four columns and two rows in are now four rows and two columns.

@@ -11,7 +11,8 @@ from weakref import ref
 import numpy as np
 import torch
 
-from .plan import Plan, make_plan
+from .plan import Plan
+from .planning import make_plan
 from .run import Run
 from .runner import working_bytes
 from .source import ReadOnce, read_once

@@ -27,6 +27,12 @@ from .window import (
 )
 
 
+def make_runner(plan: Plan) -> Runner:
+    """Return the runner that takes windows of a plan's image through the network."""
+    network, limits = plan.model.network, plan.intensity.limits
+    return Runner(network, plan.compute, plan.consistency, limits, limited=plan.limited)
+
+
 @dataclass
 class Tally:
     """How far a run is."""
@@ -77,7 +83,7 @@ class Run:
 
     def __init__(self, plan: Plan, source: Any, runner: Runner | None = None) -> None:
         self.plan, self.source = plan, source
-        self.runner = runner or plan.make_runner()
+        self.runner = runner or make_runner(plan)
         self.outliers = 0
         """values so far that were interpolated, since the network must not see them"""
 
@@ -168,7 +174,7 @@ class Run:
 
     def _go_on_with_cpu(self) -> None:
         self.plan = self.plan.on_cpu()
-        self.runner = self.plan.make_runner()
+        self.runner = make_runner(self.plan)
 
     def _is_lost(self, error: BaseException) -> bool:
         """Whether an error says that the GPU does not answer any more."""

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .rename_axes import named
-from .resampling import Grid, regridded
-from .tiff.rpc import finer_rpc
+from .rpc import finer_rpc
 
 TIEPOINTS = 33922
 """TIFF tag: column, row, level, x, y, z of points whose place is known"""
@@ -158,53 +156,3 @@ class ImageFile:
     """opacity of shape Y, X of an image whose samples are not RGBA, which have it as their last"""
     labels: tuple[ImageFile, ...] = ()
     """images of the same place whose numbers stand for objects, where the file has some"""
-
-    def finer(self, data: Any, axes: str, scale: int) -> ImageFile:
-        """Return a result that is ``scale`` times finer along Y and X in this image's place.
-
-        Axes may be named otherwise than in the file: sizes and place follow their names.
-
-        Raises
-        ------
-        ValueError
-            If they are named so that they contradict the file.
-        """
-        if self.axes not in (None, axes) and len(self.axes or "") == len(axes):
-            return named(self, axes).finer(data, axes, scale)
-        size = {a: s / scale if a in "YX" else s for a, s in self.pixel_size.items()}
-        affine = self.affine
-        if affine is None and self.geo is None and {"Y", "X"} <= self.pixel_size.keys():
-            affine = np.diag([*(self.pixel_size.get(a, 1.0) for a in "ZYX"), 1.0])
-        if affine is not None:
-            # The outer edge of the first pixel stays, half a pixel before its centre.
-            shift = (1 - scale) / (2 * scale)
-            grid = np.diag([1.0, 1 / scale, 1 / scale, 1])
-            grid[1:3, 3] = shift
-            affine = affine @ grid
-        geo = None if self.geo is None else self.geo.part(0, 0, scale)
-        return replace(
-            self,
-            data=data,
-            axes=axes,
-            pixel_size=size,
-            affine=affine,
-            geo=geo,
-            levels=(),
-            labels=(),
-            missing=self._finer(self.missing, axes, scale),
-            alpha=self._finer(self.alpha, axes, scale, smooth=True),
-        )
-
-    def _finer(self, values: Any, axes: str, scale: int, *, smooth: bool = False) -> Any:
-        """Return a mask or an opacity on the finer grid."""
-        if values is None:
-            return None
-        letters = "YX" if values.ndim == 2 else axes.replace("S", "")
-        if len(letters) != values.ndim:
-            return None
-        if letters.endswith("YX"):
-            rows, columns = (Grid(0.0, 1 / scale, n * scale) for n in values.shape[-2:])
-            return regridded(values, rows, columns, smooth=smooth)
-        for letter in "YX":
-            values = values.repeat(scale, letters.index(letter))
-        return values

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from napari_srgan.io.dicom.reader import read_dicom
+from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.image_file import ImageFile
 
 pytest.importorskip("pydicom")
@@ -468,7 +469,7 @@ def test_files_without_a_position_are_a_stack_in_their_own_order(tmp_path: Path)
 
 def test_a_finer_result_fills_the_box_of_its_source(tmp_path: Path) -> None:
     source = read(series(tmp_path / "a", noise(5, 6, 7)))
-    finer = source.finer(noise(5, 24, 28), "ZYX", 4)
+    finer = finer_image(source, noise(5, 24, 28), "ZYX", 4)
     assert source.affine is not None
     assert finer.affine is not None
     for end in ((-0.5, -0.5, -0.5), (4.5, 5.5, 6.5)):

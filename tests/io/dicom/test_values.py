@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_srgan.io.finer_image import finer_image
+
 pytest.importorskip("pydicom")
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -195,7 +197,7 @@ def test_a_finer_image_misses_what_its_source_does(tmp_path: Path, limit: int | 
     data = noise(3, 6, 7)
     tags: dict[str, Any] = {"PixelPaddingValue": 20, "PixelPaddingRangeLimit": 5}
     source = read(series(tmp_path / "a", data, **tags), limit)
-    finer = source.finer(noise(3, 12, 14), "ZYX", 2)
+    finer = finer_image(source, noise(3, 12, 14), "ZYX", 2)
     whole = np.asarray(source.missing).repeat(2, 1).repeat(2, 2)
     assert np.array_equal(np.asarray(finer.missing), whole)
 

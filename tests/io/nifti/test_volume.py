@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.image_file import Channel, ImageFile
 from napari_srgan.io.medical_affine import reverse_axes
 from napari_srgan.io.nifti.volume import read_nifti, write_nifti
@@ -301,7 +302,7 @@ def test_a_finer_result_fills_the_box_of_its_source(tmp_path: Path, kind: str, s
     path = save(tmp_path / "a.nii", noise(9, 10, 7), AFFINES[kind])
     source = read(path)
     z, y, x = source.data.shape
-    result = source.finer(noise(z, y * scale, x * scale), "ZYX", scale)
+    result = finer_image(source, noise(z, y * scale, x * scale), "ZYX", scale)
     written = write_nifti(tmp_path / "b.nii", result)
 
     loaded = nib.load(path)
@@ -382,7 +383,7 @@ def told(path: Path, affine: Any, shape: tuple[int, ...] = (6, 7, 9, 3)) -> Any:
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 def test_what_else_a_header_says_is_carried(tmp_path: Path, suffix: str) -> None:
     before = told(tmp_path / "a.nii", np.diag([0.5, 0.5, 4, 1])).header
-    finer = read(tmp_path / "a.nii").finer(noise(3, 9, 28, 24), "TZYX", 4)
+    finer = finer_image(read(tmp_path / "a.nii"), noise(3, 9, 28, 24), "TZYX", 4)
     after = nib.load(write_nifti(tmp_path / f"b{suffix}", finer, "made finer"))
     assert np.array_equal(np.asarray(after.dataobj)[::-1, ::-1].T, finer.data)
     header = after.header
@@ -402,7 +403,7 @@ def test_what_else_a_header_says_is_carried(tmp_path: Path, suffix: str) -> None
 
 def test_slices_that_are_turned_round_are_timed_from_the_other_end(tmp_path: Path) -> None:
     before = told(tmp_path / "a.nii", np.diag([0.5, 0.5, -4, 1]))
-    finer = read(tmp_path / "a.nii").finer(noise(3, 9, 14, 12), "TZYX", 2)
+    finer = finer_image(read(tmp_path / "a.nii"), noise(3, 9, 14, 12), "TZYX", 2)
     header = nib.load(write_nifti(tmp_path / "b.nii", finer)).header
     # Slice 1 was the first in time, and has become slice 7 of 9.
     assert (header["slice_code"], header["slice_start"], header["slice_end"]) == (4, 0, 7)
@@ -411,7 +412,7 @@ def test_slices_that_are_turned_round_are_timed_from_the_other_end(tmp_path: Pat
 
 def test_slices_that_are_made_finer_have_no_times(tmp_path: Path) -> None:
     told(tmp_path / "a.nii", np.diag([0.5, 4, 0.5, 1]), (6, 7, 9, 3))
-    finer = read(tmp_path / "a.nii").finer(noise(3, 18, 7, 12), "TYZX", 2)
+    finer = finer_image(read(tmp_path / "a.nii"), noise(3, 18, 7, 12), "TYZX", 2)
     header = nib.load(write_nifti(tmp_path / "b.nii", finer)).header
     assert header["slice_code"] == header["slice_duration"] == 0
     assert header.get_dim_info() == (1, 0, None)
@@ -429,7 +430,7 @@ def test_a_qform_beside_another_sform_stays_beside_it(tmp_path: Path, unit: str)
     made.set_sform(atlas, 4)
     made.header.set_xyzt_units(unit)
     nib.save(made, tmp_path / "a.nii")
-    finer = read(tmp_path / "a.nii").finer(noise(5, 28, 24), "ZYX", 4)
+    finer = finer_image(read(tmp_path / "a.nii"), noise(5, 28, 24), "ZYX", 4)
     after = nib.load(write_nifti(tmp_path / "b.nii", finer))
     assert (after.header["sform_code"], after.header["qform_code"]) == (4, 1)
     size = {"mm": 1, "micron": 1e-3}[unit]

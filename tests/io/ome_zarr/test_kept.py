@@ -10,6 +10,7 @@ import pytest
 import zarr
 
 import napari_srgan as ns
+from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.nifti.volume import read_nifti, write_nifti
 from napari_srgan.io.ome_zarr.reader import write_ome_zarr
 
@@ -50,7 +51,7 @@ def test_labels_are_read_with_their_image(tmp_path: Path, version: str) -> None:
         assert label.axes == "ZYX"
         assert label.data.shape == (4, 20, 30)
         assert label.pixel_size == image.pixel_size
-    assert image.finer(None, "CZYX", 4).labels == ()
+    assert finer_image(image, None, "CZYX", 4).labels == ()
 
 
 def described(path: Path, version: str, **said: Any) -> Path:
@@ -192,7 +193,7 @@ def test_what_is_said_of_channels_and_axes_comes_back(tmp_path: Path) -> None:
 
     image = read(change(path, edit))
     assert image.metadata["time_start"] == 1.5
-    finer = image.finer(noise(3, 2, 4, 40, 60), "TCZYX", 2)
+    finer = finer_image(image, noise(3, 2, 4, 40, 60), "TCZYX", 2)
     written = write_ome_zarr(tmp_path / "b.zarr", finer)
     found = models.Image.from_zarr(zarr.open_group(str(written), mode="r")).ome_attributes
     (multiscale,) = found.multiscales
@@ -226,7 +227,9 @@ def test_ome_zarr_sees_the_place_of_a_result(tmp_path: Path) -> None:
     from ome_zarr.reader import Reader
 
     path = folder(tmp_path / "a.zarr", noise(4, 20, 30), "zyx", "0.5")
-    written = write_ome_zarr(tmp_path / "b.zarr", read(path).finer(noise(4, 40, 60), "ZYX", 2))
+    written = write_ome_zarr(
+        tmp_path / "b.zarr", finer_image(read(path), noise(4, 40, 60), "ZYX", 2)
+    )
     location = parse_url(str(written))
     (node,) = list(Reader(location)())
     (scale, shift) = node.metadata["coordinateTransformations"][0]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 import zarr
 
+from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.image_file import Channel, ImageFile
 from napari_srgan.io.ome_zarr.reader import read_ome_zarr, write_ome_zarr
 
@@ -351,7 +352,7 @@ def test_a_level_is_the_same_however_it_is_cut_into_bands(tmp_path: Path, monkey
 
 def test_a_finer_result_fills_the_box_of_its_source(tmp_path: Path) -> None:
     source = read(folder(tmp_path / "a.zarr", noise(4, 20, 30), "zyx", "0.5"))
-    finer = source.finer(noise(4, 80, 120), "ZYX", 4)
+    finer = finer_image(source, noise(4, 80, 120), "ZYX", 4)
     again = read(write_ome_zarr(tmp_path / "b.zarr", finer))
     assert source.affine is not None
     assert again.affine is not None

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 import tifffile
 
+from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.image_file import Channel, GeoReference, ImageFile
 from napari_srgan.io.tiff.reader import read_image, read_images, write_image
 
@@ -99,7 +100,7 @@ def test_control_points_are_kept_without_a_transform(tmp_path: Path) -> None:
     assert image.geo is not None
     assert image.geo.transform is None
     assert image.geo.tags[33922] == points
-    finer = image.finer(np.zeros((80, 120), "uint16"), "YX", 4)
+    finer = finer_image(image, np.zeros((80, 120), "uint16"), "YX", 4)
     again = read_image(write_image(tmp_path / "b.tif", finer)).geo
     assert again is not None
     assert again.tags[33922][6:8] == (80, 40)
@@ -190,7 +191,7 @@ def test_a_result_covers_what_its_source_covers(
     )
     image = read_image(source)
     repeat = [4 if a in "YX" else 1 for a in image.axes or ""]
-    finer = image.finer(np.kron(image.data, np.ones(repeat, "uint16")), image.axes or "", 4)
+    finer = finer_image(image, np.kron(image.data, np.ones(repeat, "uint16")), image.axes or "", 4)
     path = write_image(tmp_path / "b.tif", finer, "finer")
     again = read_image(path)
     assert image.geo is not None

@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image
 
 from napari_srgan import io
+from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.image_file import GeoReference, ImageFile
 from napari_srgan.io.resampling import Grid, regridded
 from napari_srgan.io.tiff.reader import read_image, read_images, write_image
@@ -33,7 +34,7 @@ def tripled(path: Path, image: ImageFile) -> Path:
     """Write an image three times finer."""
     axes = image.axes or ""
     data = np.asarray(image.data).repeat(3, axes.index("Y")).repeat(3, axes.index("X"))
-    return write_image(path, image.finer(data, axes, 3))
+    return write_image(path, finer_image(image, data, axes, 3))
 
 
 def blocks(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

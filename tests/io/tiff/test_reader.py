@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.tiff.reader import (
     ImageFile,
     check_writable,
@@ -476,7 +477,7 @@ def test_a_written_ome_tiff_is_valid(tmp_path: Path) -> None:
 
 def test_a_result_has_finer_pixels_along_y_and_x_only() -> None:
     source = ImageFile(noise(2, 5, 6), "ZYX", {"X": 0.4, "Y": 0.8, "Z": 2})
-    finer = source.finer(noise(2, 20, 24), "ZYX", 4)
+    finer = finer_image(source, noise(2, 20, 24), "ZYX", 4)
     assert finer.pixel_size == {"X": 0.1, "Y": 0.2, "Z": 2}
     assert finer.axes == "ZYX"
 

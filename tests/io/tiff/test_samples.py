@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, ImageOps
 
 import napari_srgan as ns
 from napari_srgan import io
+from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.image_file import ImageFile
 from napari_srgan.io.tiff.reader import read_image, write_image
 
@@ -29,7 +30,7 @@ def doubled(path: Path, image: ImageFile) -> Path:
     """Write an image twice as fine."""
     axes = image.axes or ""
     data = np.asarray(image.data).repeat(2, axes.index("Y")).repeat(2, axes.index("X"))
-    return io.write(path, image.finer(data, axes, 2))
+    return io.write(path, finer_image(image, data, axes, 2))
 
 
 # --- which way up --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from napari.layers import Image
 import napari_srgan as ns
 from napari_srgan import io
 from napari_srgan.io import GeoReference, ImageFile
+from napari_srgan.io.finer_image import finer_image
 from tests.conftest import MakeModel
 
 rng = np.random.default_rng(0)
@@ -113,7 +114,7 @@ def test_a_file_and_its_result_lie_on_each_other(
         else:
             axes = image.axes or ""
             data = image.data.repeat(4, axes.index("Y")).repeat(4, axes.index("X"))
-            io.write(path, image.finer(data, axes, 4))
+            io.write(path, finer_image(image, data, axes, 4))
         after += layers_of(path)
     assert len(after) == len(before)
     for one, other in zip(before, after, strict=True):

@@ -11,10 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from srgan_training.losses.content import (
-    FeatureMatching,
-    VGGContent,
-)
+from srgan_training.losses.content import FeatureMatching, VGGContent
 from srgan_training.networks.discriminator import Discriminator
 from srgan_training.networks.vgg19 import (
     MEAN,

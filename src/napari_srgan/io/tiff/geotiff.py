@@ -17,7 +17,7 @@ from ..image_file import (
     GeoReference,
     points_are_centres,
 )
-from .rpc import is_rpc
+from ..rpc import is_rpc
 
 PIXEL_SCALE, TRANSFORMATION, GEO_NUMBERS, GEO_TEXTS = 33550, 34264, 34736, 34737
 MODEL_TYPE, GEOGRAPHIC, ANGULAR_UNIT, PROJECTED, LINEAR_UNIT = 1024, 2048, 2054, 3072, 3076

@@ -20,9 +20,9 @@ from ..image_file import (
     points_are_centres,
 )
 from ..orientation import stored_place
+from ..rpc import rpb_texts, rpc_of
 from .gdal_metadata import Bands, Item
 from .geotiff import ground_size, maps_pixels, reference_of
-from .rpc import rpb_texts, rpc_of
 
 __all__ = ["placed_by_sidecars"]
 

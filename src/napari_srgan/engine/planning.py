@@ -1,0 +1,185 @@
+"""Decide how an image goes through a model: axes, range, tiles, device and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .axes import (
+    guess_axes,
+    make_layout,
+    parse_axes,
+)
+from .consistency import REACH as CONSISTENCY_REACH
+from .device import Compute, choose_compute, free_memory
+from .exposures import REACH as EXPOSURE_REACH
+from .intensity import (
+    Normalise,
+    check_dtype,
+    check_normalise,
+    make_intensity_map,
+)
+from .missing import (
+    FILL_REACH,
+    Missing,
+    Nodata,
+    check_mask,
+    check_nodata,
+    without,
+)
+from .outliers import REACH as OUTLIER_REACH
+from .overshoot import REACH as OVERSHOOT_REACH
+from .progress import Progress, finish
+from .ranges import find_fill_value
+from .runner import working_bytes
+from .sampling import Squares, sample_channels
+from .tiles import (
+    Span,
+    make_tiles,
+)
+
+if TYPE_CHECKING:
+    from ..models import Model
+
+from .plan import LEAST_CORE, Plan, check_spans
+
+MOST_PIXELS = {"cpu": 768 * 768, "cuda": 2048 * 2048, "mps": 512 * 512}
+"""largest window in LR pixels: beyond it tiles save hardly any work, but a cancel waits longer"""
+SHARE_OF_FREE = 0.4
+"""part of the free memory that a run's windows may take"""
+BATCH_PIXELS = 1 << 14
+"""LR pixels of the windows that go through the network together on a CPU"""
+
+
+def make_plan(source: Any, model: Model, **options: Any) -> Plan:
+    """Return what `plan_steps` returns, at once."""
+    return finish(plan_steps(source, model, **options))
+
+
+def plan_steps(
+    source: Any,
+    model: Model,
+    *,
+    axes: str | None = None,
+    consistency: int = 0,
+    normalise: Normalise = "auto",
+    nodata: Nodata = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    tile: str | int = "auto",
+    spans: Sequence[Span] | None = None,
+    missing: Any | None = None,
+    look: bool = True,
+    limited: bool = True,
+) -> Generator[Progress, None, Plan]:
+    """Decide how an image goes through a model; see `napari_srgan.super_resolve` for the options.
+
+    While the image is read, how much of the sample was read is yielded.
+
+    Parameters
+    ----------
+    source
+        Anything with ``shape``, ``dtype`` and numpy's basic indexing. Only samples are read.
+    spans
+        The part to super-resolve: first entry along each axis and the one after its last. None is
+        all of the image. The part's result depends on what surrounds it.
+    missing
+        Array-like of bool: True where there is no value. It has the image's shape, with or without
+        S, or that of its rows and columns, for all planes alike.
+    limited
+        Whether overshoot is limited; a training looks at what the network alone does.
+    look
+        Whether a sample of the values is read, where the range or what stands for missing data
+        follow from it. Without it the plan has the right shape, tiles and device but a range
+        that means nothing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the image or an option cannot be used, saying what was given and what is allowed.
+    """
+    dtype = np.dtype(source.dtype)
+    check_dtype(dtype)
+    check_normalise(normalise)
+    check_nodata(nodata)
+    if not isinstance(consistency, int) or consistency < 0:
+        raise ValueError(f"consistency={consistency!r}; it must be a number of steps from 0 up")
+    size = check_tile(tile)
+    axes = guess_axes(source.shape) if axes is None else parse_axes(axes, source.shape)
+    layout = make_layout(axes, source.shape, model.channels)
+    check_mask(missing, layout)
+    if layout.channel_axis is None:
+        model = model.one_channel
+    compute = choose_compute(device, precision, eight_bit=dtype.itemsize == 1)
+    known = Missing(None if nodata == "auto" else nodata, missing)
+    channels: list[Squares] = [[]] * (
+        1 + max((layout.channel_of(p) for p in layout.planes()), default=0)
+    )
+    eight_bit = dtype.kind in "iu" and dtype.itemsize == 1
+    if look and not eight_bit and "auto" in (normalise, nodata):
+        channels = yield from sample_channels(source, layout, known)
+    found = None
+    if not eight_bit and nodata in (None, "auto"):
+        found = find_fill_value(channels)
+    if found is not None:
+        # Where it is said to be a value like others, it is an outlier: the range is without it.
+        channels = [without(squares, found) for squares in channels]
+        if nodata == "auto":
+            known = replace(known, nodata=found)
+    intensity = make_intensity_map(channels, dtype, normalise)
+    # Of the options alone, so that a plan without a look has the same tiles.
+    halo = max(model.halo, EXPOSURE_REACH, OVERSHOOT_REACH) + CONSISTENCY_REACH * consistency
+    outliers = not eight_bit or normalise != "auto"
+    if outliers or nodata not in (None, "auto") or missing is not None or layout.alpha:
+        halo += FILL_REACH
+    if outliers:
+        halo += OUTLIER_REACH
+    spans = check_spans([(0, n) for n in layout.shape] if spans is None else spans, layout)
+    most = most_pixels(model, compute, consistency)
+    region = spans[layout.y], spans[layout.x]
+    tiles = make_tiles(layout.plane, halo, size=size, pixels=None if size else most, region=region)
+    together = BATCH_PIXELS if compute.device.type == "cpu" else most
+    plan = Plan(
+        model=model,
+        layout=layout,
+        intensity=intensity,
+        compute=compute,
+        consistency=consistency,
+        missing=known,
+        found_nodata=found is not None and nodata == "auto",
+        halo=halo,
+        spans=spans,
+        tiles=tiles,
+        batch=1,
+        limited=limited,
+    )
+    most_windows = together // plan.window_pixels
+    return replace(plan, batch=max(1, min(len(tiles) * len(plan.planes), most_windows)))
+
+
+def check_tile(tile: str | int) -> int | None:
+    """Return the side of a tile's core in pixels, None for ``auto``.
+
+    Raises
+    ------
+    ValueError
+        If it is neither ``auto`` nor a whole number of at least 1.
+    """
+    if tile == "auto":
+        return None
+    if isinstance(tile, int) and not isinstance(tile, bool) and tile >= 1:
+        return tile
+    raise ValueError(f"tile={tile!r}; allowed are 'auto' or a number of pixels of at least 1")
+
+
+def most_pixels(model: Model, compute: Compute, consistency: int = 0) -> int:
+    """Return how many LR pixels a batch of windows may have on a device."""
+    least = (2 * model.halo + LEAST_CORE) ** 2
+    allowed = SHARE_OF_FREE * free_memory(compute.device)
+    pixels = MOST_PIXELS[compute.device.type]
+    while working_bytes(model.network, compute, pixels, consistency) > allowed and pixels > least:
+        pixels = int(0.9 * pixels)
+    return max(least, pixels)
