@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from srgan_training.losses.gan import discriminator_loss, generator_loss
 from srgan_training.losses.gradient_balance import MOST, balanced_weight, gradient_at
-from srgan_training.losses.pixel import discriminator_loss, generator_loss
 from srgan_training.networks.augmentation import KINDS, draw
 from srgan_training.networks.feature_networks import choose_stages
 from srgan_training.networks.pixel_discriminators import PatchGAN, UNetDiscriminator

@@ -14,7 +14,7 @@ from napari_srgan.nn.generator import channels_last_
 from ..config import Adversarial, Config
 from ..data.patches import PatchSampler, StoredPair
 from ..losses.content import FeatureMatching, VGGContent
-from ..losses.pixel import discriminator_loss, generator_loss, ramp
+from ..losses.gan import discriminator_loss, generator_loss, ramp
 from ..networks.discriminator import Discriminator
 from .base import GeneratorModule
 

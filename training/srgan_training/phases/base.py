@@ -21,18 +21,11 @@ from ..data.patches import (
     StoredPair,
 )
 from ..evaluation.metrics import luma, psnr
-from ..losses.pixel import (
-    PIXEL,
-    NaNGuard,
-    amplitude_loss,
-    coarse_loss,
-    flat_loss,
-    grid_loss,
-    psnr_weights,
-    structure_loss,
-)
+from ..losses.auxiliary import AUXILIARY
+from ..losses.pixel import PIXEL, psnr_weights
 from .checkpoints import settings_of
 from .muon import Muon
+from .nan_guard import NaNGuard
 
 SHOWN = 4
 """validation images that are shown in the log"""
@@ -140,16 +133,9 @@ class GeneratorModule(L.LightningModule):
         else:
             each = difference(sr, target, reduction="none").mean((1, 2, 3))
             loss = (each * psnr_weights(sr, hr)).mean()
-        if config.amplitude:
-            loss = loss + config.amplitude * amplitude_loss(sr, target)
-        if config.structure:
-            loss = loss + config.structure * structure_loss(sr, target)
-        if config.coarse:
-            loss = loss + config.coarse * coarse_loss(sr, target, config.scale)
-        if config.grid:
-            loss = loss + config.grid * grid_loss(sr, target, config.scale)
-        if config.flat:
-            loss = loss + config.flat * flat_loss(sr, target)
+        for name, added in AUXILIARY.items():
+            if weight := getattr(config, name):
+                loss = loss + weight * added(sr, target, config.scale)
         return loss
 
     def take_step(

@@ -14,8 +14,8 @@ from napari_srgan.nn.generator import channels_last_
 from ..config import Config
 from ..data.patches import PatchSampler, StoredPair
 from ..losses.feature_loss import FeatureLoss
+from ..losses.gan import discriminator_loss, generator_loss, ramp
 from ..losses.gradient_balance import balanced_weight, gradient_at
-from ..losses.pixel import discriminator_loss, generator_loss, ramp
 from ..networks.augmentation import draw
 from ..networks.feature_networks import FeatureNetwork
 from ..networks.pixel_discriminators import PatchGAN, UNetDiscriminator
