@@ -2,7 +2,7 @@
 
 To be run as::
 
-    python docs/curves.py runs/photographs-x4 --to docs/curve.svg
+    python docs/curves.py reproduced/photographs-x4/fidelity/photographs-x4 --to docs/curve.svg
 
 Several runs make several lines.
 """

@@ -1,4 +1,4 @@
-"""Configurations: what is read, what is refused, and the recipes that go with the package."""
+"""Configurations: what is read, what is refused, and the presets that go with the package."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from typer.testing import CliRunner
 from srgan_training.cli import app
 from srgan_training.config import PRESETS, Adversarial, read_config
 from tests.training.phases.test_fidelity import CONFIG
-
-CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 
 
 def test_configuration_is_read_and_overridden(tmp_path: Path) -> None:
@@ -74,11 +72,6 @@ def test_what_is_no_configuration_is_said(tmp_path: Path) -> None:
 def test_wrong_values_are_named(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=field):
         replace(CONFIG, **{field: value})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_shipped_configurations_are_valid(path: Path) -> None:
-    assert path.stem.startswith(read_config(path).name)
 
 
 def test_presets_are_valid_and_those_that_are_promised() -> None:

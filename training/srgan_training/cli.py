@@ -185,6 +185,60 @@ def derive(
 
 
 @app.command()
+def reproduce(
+    model: Annotated[
+        str, typer.Argument(help="Name of a shipped model, or a recipe.yaml of your own.")
+    ],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder of the stages and of the finished model.")] = (
+        Path("reproduced")
+    ),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list the stages and how long they will take.")
+    ] = False,
+    steps_scale: Annotated[
+        float, typer.Option(help="Factor on all numbers of steps; 0.001 tries a recipe whole.")
+    ] = 1.0,
+    images: Annotated[
+        int | None, typer.Option(help="At most so many images of each folder, for a trial.")
+    ] = None,
+) -> None:
+    """Make a shipped model from nothing, by its recipe; a run found in OUT goes on."""
+    from .durations import as_text, durations
+    from .recipes import FILE, plan, recipes_folder
+    from .reproduce import Reproduction, described, few_images, folders_of, missing_folders
+
+    with plain_errors():
+        if steps_scale <= 0:
+            raise ValueError(f"--steps-scale is {steps_scale:g}; it must be above 0")
+        if images is not None and images < 1:
+            raise ValueError(f"--images is {images}; at least 1 is needed")
+        own = Path(model)
+        if own.name == FILE:
+            stages = plan(own.absolute().parent.name, own.absolute().parents[1])
+        else:
+            stages = plan(model, recipes_folder())
+        stages = [stage.scaled(steps_scale) for stage in stages]
+        job = Reproduction(stages, data, out, typer.echo, progress=True)
+        took = durations(stage for stage in stages if not job.finished(stage))
+        for number, stage in enumerate(stages, 1):
+            note = f", about {as_text(took[stage.label])}" if stage.label in took else ""
+            note = " (finished)" if job.finished(stage) else note
+            typer.echo(f"{number:3}. {stage.label}: {described(stage)}{note}")
+        missing = missing_folders(stages, data)
+        for folder in folders_of(stages):
+            typer.echo(f"     reads {data / folder}{' (missing)' if folder in missing else ''}")
+        total = as_text(sum(took.values()))
+        typer.echo(f"about {total} of training here, besides what teachers need to see all images")
+        if images is not None and not missing and not dry_run:
+            job.data = few_images(stages, data, job.out, images)
+        if dry_run:
+            return
+        for path in job.run():
+            typer.echo(f"written to {path}")
+
+
+@app.command()
 def calibrate(
     model: Annotated[Path, typer.Argument(help="Model file; it is written anew.")],
     data: Annotated[str, typer.Option(help="Folders of HR images, with commas between.")],

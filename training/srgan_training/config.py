@@ -263,19 +263,30 @@ def read_config(path: Path | str, **overrides: Any) -> Config:
 
 def read_yaml(kind: type[T], file: Path, **overrides: Any) -> T:
     """Read a checked dataclass from a YAML file, see `read_config`."""
+    values = read_mapping(file)
+    for name, value in overrides.items():
+        section, _, rest = name.rpartition(".")
+        (values.setdefault(section, {}) if section else values)[rest] = value
+    return checked(kind, values, str(file))
+
+
+def read_mapping(file: Path) -> dict[str, Any]:
+    """Read a YAML file that holds names and values."""
     import yaml
 
     values = yaml.safe_load(file.read_text(encoding="utf-8"))
     if not isinstance(values, dict):
         raise ValueError(f"{file}: is not a YAML mapping of names to values")
-    for name, value in overrides.items():
-        section, _, rest = name.rpartition(".")
-        (values.setdefault(section, {}) if section else values)[rest] = value
+    return values
+
+
+def checked(kind: type[T], values: dict[str, Any], where: str) -> T:
+    """Return a checked dataclass of these values; ``where`` they come from begins an error."""
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
         said = (sentence(each, kind) for each in error.errors())
-        raise ValueError(f"{file}: {'; '.join(said)}") from error
+        raise ValueError(f"{where}: {'; '.join(said)}") from error
 
 
 def find_config(path: Path | str) -> Path:

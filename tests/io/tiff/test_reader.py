@@ -273,7 +273,8 @@ def refusal(path: Path) -> str:
 @pytest.mark.parametrize("name", ["a.gif", "a", "a.czi", "a.npy"])
 def test_other_formats_are_refused_with_those_allowed(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"x")
-    assert "allowed are .tif, .tiff, .png, .jpg, .jpeg" in refusal(tmp_path / name)
+    _, allowed = refusal(tmp_path / name).split("allowed are ")
+    assert {".tif", ".tiff", ".png", ".jpg", ".jpeg"} <= set(allowed.split(", "))
 
 
 @pytest.mark.parametrize("name", ["absent.tif", "folder.tif"])

@@ -19,10 +19,8 @@ from srgan_training.weights.merge import (
     Derivation,
     Way,
     derive,
-    read_derivation,
 )
 from tests.conftest import MakeModel
-from tests.training.test_config import CONFIGS
 
 rng = np.random.default_rng(0)
 
@@ -153,11 +151,3 @@ def test_derivation_by_command(tmp_path: Path, ends: tuple[str, str]) -> None:
     file.write_text(f"name: e\nstart: [{ends[0]}]\nways: [{{low: a, high: b, part: 1}}]\n")
     done = CliRunner().invoke(app, ["derive", str(file), "--to", str(tmp_path)])
     assert "ways.0.part: there is no such setting; allowed are low, high, share" in done.output
-
-
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("derived/*.yaml")), ids=lambda p: p.stem)
-def test_shipped_derivations_are_valid(path: Path) -> None:
-    derivation = read_derivation(path)
-    assert path.stem.removesuffix("-adversarial") == derivation.name
-    from_adversarial = any("adversarial" in start for start in derivation.start)
-    assert derivation.ways or path.stem.endswith("-adversarial") == from_adversarial
