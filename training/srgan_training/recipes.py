@@ -20,6 +20,8 @@ from .weights.merge import Derivation
 FILE = "recipe.yaml"
 ENDS = ("fidelity", "adversarial")
 """names of the stages whose results are the ends of the finished model"""
+TRIAL = 0.01
+"""share of the steps below which a run only tries whether a recipe works"""
 PLACES = (Path(__file__).with_name("recipe_files"), Path(__file__).parents[1] / "recipes")
 """where the recipes lie: beside this module in an installed package, above it in a checkout"""
 
@@ -106,7 +108,10 @@ class Stage:
         return replace(work, start=maybe(work.start), teacher=teacher, sources=sources)
 
     def scaled(self, factor: float) -> Stage:
-        """Return the stage with so many times as many steps, at least one; fits alone have any."""
+        """Return the stage with so many times as many steps, at least one; fits alone have any.
+
+        Below `TRIAL` teachers see each image in one way.
+        """
         work = self.work
         if not isinstance(work, Config) or factor == 1:
             return self
@@ -118,6 +123,7 @@ class Stage:
             steps=max(1, round(work.steps * factor)),
             every=max(1, round(work.every * factor)),
             warmup=round(work.warmup * factor),
+            teacher_ways=1 if factor < TRIAL else work.teacher_ways,
             adversarial=adversarial,
             not_for=f"Any use: it was trained for {factor:g} of the steps of its recipe.",
         )

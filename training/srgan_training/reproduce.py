@@ -24,8 +24,6 @@ from .recipes import ENDS, Calibration, Stage, settings_of
 from .weights.merge import Derivation, derive
 
 RECORD = "stage.json"
-IMAGES = "images"
-"""folder, in that of the stages, of the few images of a trial"""
 FREE = {"description", "not_for", "domains", "trained_on", "licence", "validate", "workers"}
 """settings without influence on the weights"""
 
@@ -309,8 +307,7 @@ def few_images(stages: Iterable[Stage], data: Path, out: Path, number: int) -> P
     Path
         Folder that takes the place of ``data``.
     """
-    to = out / IMAGES
-    shutil.rmtree(to, ignore_errors=True)
+    to = out / f"images-{number}"
     groups: dict[Path, dict[Path, None]] = {}
     for folder in folders_of(stages):
         for path in find_images(data / folder):
