@@ -135,7 +135,7 @@ def test_a_recipe_ends_in_the_architecture_of_the_shipped_model() -> None:
         assert {config.architecture for config in own} == {shipped}
 
 
-def test_the_sources_that_a_share_of_the_shipped_models_saw_leave_out_what_has_no_licence() -> None:
+def test_no_recipe_trains_on_benchmarks_or_on_images_without_a_licence() -> None:
     for name in list_recipes(RECIPES):
         for stage in read_recipe(name, RECIPES).values():
             for source in stage.work.sources if isinstance(stage.work, Config) else ():
