@@ -175,8 +175,8 @@ def test_real_label_is_smoothed_by_default_and_bounded() -> None:
 def test_unknown_losses_are_refused() -> None:
     logits = torch.tensor(REAL), torch.tensor(FAKE)
     for loss in (discriminator_loss, generator_loss):
-        with pytest.raises(ValueError, match="kind is 'hinge'; allowed are"):
-            loss(*logits, kind="hinge")
+        with pytest.raises(ValueError, match="kind is 'wgan'; allowed are"):
+            loss(*logits, kind="wgan")
 
 
 @pytest.mark.parametrize("kind", ["vanilla", "relativistic"])
