@@ -123,7 +123,7 @@ def test_a_wheel_with_other_weights_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "other_wheel").mkdir()
-    (tmp_path / "other_wheel" / "__init__.py").touch()
+    (tmp_path / "other_wheel" / "__init__.py").write_text("raise RuntimeError('imported')")
     torch.save({}, tmp_path / "other_wheel" / "w.pth")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(feature_weights.WHEELS, LITE0, "other_wheel")

