@@ -19,7 +19,14 @@ from napari_srgan import load_model
 from napari_srgan.models.registry import SHIPPED, find_models
 from srgan_training.cli import app
 from srgan_training.config import Config
-from srgan_training.recipes import PLACES, Stage, list_recipes, plan, read_recipe, recipes_folder
+from srgan_training.recipes.recipe import (
+    PLACES,
+    Stage,
+    list_recipes,
+    plan,
+    read_recipe,
+    recipes_folder,
+)
 from srgan_training.weights.merge import Derivation
 
 RECIPES = recipes_folder()

@@ -204,9 +204,15 @@ def reproduce(
     ] = None,
 ) -> None:
     """Make a shipped model from nothing, by its recipe; a run found in OUT goes on."""
-    from .durations import as_text, durations
-    from .recipes import FILE, plan, recipes_folder
-    from .reproduce import Reproduction, described, few_images, folders_of, missing_folders
+    from .recipes.durations import as_text, durations
+    from .recipes.recipe import FILE, plan, recipes_folder
+    from .recipes.reproduce import (
+        Reproduction,
+        described,
+        few_images,
+        folders_of,
+        missing_folders,
+    )
 
     with plain_errors():
         if steps_scale <= 0:

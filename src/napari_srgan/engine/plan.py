@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .axes import (
-    Layout,
-)
+from .axes import Layout
 from .device import Compute, choose_compute
-from .intensity import (
-    IntensityMap,
-)
-from .missing import (
-    Missing,
-)
+from .intensity import IntensityMap
+from .missing import Missing
 from .tiles import (
     Span,
     Tile,

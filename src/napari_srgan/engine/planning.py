@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .axes import (
-    guess_axes,
-    make_layout,
-    parse_axes,
-)
+from .axes import guess_axes, make_layout, parse_axes
 from .consistency import REACH as CONSISTENCY_REACH
 from .device import Compute, choose_compute, free_memory
 from .exposures import REACH as EXPOSURE_REACH
@@ -36,10 +32,7 @@ from .progress import Progress, finish
 from .ranges import find_fill_value
 from .runner import working_bytes
 from .sampling import Squares, sample_channels
-from .tiles import (
-    Span,
-    make_tiles,
-)
+from .tiles import Span, make_tiles
 
 if TYPE_CHECKING:
     from ..models import Model

@@ -15,11 +15,7 @@ from napari_srgan import Model
 from napari_srgan.models import ModelCard, save_model
 from napari_srgan.models.blend import between
 from srgan_training.cli import app
-from srgan_training.weights.merge import (
-    Derivation,
-    Way,
-    derive,
-)
+from srgan_training.weights.merge import Derivation, Way, derive
 from tests.conftest import MakeModel
 
 rng = np.random.default_rng(0)

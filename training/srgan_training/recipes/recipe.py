@@ -14,16 +14,23 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from .config import CHECKED, Config, checked, read_mapping, read_yaml
-from .weights.merge import Derivation
+from ..config import (
+    CHECKED,
+    Config,
+    checked,
+    read_mapping,
+    read_yaml,
+)
+from ..weights.merge import Derivation
 
 FILE = "recipe.yaml"
 ENDS = ("fidelity", "adversarial")
 """names of the stages whose results are the ends of the finished model"""
 TRIAL = 0.01
 """share of the steps below which a run only tries whether a recipe works"""
-PLACES = (Path(__file__).with_name("recipe_files"), Path(__file__).parents[1] / "recipes")
-"""where the recipes lie: beside this module in an installed package, above it in a checkout"""
+PACKAGE = Path(__file__).parents[1]
+PLACES = (PACKAGE / "recipe_files", PACKAGE.parent / "recipes")
+"""folders of recipes: in the package where it is installed, beside it in a checkout"""
 
 
 @checked_dataclass(frozen=True, config=CHECKED)

@@ -18,10 +18,15 @@ from typing import Any
 from napari_srgan.io.guard import replacing
 from napari_srgan.models.file import SUFFIX, sha256_of
 
-from .config import Config, end_name
-from .data.images import find_images
-from .recipes import ENDS, Calibration, Stage, settings_of
-from .weights.merge import Derivation, derive
+from ..config import Config, end_name
+from ..images import find_images
+from ..weights.merge import Derivation, derive
+from .recipe import (
+    ENDS,
+    Calibration,
+    Stage,
+    settings_of,
+)
 
 RECORD = "stage.json"
 FREE = {"description", "not_for", "domains", "trained_on", "licence", "validate", "workers"}
@@ -195,8 +200,8 @@ class Reproduction:
 
 def fit(config: Config, data: Path, folder: Path, *, progress: bool = False) -> Path:
     """Train to the last step, from a checkpoint where there is one, and write the model file."""
-    from .trainer import train
-    from .weights.export import export
+    from ..trainer import train
+    from ..weights.export import export
 
     run = folder / config.end_name
     if config.validate and not (data / config.validate).is_dir():
@@ -212,7 +217,7 @@ def steps_done(run: Path) -> int:
     """Return how many steps the checkpoint of a run has behind it, 0 where there is none."""
     import torch
 
-    from .phases.checkpoints import LAST
+    from ..phases.checkpoints import LAST
 
     if not (run / LAST).is_file():
         return 0
@@ -224,8 +229,8 @@ def calibrated(work: Calibration, data: Path, folder: Path) -> Path:
     """Write a model file that keeps brightness and colour of some images."""
     from napari_srgan.models.file import read_card
 
-    from .degradations.steps import parse_degradation
-    from .weights.calibrate import calibrate
+    from ..degradations.steps import parse_degradation
+    from ..weights.calibrate import calibrate
 
     start = Path(work.start)
     path = folder / f"{end_name(work.name, read_card(start).end)}{SUFFIX}"

@@ -8,10 +8,10 @@ import numpy as np
 
 from napari_srgan.nn.generator import GeneratorConfig
 
-from .config import Config, Source
-from .data.datasets import sampler_of
-from .data.patches import StoredPair
-from .recipes import Stage
+from ..config import Config, Source
+from ..data.datasets import sampler_of
+from ..data.patches import StoredPair
+from .recipe import Stage
 
 BATCH, PATCH = 2, 24
 """of the steps that are timed; others take longer by their number of pixels"""
@@ -39,8 +39,8 @@ def durations(stages: Iterable[Stage]) -> dict[str, float]:
 
 def seconds_of_a_step(architecture: GeneratorConfig) -> float:
     """Return how many seconds a step of `BATCH` patches takes here."""
-    from .finetune.finetune import estimate
-    from .phases.fidelity import FidelityModule
+    from ..finetune.finetune import estimate
+    from ..phases.fidelity import FidelityModule
 
     channels, scale = architecture.channels, architecture.scale
     config = Config(
