@@ -23,7 +23,7 @@ from napari_srgan.models import (
     read_card,
     save_model,
 )
-from napari_srgan.models.card import TEXTS
+from napari_srgan.models.card import TEXT_FIELDS
 from napari_srgan.models.file import FORMAT, KEY
 from napari_srgan.nn.generator import GeneratorConfig
 from tests.conftest import MakeModel, random_network
@@ -299,7 +299,7 @@ def test_blocks_that_are_only_named_are_not_built(write_file: WriteFile) -> None
 
 @pytest.mark.parametrize(
     "key",
-    sorted(TEXTS),
+    sorted(TEXT_FIELDS),
 )
 @pytest.mark.parametrize("value", [3, None, ["a"], {"a": "b"}, "red \x1b[31m", "half \ud800"])
 def test_texts_that_are_none_are_refused(write_file: WriteFile, key: str, value: object) -> None:

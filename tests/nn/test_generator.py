@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from napari_srgan.models.model import halo_of
 from napari_srgan.nn.generator import (
     Generator,
     GeneratorConfig,
@@ -14,7 +15,6 @@ from napari_srgan.nn.generator import (
     interpolate_,
 )
 from napari_srgan.nn.half_precision import correct, measure_correction, set_dtype
-from napari_srgan.nn.halo import halo_of
 from napari_srgan.nn.inference import InferenceGenerator
 from napari_srgan.nn.resample import bicubic_up
 from tests.conftest import random_network

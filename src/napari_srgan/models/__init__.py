@@ -1,4 +1,4 @@
-"""Models: a network, what is needed to run it and what is known of it."""
+"""Models: network, model card, model file, registry and cache."""
 
 from .card import ModelCard
 from .file import (

@@ -1,4 +1,4 @@
-"""What is known of a model: the header of its file."""
+"""Model card: description of a model, stored in the header of its file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..nn.generator import GeneratorConfig
 
 End = Literal["fidelity", "adversarial"]
 ENDS = ("fidelity", "adversarial")
-TEXTS = (
+TEXT_FIELDS = (
     "name",
     "end",
     "description",
@@ -20,67 +20,69 @@ TEXTS = (
     "command",
     "not_for",
 )
-"""fields that are texts"""
+"""card fields of type str"""
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model's description, stored in its file.
+    """Description of a model.
 
-    ``config`` says how to build the network; all else is for people and for the choice of a model.
+    ``config`` defines the architecture; the other fields are documentation and serve to choose a
+    model.
     """
 
     name: str
-    """what `load_model` takes"""
+    """name passed to `load_model`"""
     config: GeneratorConfig
     end: End = "fidelity"
-    """which end of the detail slider: ``fidelity`` (pixel loss) or ``adversarial``"""
+    """``fidelity`` (trained with a pixel loss) or ``adversarial``: the two ends of ``detail``"""
     description: str = ""
-    """one sentence: what it is for"""
+    """intended use, one sentence"""
     domains: tuple[str, ...] = ()
-    """kinds of images it was made for: natural, satellite, medical, microscopy"""
+    """image domains: natural, satellite, medical, microscopy"""
     trained_on: str = ""
-    """data, and what it was trained with"""
+    """training data and losses"""
     degradation: str = "antialiased bicubic, rounded to 8 bits"
-    """how the LR images were made"""
+    """degradation that produced the LR training images"""
     steps: int = 0
-    """of its training, those of the model that it began with included"""
+    """optimiser steps, including those of the model it was fine-tuned from"""
     licence: str = "BSD-3-Clause"
     """licence of the weights"""
     data_licence: str = ""
     """licences of the training data"""
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
-    """measured: benchmark → metric → value"""
+    """measured scores: benchmark → metric → value"""
     command: str = ""
-    """what printed the figures"""
+    """command that printed the scores"""
     not_for: str = "Measuring what is not visible in the source: fine detail is a guess."
+    """uses that the model is not suited for"""
     both_ends: bool = False
-    """whether a file of the other end is there too, so that ``detail`` can blend them"""
+    """whether files of both ends are installed, so that ``detail`` can interpolate them"""
 
     @property
     def scale(self) -> int:
-        """Factor along Y and X."""
+        """Upscaling factor along Y and X."""
         return self.config.scale
 
     @property
     def channels(self) -> int:
-        """Channels that go through the network together: 1, or 3 for RGB."""
+        """Number of input and output channels of the network: 1, or 3 for RGB."""
         return self.config.channels
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the header holds."""
+        """Return the card as JSON-ready values for the file header."""
         values = asdict(self) | {"config": self.config.to_dict()}
         del values["both_ends"]
         return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelCard:
-        """Read a header; keys of later versions are left out.
+        """Parse a header; unknown keys, written by later versions, are ignored.
 
         Raises
         ------
         ValueError
-            If something needed is missing or of the wrong kind, saying what.
+            If a required key is missing or a value has the wrong type.
         """
         if not isinstance(values, dict):
             raise ValueError("the header is not a set of named values")
@@ -94,7 +96,7 @@ class ModelCard:
         allowed = {f.name for f in fields(GeneratorConfig)}
         if unknown := sorted(set(config) - allowed):
             raise ValueError(f"the header's config has unknown {unknown}")
-        for key in (k for k in TEXTS if k in known):
+        for key in (k for k in TEXT_FIELDS if k in known):
             if not _is_text(known[key]):
                 raise ValueError(f"the header's {key} is {known[key]!r}, not a text")
         if not known["name"].strip():
@@ -118,7 +120,7 @@ class ModelCard:
 
 
 def _is_text(value: object) -> bool:
-    # Control characters would speak to the terminal that lists the models.
+    # Control characters would be interpreted by a terminal that lists the models.
     return isinstance(value, str) and " ".join(value.split()).isprintable()
 
 

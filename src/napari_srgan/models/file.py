@@ -1,4 +1,4 @@
-"""The model file: safetensors, with everything needed to run it in the header."""
+"""Read and write model files: safetensors with the model card in the header."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from ..nn.generator import Generator, GeneratorConfig
 from .card import ModelCard
 
 SUFFIX = ".safetensors"
-CHECKPOINTS = (".pth", ".pt", ".ckpt")
-"""ends of names of PyTorch's checkpoints, which are not read"""
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt")
+"""file name suffixes of PyTorch checkpoints, which are not read"""
 KEY = "napari_srgan"
 """metadata key whose value is the card as JSON"""
 FORMAT = 1
+"""version of the header"""
 DTYPES = ("F16", "BF16", "F32", "F64")
-"""dtypes of weights, in safetensors' names"""
-LONGEST = 300
-"""letters of a message: what a broken header quotes can be of any length"""
+"""allowed dtypes of weights, as named by safetensors"""
+MAX_QUOTED = 300
+"""maximum number of characters quoted from a header in an error message"""
 
 Shapes = Mapping[str, tuple[int, ...]]
+"""parameter name → shape"""
 
 
 class ModelError(ValueError):
-    """A model cannot be used; the message names it and says what is wrong with it."""
+    """A model cannot be used; the message names the model and the reason."""
 
 
 def save_model(
@@ -40,22 +42,29 @@ def save_model(
     *,
     dtype: torch.dtype = torch.float16,
 ) -> Path:
-    """Write a network's state and its card to a model file.
+    """Write a state dict and its card to a model file.
 
     Parameters
     ----------
     path
-        Where to; the suffix ``.safetensors`` is added where it is missing. Written beside and
-        renamed at the end, so that a failure leaves an old file whole.
+        Target; the suffix ``.safetensors`` is added if missing. A temporary file in the same
+        folder is renamed at the end, so that a failure does not damage an existing file.
     state
-        The state of a `Generator` of ``card.config``.
+        State dict of a `Generator` of ``card.config``.
+    card
+        Written to the header.
     dtype
-        Of the stored weights. BatchNorm's parameters and statistics stay float32.
+        dtype of the stored convolution weights. All other tensors stay float32.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
     ModelError
-        If a weight is not finite in ``dtype``: the file could not be loaded.
+        If a weight is not finite in ``dtype``; `load_file` would reject the file.
     """
     from safetensors.torch import save_file
 
@@ -70,46 +79,47 @@ def save_model(
     _check_finite(path, tensors)
     header = json.dumps({"format": FORMAT, **card.to_dict()})
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".tmp")
+    temporary = path.with_suffix(".tmp")
     try:
-        save_file(tensors, beside, {"format": "pt", KEY: header})
-        os.replace(beside, path)
+        save_file(tensors, temporary, {"format": "pt", KEY: header})
+        os.replace(temporary, path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return path
 
 
 def read_card(path: Path | str) -> ModelCard:
-    """Read the card of a model file, not its weights.
+    """Read the card of a model file without its weights.
 
     Raises
     ------
     ModelError
-        If the file is not a model, or not a whole one.
+        If the file is not a model file, or is truncated.
     """
-    with _opened(Path(path)) as file:
-        return _card(Path(path), file)
+    with _open_file(Path(path)) as file:
+        return _parse_card(Path(path), file)
 
 
 def load_file(path: Path | str) -> tuple[Generator, ModelCard]:
     """Load a model file: the network in evaluation mode, float32, and its card.
 
-    Nothing in the file is executed, and a network is built only when the tensors that decide its
-    size are in the file.
+    No code in the file is executed. The shapes of the tensors are checked against the header
+    before a network is built, so that a header cannot cause a large allocation.
 
     Raises
     ------
     ModelError
-        If the file is missing, not a model, truncated, or its weights do not fit its header.
+        If the file is missing, not a model file or truncated, or its weights do not match the
+        header.
     """
     path = Path(path)
-    with _opened(path) as file:
-        card = _card(path, file)
+    with _open_file(path) as file:
+        card = _parse_card(path, file)
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
         shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
         _check_size(path, card.config, shapes)
         network = Generator(card.config)
-        _compare(path, network, shapes)
+        _check_weights(path, network, shapes)
         for name, part in slices.items():
             if part.get_dtype() not in DTYPES:
                 raise ModelError(
@@ -131,7 +141,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _opened(path: Path) -> Any:
+def _open_file(path: Path) -> Any:
     from safetensors import SafetensorError, safe_open
 
     if not os.path.isfile(path):
@@ -150,7 +160,7 @@ def _opened(path: Path) -> Any:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Whether a file is what ``torch.save`` writes: a zip with a pickle in it, or a bare pickle."""
+    """Whether a file was written by ``torch.save``: a zip that contains a pickle, or a pickle."""
     import zipfile
 
     try:
@@ -161,10 +171,10 @@ def _is_checkpoint(path: Path) -> bool:
             start = file.read(2)
     except (OSError, zipfile.BadZipFile):
         return False
-    return path.suffix in CHECKPOINTS and start[:1] == b"\x80" and start[1:] <= b"\x05"
+    return path.suffix in CHECKPOINT_SUFFIXES and start[:1] == b"\x80" and start[1:] <= b"\x05"
 
 
-def _card(path: Path, file: Any) -> ModelCard:
+def _parse_card(path: Path, file: Any) -> ModelCard:
     header = (file.metadata() or {}).get(KEY)
     if header is None:
         raise ModelError(
@@ -177,42 +187,43 @@ def _card(path: Path, file: Any) -> ModelCard:
         raise ModelError(f"{path}: its header is not JSON ({error})") from error
     if isinstance(values, dict) and values.get("format", FORMAT) != FORMAT:
         raise ModelError(
-            f"{path}: format {str(values['format'])[:LONGEST]}; this version reads format "
+            f"{path}: format {str(values['format'])[:MAX_QUOTED]}; this version reads format "
             f"{FORMAT}: update napari-srgan"
         )
     try:
         return ModelCard.from_dict(values)
     except (ValueError, TypeError) as error:
-        raise ModelError(f"{path}: {str(error)[:LONGEST]}") from error
+        raise ModelError(f"{path}: {str(error)[:MAX_QUOTED]}") from error
 
 
 def _check_size(path: Path, config: GeneratorConfig, shapes: Shapes) -> None:
-    """Refuse a header that asks for a larger network than the file holds, building nothing.
+    """Raise `ModelError` if the header describes a larger network than the file contains.
 
-    Torch's meta device would tell all shapes, but its first use takes seconds.
+    No network is built. PyTorch's meta device would give all shapes, but its first use takes
+    seconds.
     """
     n = config.features
     if config.blocks > len(shapes):
         raise ModelError(f"{path}: {config.blocks} blocks in the header, not in the file")
     expected = {"head.weight": (n, config.channels, 9, 9), "body_conv.weight": (n, n, 3, 3)}
     expected |= {f"body.{i}.conv1.weight": (n, n, 3, 3) for i in range(config.blocks)}
-    _compare_shapes(path, expected, shapes)
+    _check_shapes(path, expected, shapes)
 
 
-def _compare(path: Path, network: Generator, shapes: Shapes) -> None:
+def _check_weights(path: Path, network: Generator, shapes: Shapes) -> None:
     expected = {
         name: tuple(value.shape)
         for name, value in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    _compare_shapes(path, expected, shapes)
+    _check_shapes(path, expected, shapes)
     if extra := sorted(shapes.keys() - expected.keys()):
         raise ModelError(
-            f"{path}: {len(extra)} weights that the model lacks, e.g. {extra[0][:LONGEST]!r}"
+            f"{path}: {len(extra)} weights that the model lacks, e.g. {extra[0][:MAX_QUOTED]!r}"
         )
 
 
-def _compare_shapes(path: Path, expected: Shapes, shapes: Shapes) -> None:
+def _check_shapes(path: Path, expected: Shapes, shapes: Shapes) -> None:
     if missing := sorted(expected.keys() - shapes.keys()):
         raise ModelError(f"{path}: {len(missing)} weights are missing, e.g. {missing[0]!r}")
     for name, shape in expected.items():

@@ -1,4 +1,4 @@
-"""A model: a network with what is known of it."""
+"""Model: a network with its model card and halo."""
 
 from __future__ import annotations
 
@@ -8,47 +8,46 @@ from functools import cached_property
 from torch import Tensor
 
 from ..nn.channels import adapt_channels
-from ..nn.generator import Generator
-from ..nn.halo import halo_of
+from ..nn.generator import Generator, ResidualBlock, UpsampleStage
 from .card import ModelCard
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network ready to be run, and its card.
+    """A network ready for inference, and its card.
 
-    What `napari_srgan.load_model` returns and `napari_srgan.super_resolve` takes.
+    Returned by `napari_srgan.load_model` and accepted by `napari_srgan.super_resolve`.
     """
 
     network: Generator
     """in evaluation mode, float32, on the CPU"""
     card: ModelCard
     sha256: tuple[str, ...] = ()
-    """of the file, or of the two files that were blended"""
+    """SHA-256 of the model file, or of the two files whose weights were interpolated"""
     detail: float = 0.0
-    """0 the fidelity end, 1 the adversarial one"""
+    """interpolation weight: 0 for the fidelity end, 1 for the adversarial end"""
 
     @property
     def scale(self) -> int:
-        """Factor along Y and X."""
+        """Upscaling factor along Y and X."""
         return self.card.scale
 
     @property
     def channels(self) -> int:
-        """Channels that go through the network together."""
+        """Number of input and output channels of the network."""
         return self.card.channels
 
     @cached_property
     def halo(self) -> int:
-        """LR pixels around a tile that its result depends on, on each side."""
+        """Halo of a tile in LR pixels on each side (`halo_of`)."""
         return halo_of(self.network)
 
     @cached_property
     def one_channel(self) -> Model:
-        """The model for images of one channel.
+        """Single-channel version of the model.
 
-        It gives the mean over the channels of what this one makes of a grey image. A model of one
-        channel is that itself.
+        Its output equals the channel mean of this model's output for a grey image. A
+        single-channel model returns itself.
         """
         if self.channels == 1:
             return self
@@ -59,5 +58,33 @@ class Model:
         return replace(self, network=network.eval().requires_grad_(False), card=card)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the network's weights and statistics."""
+        """Return the network's parameters and BatchNorm statistics."""
         return dict(self.network.state_dict())
+
+
+def halo_of(network: Generator) -> int:
+    """Return the halo of a network: the receptive field beyond a tile, in LR pixels on each side.
+
+    The range of input pixels that the ``scale`` output pixels of LR pixel 0 depend on is followed
+    from the last layer to the first: a k×k convolution widens it by (k − 1)/2 on both sides, a ×2
+    pixel shuffle halves it (rounded outwards). For the published kernel sizes the halo is
+    2·blocks + 8, that is 40 for 16 blocks; with direct upsampling it is 2·blocks + 6.
+    """
+    low, high = 0, network.config.scale // network.config.last_shuffle - 1
+
+    def widen(kernel: tuple[int, ...]) -> None:
+        nonlocal low, high
+        low, high = low - kernel[0] // 2, high + kernel[0] // 2
+
+    widen(network.tail.kernel_size)
+    for stage in reversed(list(network.upsample)):
+        assert isinstance(stage, UpsampleStage)
+        low, high = low // 2, high // 2
+        widen(stage.conv.kernel_size)
+    widen(network.body_conv.kernel_size)
+    for block in network.body:
+        assert isinstance(block, ResidualBlock)
+        widen(block.conv2.kernel_size)
+        widen(block.conv1.kernel_size)
+    widen(network.head.kernel_size)
+    return max(-low, high)

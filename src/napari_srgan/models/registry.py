@@ -1,4 +1,4 @@
-"""Which models there are: those shipped with the package and those in the user's folder."""
+"""Find and load models by name: models shipped with the package and in the user folder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from .blend import blend, check_detail
+from .cache import ModelCache
 from .card import End, ModelCard
 from .file import (
-    CHECKPOINTS,
+    CHECKPOINT_SUFFIXES,
     SUFFIX,
     ModelError,
     load_file,
@@ -19,17 +20,17 @@ from .file import (
     sha256_of,
 )
 from .model import Model
-from .recent import Recent
 
 SHIPPED = Path(__file__).parent / "weights"
-recent = Recent()
-"""what `shared_model` has loaded"""
+"""folder of the shipped model files"""
+cache = ModelCache()
+"""models loaded by `shared_model`"""
 
 
 def user_folder() -> Path:
-    """Return the folder for a person's own models; a file put there is listed.
+    """Return the folder of the user's own models, which may not exist.
 
-    It need not exist. ``NAPARI_SRGAN_MODELS`` in the environment names another.
+    The environment variable ``NAPARI_SRGAN_MODELS`` overrides the default.
     """
     from platformdirs import user_data_path
 
@@ -38,9 +39,12 @@ def user_folder() -> Path:
 
 
 def find_models() -> dict[str, dict[End, Path]]:
-    """Return name → end → file of every model; the user's own come before those shipped.
+    """Return name → end → file of every model; the user's models precede the shipped ones.
 
-    A file that cannot be read is left out with a warning that says why.
+    Warns
+    -----
+    UserWarning
+        If a file cannot be read; it is skipped.
     """
     found: dict[str, dict[End, Path]] = {}
     for folder in (user_folder(), SHIPPED):
@@ -52,18 +56,19 @@ def find_models() -> dict[str, dict[End, Path]]:
                 warnings.warn(f"left out of the list of models: {error}", stacklevel=2)
                 continue
             here.setdefault(card.name, {})[card.end] = path
-        # A name of the user's hides the shipped one whole: its ends belong together.
+        # A user model replaces both ends of a shipped one, as ends of different training runs
+        # cannot be interpolated.
         found = here | found
     return found
 
 
 def list_models() -> list[ModelCard]:
-    """List the models that `load_model` knows by name, sorted by name.
+    """List the models that `load_model` accepts by name, sorted by name.
 
     Returns
     -------
     list of ModelCard
-        The card of each model's fidelity end (or of the only one). ``both_ends`` says whether
+        The card of each model's fidelity end, or of its only end. ``both_ends`` is True where
         ``detail`` can be chosen.
 
     Examples
@@ -85,15 +90,20 @@ def load_model(name_or_path: str | Path, *, detail: float | None = None) -> Mode
     Parameters
     ----------
     name_or_path
-        A name of `list_models`, or the path of a ``.safetensors`` file.
+        A name listed by `list_models`, or the path of a ``.safetensors`` file.
     detail
-        0 the fidelity end, 1 the adversarial one, between them their weights interpolated, for a
-        model that has both. None: the fidelity end, or the only one.
+        0 for the fidelity end, 1 for the adversarial end; values between interpolate the weights
+        of a model that has both. None: the fidelity end, or the only one.
+
+    Returns
+    -------
+    Model
+        A copy, whose weights may be modified.
 
     Raises
     ------
     ModelError
-        If there is no such model, its file cannot be used, or it lacks the end asked for.
+        If the model does not exist, its file cannot be used, or it lacks the requested end.
     ValueError
         If ``detail`` does not lie between 0 and 1.
 
@@ -114,20 +124,20 @@ def load_model(name_or_path: str | Path, *, detail: float | None = None) -> Mode
 
 
 def shared_model(name_or_path: str | Path, *, detail: float | None = None) -> Model:
-    """Return what `load_model` does, but shared with all who ask for it: it must not be changed.
+    """Load a model as `load_model` does, but without a copy; the result must not be modified.
 
-    A file that was replaced is loaded anew.
+    Models are cached (`ModelCache`); a file that has changed is loaded again.
     """
     detail = None if detail is None else check_detail(detail)
     given = str(name_or_path)
     if (
         isinstance(name_or_path, Path)
-        or given.endswith((SUFFIX, *CHECKPOINTS))
+        or given.endswith((SUFFIX, *CHECKPOINT_SUFFIXES))
         or os.path.isfile(given)
     ):
         path = Path(os.path.expanduser(name_or_path))
         model = _load(path)
-        return _only_end(model, detail, str(path))
+        return _check_end(model, detail, str(path))
     known = find_models()
     if given not in known:
         raise ModelError(
@@ -136,23 +146,23 @@ def shared_model(name_or_path: str | Path, *, detail: float | None = None) -> Mo
         )
     ends = known[given]
     if len(ends) == 1:
-        return _only_end(_load(next(iter(ends.values()))), detail, given)
+        return _check_end(_load(next(iter(ends.values()))), detail, given)
     if not detail or detail == 1:
         return _load(ends["adversarial" if detail else "fidelity"])
     low, high = ends["fidelity"], ends["adversarial"]
-    return recent.get(lambda: blend(_load(low), _load(high), detail), low, high, detail=detail)
+    return cache.get(lambda: blend(_load(low), _load(high), detail), low, high, detail=detail)
 
 
 def _load(path: Path) -> Model:
-    return recent.get(lambda: _load_anew(path), path)
+    return cache.get(lambda: _read_model(path), path)
 
 
-def _load_anew(path: Path) -> Model:
+def _read_model(path: Path) -> Model:
     network, card = load_file(path)
     return Model(network, card, (sha256_of(path),), float(card.end == "adversarial"))
 
 
-def _only_end(model: Model, detail: float | None, name: str) -> Model:
+def _check_end(model: Model, detail: float | None, name: str) -> Model:
     if detail in (None, model.detail):
         return model
     raise ModelError(

@@ -1,1 +1,1 @@
-"""Networks as plain torch modules; they know tensors only."""
+"""Networks as plain PyTorch modules; no dependency on the other sub-packages."""

@@ -1,4 +1,4 @@
-"""Convolutions rewritten for inference: BatchNorm folded, kernels moved before a pixel shuffle."""
+"""Rewrite convolutions for inference: BatchNorm folding, kernels moved before a pixel shuffle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def fold_batchnorm(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]
 
 
 def conv_of(weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    """Return a size-preserving convolution with these parameters."""
+    """Return a size-preserving convolution with copies of these parameters."""
     out_channels, in_channels, height, width = weight.shape
     conv = nn.Conv2d(in_channels, out_channels, (height, width), padding=(height // 2, width // 2))
     conv.weight, conv.bias = (nn.Parameter(t.detach().clone(), False) for t in (weight, bias))
@@ -29,23 +29,23 @@ def conv_of(weight: Tensor, bias: Tensor) -> nn.Conv2d:
 
 
 def subpixel_kernel(weight: Tensor) -> Tensor:
-    """Return the kernel on the coarse grid that equals ``weight`` behind a ×2 pixel shuffle.
+    """Return the kernel that, applied before a ×2 pixel shuffle, equals ``weight`` applied after.
 
     ``conv(pixel_shuffle(x, 2), weight) == pixel_shuffle(conv(x, subpixel_kernel(weight)), 2)``,
     zero padding included. ``weight`` ``(O, C, k, k)`` becomes ``(4·O, 4·C, k', k')`` with
     k' = 2·⌈(k//2)/2⌉ + 1: 9 becomes 5. Input and output channels are in the order (i, j, C) of
-    `PixelRows`, with (i, j) the place in the 2×2 block.
+    `shuffle_rows`, with (i, j) the position in the 2×2 block.
     """
     out_channels, in_channels, size, _ = weight.shape
-    reach = size // 2
-    coarse = (reach + 1) // 2
+    radius = size // 2
+    coarse = (radius + 1) // 2
     side = 2 * coarse + 1
     kernel = weight.new_zeros(2, 2, out_channels, 2, 2, in_channels, side, side)
     for oy in range(2):
         for ox in range(2):
             for ky in range(size):
                 for kx in range(size):
-                    y, x = oy + ky - reach, ox + kx - reach
+                    y, x = oy + ky - radius, ox + kx - radius
                     kernel[oy, ox, :, y % 2, x % 2, :, y // 2 + coarse, x // 2 + coarse] = weight[
                         :, :, ky, kx
                     ]
@@ -53,10 +53,10 @@ def subpixel_kernel(weight: Tensor) -> Tensor:
 
 
 def shuffle_rows(x: Tensor, factor: int = 2) -> Tensor:
-    """Pixel shuffle of channels in the order (i, j, C).
+    """Pixel shuffle ``(N, factor²·C, H, W)`` → ``(N, C, factor·H, factor·W)``, channels (i, j, C).
 
-    In channels_last memory the values of an output row are then runs of factor·C neighbours, so
-    that the shuffle copies whole rows instead of single values.
+    In channels_last memory this order makes factor·C consecutive values of an output row
+    contiguous in the input, so that the shuffle copies blocks instead of single values.
     """
     n, channels, height, width = x.shape
     c = channels // factor**2
@@ -65,7 +65,7 @@ def shuffle_rows(x: Tensor, factor: int = 2) -> Tensor:
 
 
 def rows_first(values: Tensor, factor: int = 2) -> Tensor:
-    """Reorder weights or biases from torch's (C, i, j) to the (i, j, C) of `shuffle_rows`."""
+    """Reorder output channels from PyTorch's (C, i, j) to the (i, j, C) of `shuffle_rows`."""
     reordered: Tensor = values.unflatten(0, (-1, factor**2)).transpose(0, 1).flatten(0, 1)
     return reordered
 

@@ -12,32 +12,33 @@ from torch.nn import functional as F
 from .resample import bicubic_up
 
 SCALES = (2, 4, 8)
+"""allowed upscaling factors"""
 
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Hyper-parameters that define a generator, as they stand in a model file.
+    """Hyper-parameters of a generator, as stored in a model file.
 
     Raises
     ------
     ValueError
-        If a value lies outside what the architecture allows.
+        If a value is not allowed by the architecture.
     """
 
     channels: int = 3
-    """image channels, in and out"""
+    """number of image channels, input and output"""
     scale: int = 4
     """upscaling factor along Y and X: 2, 4 or 8"""
     features: int = 64
-    """channels of every hidden layer"""
+    """number of channels of every hidden layer"""
     blocks: int = 16
-    """residual blocks in the trunk"""
+    """number of residual blocks"""
     activation: Literal["tanh"] | None = None
     """output activation; ``tanh`` is mapped from [−1, 1] to [0, 1]"""
     upsampling: Literal["staged", "direct"] = "staged"
-    """``staged``: ×2 by ×2 and a 9×9 convolution at full size, the published network; ``direct``:
-    one 3×3 convolution and one pixel shuffle (ESPCN, Shi et al. 2016), added to the bicubic
-    interpolation of the image; a fraction of the work"""
+    """``staged``: ×2 pixel shuffles and a 9×9 convolution at full resolution, as published;
+    ``direct``: one 3×3 convolution and one pixel shuffle (ESPCN, Shi et al. 2016), added to the
+    bicubic interpolation of the image, which needs far fewer operations"""
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES or not isinstance(self.scale, int):
@@ -60,7 +61,7 @@ class GeneratorConfig:
 
     @property
     def last_shuffle(self) -> int:
-        """Factor of the pixel shuffle behind the last convolution; 1 is none."""
+        """Factor of the pixel shuffle after the last convolution; 1 if there is none."""
         return 1 if self.upsampling == "staged" else self.scale
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,7 +70,7 @@ class GeneratorConfig:
 
 
 class ResidualBlock(nn.Module):
-    """conv–BN–PReLU–conv–BN with a skip around it."""
+    """Residual block: conv–BN–PReLU–conv–BN with a skip connection."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -85,7 +86,7 @@ class ResidualBlock(nn.Module):
 
 
 class UpsampleStage(nn.Module):
-    """conv–pixel shuffle–PReLU: twice the size along Y and X."""
+    """conv–pixel shuffle–PReLU: ×2 upsampling along Y and X."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -93,20 +94,20 @@ class UpsampleStage(nn.Module):
         self.act = nn.PReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        # A PReLU with one slope commutes with the shuffle.
+        # A PReLU with a single slope commutes with the pixel shuffle.
         return F.pixel_shuffle(self.act(self.conv(x)), 2)
 
 
 class Anchor(nn.Module):
-    """The bicubic interpolation of an image (Keys 1981, a = −0.5), before the pixel shuffle.
+    """Bicubic interpolation (Keys 1981, a = −0.5) as a convolution before the pixel shuffle.
 
-    A network that adds to it keeps what is smooth as it is, in half precision too: where sub-pixels
-    have weights of their own, rounding would otherwise leave a grid.
+    The network learns the residual of this interpolation. Smooth regions then stay smooth in half
+    precision too; otherwise rounding the separate weights of each sub-pixel leaves a grid pattern.
 
     Parameters
     ----------
     config
-        ``channels`` and ``scale`` count.
+        Only ``channels`` and ``scale`` are used.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -117,31 +118,32 @@ class Anchor(nn.Module):
         self.kernel: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ``(N, C·scale², H, W)`` of ``(N, C, H, W)``; the border is carried on outside."""
+        """Map ``(N, C, H, W)`` to ``(N, C·scale², H, W)``; the border is padded by replication."""
         with torch.autocast(x.device.type, enabled=False):
-            wide = F.pad(x.to(self.kernel.dtype), (2, 2, 2, 2), mode="replicate")
-            return F.conv2d(wide.contiguous(memory_format=torch.channels_last), self.kernel)
+            padded = F.pad(x.to(self.kernel.dtype), (2, 2, 2, 2), mode="replicate")
+            return F.conv2d(padded.contiguous(memory_format=torch.channels_last), self.kernel)
 
 
 def bicubic_kernel(channels: int, scale: int) -> Tensor:
-    """Return the 5×5 kernel ``(C·scale², C, 5, 5)`` that interpolates behind a pixel shuffle."""
+    """Return the kernel ``(C·scale², C, 5, 5)`` of bicubic interpolation before a pixel shuffle."""
     impulse = torch.zeros(1, 1, 9, 9)
     impulse[..., 4, 4] = 1
-    spread = bicubic_up(impulse, scale).reshape(9, scale, 9, scale)
+    response = bicubic_up(impulse, scale).reshape(9, scale, 9, scale)
     kernel = torch.zeros(channels, scale, scale, channels, 5, 5)
-    own = torch.arange(channels)
-    kernel[own, :, :, own] = spread[2:7, :, 2:7].flip(0, 2).permute(1, 3, 0, 2)
+    carriers = torch.arange(channels)
+    kernel[carriers, :, :, carriers] = response[2:7, :, 2:7].flip(0, 2).permute(1, 3, 0, 2)
     return kernel.flatten(0, 2).contiguous(memory_format=torch.channels_last)
 
 
 class Generator(nn.Module):
-    """SRGAN generator: an image in, the image ``scale`` times finer out.
+    """SRGAN generator (SRResNet).
 
-    k9n64 and PReLU in; residual blocks of two 3×3 convolutions with BatchNorm; a 3×3 convolution
-    with BatchNorm under the long skip; log2(scale) stages of 3×3 convolution, pixel shuffle and
-    PReLU; k9 out. Every PReLU has one slope; convolutions before a BatchNorm have no bias. With
-    ``upsampling="direct"`` a 3×3 convolution and one pixel shuffle stand behind the long skip,
-    and what they give is added to the interpolated image (`Anchor`).
+    Head: 9×9 convolution and PReLU. Trunk: residual blocks of two 3×3 convolutions with BatchNorm,
+    then a 3×3 convolution with BatchNorm and the long skip connection. Upsampling: log2(scale)
+    stages of 3×3 convolution, pixel shuffle and PReLU. Tail: 9×9 convolution. Every PReLU has a
+    single slope; convolutions before a BatchNorm have no bias. With ``upsampling="direct"``, a 3×3
+    convolution and one pixel shuffle follow the trunk, and their output is added to the bicubic
+    interpolation of the image (`Anchor`).
 
     Parameters
     ----------
@@ -150,14 +152,13 @@ class Generator(nn.Module):
 
     Notes
     -----
-    Input is ``(N, C, H, W)`` with nominal values in [0, 1], output ``(N, C, scale·H, scale·W)`` on
-    the same range. Values outside are neither clipped on the way in nor on the way out (with
-    ``activation=None``).
+    Input: ``(N, C, H, W)``, nominal values in [0, 1]. Output: ``(N, C, scale·H, scale·W)``, same
+    range. Neither is clipped (with ``activation=None``).
 
     Source: Ledig et al., *Photo-Realistic Single Image Super-Resolution Using a Generative
     Adversarial Network*, CVPR 2017, section 2.1 and figure 4. Direct upsampling: Shi et al.,
     *Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional
-    Neural Network*, CVPR 2016, section 3; the interpolated image as in Du et al., *Anchor-based
+    Neural Network*, CVPR 2016, section 3; the interpolation as anchor: Du et al., *Anchor-based
     Plain Net for Mobile Image Super-Resolution*, CVPRW 2021. Initialisation of the upsampling
     convolutions: ICNR, Aitken et al. 2017, arXiv:1707.02937.
     """
@@ -191,7 +192,7 @@ class Generator(nn.Module):
 
 
 def make_tail(config: GeneratorConfig) -> nn.Conv2d:
-    """Return the last convolution: k9 at full size, or k3 before the one pixel shuffle."""
+    """Return the last convolution: 9×9 at full resolution, or 3×3 before the pixel shuffle."""
     if config.upsampling == "staged":
         return nn.Conv2d(config.features, config.channels, 9, padding=4)
     return nn.Conv2d(config.features, config.channels * config.scale**2, 3, padding=1)
@@ -203,7 +204,7 @@ def squash(y: Tensor, activation: str | None) -> Tensor:
 
 
 def channels_last_(network: nn.Module) -> None:
-    """Lay the weights of convolutions out channels last, the fast layout, in place."""
+    """Convert convolution weights to the channels_last memory format, in place."""
     for weight in network.parameters():
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
@@ -213,8 +214,13 @@ def channels_last_(network: nn.Module) -> None:
 def icnr_(conv: nn.Conv2d, factor: int = 2) -> None:
     """Give the ``factor²`` sub-pixels of each output channel the same initial kernel.
 
-    After a pixel shuffle the freshly initialised convolution is then a nearest-neighbour
-    upsampling, free of checkerboard (Aitken et al. 2017, section 3).
+    The initial convolution and pixel shuffle are then a nearest-neighbour upsampling without
+    checkerboard artifacts (Aitken et al. 2017, section 3).
+
+    Raises
+    ------
+    ValueError
+        If the number of output channels is not a multiple of ``factor²``.
     """
     if conv.out_channels % factor**2:
         raise ValueError(
@@ -229,41 +235,51 @@ def icnr_(conv: nn.Conv2d, factor: int = 2) -> None:
 
 @torch.no_grad()
 def interpolate_(generator: Generator, *, noise: float = 0.0) -> Generator:
-    """Turn a generator into interpolation, in place: nearest-neighbour, or bicubic where direct.
+    """Initialise a generator as nearest-neighbour (staged) or bicubic (direct) interpolation.
 
-    The first ``channels`` features carry the image: a centred unit kernel in head and tail, the
-    long skip past a silent trunk, unit kernels in the upsampling stages. PReLUs pass everything
-    (slope 1). The result is exact: each output pixel is its input pixel, bit for bit. With direct
-    upsampling nothing is added to the interpolated image.
+    In place. The first ``channels`` features carry the image: head, upsampling stages and tail have
+    unit kernels for them. With ``noise=0`` the residual blocks and ``body_bn`` output zero and the
+    PReLUs are the identity (slope 1); each output pixel then equals its input pixel exactly
+    (staged), or the residual added to the interpolation is zero (direct).
 
     Parameters
     ----------
     generator
-        The network to set; its ``features`` must be at least its ``channels``.
+        The network; its ``features`` must be at least its ``channels``.
     noise
-        0 leaves every other weight at zero. Otherwise the other features keep their random
-        initialisation, and the weights that join them to the image are scaled by ``noise``: a
-        start for training at the quality of interpolation instead of at noise.
+        0 sets every other weight to zero. Otherwise the other features keep their random
+        initialisation, and the weights that connect them to the image are scaled by ``noise``, so
+        that training starts close to interpolation.
+
+    Returns
+    -------
+    Generator
+        The same network.
+
+    Raises
+    ------
+    ValueError
+        If ``features`` is less than ``channels``.
     """
     channels, features = generator.config.channels, generator.config.features
     if features < channels:
         raise ValueError(f"{features} features cannot carry {channels} channels")
-    own = torch.arange(channels)
+    carriers = torch.arange(channels)
 
-    def unit(conv: nn.Conv2d, out: Tensor, keep: float) -> None:
+    def set_unit_kernels(conv: nn.Conv2d, out: Tensor, gain: float) -> None:
         centre = conv.kernel_size[0] // 2
         if not noise:
             conv.weight.zero_()
-        conv.weight[out] *= keep
-        conv.weight[:, own] *= keep
-        conv.weight[out, own.repeat_interleave(len(out) // channels), centre, centre] += 1
+        conv.weight[out] *= gain
+        conv.weight[:, carriers] *= gain
+        conv.weight[out, carriers.repeat_interleave(len(out) // channels), centre, centre] += 1
         if conv.bias is not None:
             conv.bias.zero_()
 
     if not noise:
         generator.head.weight.zero_()
-    generator.head.weight[own] = 0
-    generator.head.weight[own, own, 4, 4] = 1
+    generator.head.weight[carriers] = 0
+    generator.head.weight[carriers, carriers, 4, 4] = 1
     assert generator.head.bias is not None
     generator.head.bias.zero_()
     generator.head_act.weight.fill_(1 if not noise else 0.25)
@@ -274,12 +290,12 @@ def interpolate_(generator: Generator, *, noise: float = 0.0) -> Generator:
     for stage in generator.upsample:
         assert isinstance(stage, UpsampleStage)
         stage.act.weight.fill_(1 if not noise else 0.25)
-        unit(stage.conv, torch.arange(4 * channels), noise)
+        set_unit_kernels(stage.conv, torch.arange(4 * channels), noise)
     if not noise:
         generator.tail.weight.zero_()
     generator.tail.weight.mul_(noise)
     if generator.anchor is None:
-        generator.tail.weight[own, own, 4, 4] += 1
+        generator.tail.weight[carriers, carriers, 4, 4] += 1
     assert generator.tail.bias is not None
     generator.tail.bias.zero_()
     return generator

@@ -1,4 +1,4 @@
-"""Half precision without its bias: scaled levels, and a correction measured against float32."""
+"""Half-precision inference with correction of its systematic rounding error."""
 
 from __future__ import annotations
 

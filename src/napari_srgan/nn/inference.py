@@ -1,4 +1,4 @@
-"""The generator rewritten for inference: same result, less work."""
+"""Generator rewritten for inference: the same function with fewer operations and less memory."""
 
 from __future__ import annotations
 
@@ -27,27 +27,41 @@ from .generator import (
 )
 
 STRIP_PIXELS = 1 << 16
-"""LR pixels that a layer goes over at a time: what it makes of them should stay in the cache"""
-TRUNK = 0.55
-"""part of the work that is done before upsampling"""
+"""LR pixels per strip; the activations of a strip should fit into the CPU cache"""
+TRUNK_SHARE = 0.55
+"""estimated fraction of the computing time spent before upsampling, for progress reports"""
 
 
 class InferenceGenerator(nn.Module):
-    """A generator in evaluation mode, folded and rearranged; the same function as its source.
+    """Inference version of a generator; the same function as its source in evaluation mode.
 
     * BatchNorm is folded into the convolutions (`fold_batchnorm`).
-    * A PReLU with one slope is a leaky ReLU, done in place.
-    * The pixel shuffle moves rows (`shuffle_rows`); the last one moves ``channels`` values a pixel
-      instead of ``features``: the 9×9 tail behind it is a 5×5 one before it (`subpixel_kernel`).
-    * On a CPU every layer runs in strips of rows, so that what follows a convolution finds its
-      result in the cache, and the features at full size are never whole in memory.
+    * A PReLU with a single slope is an in-place leaky ReLU.
+    * Pixel shuffles copy rows (`shuffle_rows`). The last one follows the tail instead of preceding
+      it and so moves ``channels`` values per pixel instead of ``features``: the 9×9 tail after the
+      shuffle becomes a 5×5 tail before it (`subpixel_kernel`).
+    * On a CPU every layer runs in strips of rows, so that the operation after a convolution reads
+      its output from the CPU cache, and the feature maps at full resolution are never in memory as
+      a whole.
 
     Parameters
     ----------
     source
-        The network; it is not changed.
+        The network; it is not modified.
     strip
-        LR pixels that a layer goes over at a time, None for all at once.
+        LR pixels per strip; None processes the whole image at once.
+
+    Attributes
+    ----------
+    in_gain
+        Factor on the input (`half_precision.set_dtype`).
+    last_shuffle
+        Factor of the last pixel shuffle.
+    correction
+        Gain and shift of the output, ``(2, channels · last_shuffle²)``, or None
+        (`half_precision.correct`).
+    tail_radius
+        Rows of the trunk's output above and below that an output row depends on.
     """
 
     def __init__(self, source: Generator, strip: int | None = STRIP_PIXELS) -> None:
@@ -87,12 +101,12 @@ class InferenceGenerator(nn.Module):
             self.anchor.kernel = kernel.contiguous(memory_format=torch.channels_last)
         self.correction: Tensor | None
         self.register_buffer("correction", None)
-        self.reach = _tail_reach(self)
+        self.tail_radius = _tail_radius(self)
         self.eval().requires_grad_(False)
         channels_last_(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Upscale ``(N, C, H, W)``; the result is float32 ``(N, C, scale·H, scale·W)``."""
+        """Super-resolve ``(N, C, H, W)``; returns float32 ``(N, C, scale·H, scale·W)``."""
         stages = self.stages(x)
         while True:
             try:
@@ -101,42 +115,40 @@ class InferenceGenerator(nn.Module):
                 return cast("Tensor", end.value)
 
     def stages(self, x: Tensor) -> Generator_[float, None, Tensor]:
-        """Do what `forward` does bit by bit, yielding the part of the work that is done.
+        """Run `forward` in steps, yielding the completed fraction, 0 to 1, between them.
 
-        Where the network takes seconds, this is what keeps a progress bar moving and lets a
-        cancel take hold.
+        Used to report progress and to cancel while a network runs for seconds.
         """
         batch, _, height, width = x.shape
         rows = height if self.strip is None else max(8, self.strip // (batch * width))
         if batch > 1 and rows < height:
             parts = []
             for i in range(batch):
-                whole = yield from share_of(self.stages(x[i : i + 1]), i / batch, 1 / batch)
-                parts.append(whole)
+                output = yield from share_of(self.stages(x[i : i + 1]), i / batch, 1 / batch)
+                parts.append(output)
             return torch.cat(parts)
-        seen = x if self.in_gain == 1 else x * self.in_gain
-        narrow = seen.to(self.head.weight.dtype, memory_format=torch.channels_last)
-        y = yield from share_of(self._trunk(narrow, rows), 0, TRUNK)
+        scaled = x if self.in_gain == 1 else x * self.in_gain
+        features_in = scaled.to(self.head.weight.dtype, memory_format=torch.channels_last)
+        y = yield from share_of(self._trunk(features_in, rows), 0, TRUNK_SHARE)
         with torch.inference_mode():
             s = self.config.scale
             shape = (batch, self.config.channels, s * height, s * width)
             out = torch.empty(shape, device=x.device, memory_format=torch.channels_last)
         for top in range(0, height, rows):
-            yield TRUNK + (1 - TRUNK) * top / height
+            yield TRUNK_SHARE + (1 - TRUNK_SHARE) * top / height
             bottom = min(top + rows, height)
-            first, last = max(0, top - self.reach), min(height, bottom + self.reach)
+            first, last = max(0, top - self.tail_radius), min(height, bottom + self.tail_radius)
             with torch.inference_mode():
-                strip = self.pixels(y[:, :, first:last], x[:, :, first:last])
+                strip = self.reconstruct(y[:, :, first:last], x[:, :, first:last])
                 part = strip[:, :, s * (top - first) : s * (bottom - first)]
                 out[:, :, s * top : s * bottom] = part
         return out
 
     def _trunk(self, x: Tensor, rows: int) -> Generator_[float, None, Tensor]:
-        """Return the trunk's output ``(N, features, H, W)``, the long skip added.
+        """Return the trunk's output ``(N, features, H, W)``, long skip connection included.
 
-        Every layer goes over the image in strips of ``rows`` rows and does all it has to while
-        a strip is in the cache: convolution, then slope or sum. It reads the rows above and
-        below from buffers with a row of zeros at either end, which stand for the padding.
+        Every layer processes strips of ``rows`` rows: convolution, then leaky ReLU or sum, while
+        the strip is in the CPU cache. Feature maps have a row of zeros above and below as padding.
         """
         height = x.shape[-2]
         if rows >= height:
@@ -150,26 +162,26 @@ class InferenceGenerator(nn.Module):
             with torch.inference_mode():
                 return cast("Tensor", self.body_conv(y).add_(skip))
         with torch.inference_mode():
-            reach = self.head.padding[0]
-            padded = F.pad(x, (0, 0, int(reach), int(reach)))
+            radius = self.head.padding[0]
+            padded = F.pad(x, (0, 0, int(radius), int(radius)))
             padded = padded.contiguous(memory_format=torch.channels_last)
             skip, sums, z = (self._buffer(x) for _ in range(3))
-            _by_rows(self.head, padded, skip, rows, slope=self.head_slope)
+            _conv_in_strips(self.head, padded, skip, rows, slope=self.head_slope)
         y = skip
         for i, slope in enumerate(self.slopes):
             yield i / len(self.slopes)
             with torch.inference_mode():
-                _by_rows(self.body[2 * i], y, z, rows, slope=slope)
+                _conv_in_strips(self.body[2 * i], y, z, rows, slope=slope)
             yield (i + 0.5) / len(self.slopes)
             with torch.inference_mode():
-                _by_rows(self.body[2 * i + 1], z, sums, rows, add=y)
+                _conv_in_strips(self.body[2 * i + 1], z, sums, rows, add=y)
             y = sums
         with torch.inference_mode():
-            _by_rows(self.body_conv, y, z, rows, add=skip)
+            _conv_in_strips(self.body_conv, y, z, rows, add=skip)
             return z[:, :, 1:-1]
 
     def _buffer(self, x: Tensor) -> Tensor:
-        """Return room for a feature map, with a row of zeros above and below."""
+        """Return an uninitialised feature map with a row of zeros above and below."""
         batch, _, height, width = x.shape
         shape = (batch, self.config.features, height + 2, width)
         buffer = torch.empty(
@@ -179,8 +191,8 @@ class InferenceGenerator(nn.Module):
         buffer[:, :, -1] = 0
         return buffer
 
-    def pixels(self, y: Tensor, x: Tensor) -> Tensor:
-        """Return the image ``(N, C, scale·H, scale·W)`` from the trunk's output and its input."""
+    def reconstruct(self, y: Tensor, x: Tensor) -> Tensor:
+        """Return ``(N, C, scale·H, scale·W)`` from the trunk's output ``y`` and the image ``x``."""
         for i, (conv, slope) in enumerate(zip(self.upsample, self.up_slopes, strict=True)):
             if i:
                 y = shuffle_rows(y)
@@ -198,7 +210,7 @@ class InferenceGenerator(nn.Module):
 def share_of(
     stages: Generator_[float, None, Tensor], start: float, share: float
 ) -> Generator_[float, None, Tensor]:
-    """Pass on what part of the whole is done, where ``stages`` are a share of it."""
+    """Yield progress of a sub-task that takes ``share`` of the whole and begins at ``start``."""
     while True:
         try:
             part = next(stages)
@@ -207,7 +219,7 @@ def share_of(
         yield start + share * part
 
 
-def _by_rows(
+def _conv_in_strips(
     conv: nn.Module,
     source: Tensor,
     target: Tensor,
@@ -216,33 +228,33 @@ def _by_rows(
     slope: float = 1,
     add: Tensor | None = None,
 ) -> None:
-    """Convolve strip by strip from one buffer into another, then add, or apply the slope.
+    """Convolve ``source`` into ``target`` in strips, then add ``add`` or apply a leaky ReLU.
 
-    See `InferenceGenerator`.
+    Both have rows of padding above and below: ``source`` the radius of the kernel, ``target`` one.
     """
     assert isinstance(conv, nn.Conv2d)
-    reach = conv.kernel_size[0] // 2
+    radius = conv.kernel_size[0] // 2
     height = target.shape[-2] - 2
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        strip = source[:, :, top : bottom + 2 * reach]
-        result = F.conv2d(strip, conv.weight, conv.bias, padding=(0, reach))
-        place = target[:, :, top + 1 : bottom + 1]
+        strip = source[:, :, top : bottom + 2 * radius]
+        result = F.conv2d(strip, conv.weight, conv.bias, padding=(0, radius))
+        target_strip = target[:, :, top + 1 : bottom + 1]
         if add is not None:
-            torch.add(result, add[:, :, top + 1 : bottom + 1], out=place)
+            torch.add(result, add[:, :, top + 1 : bottom + 1], out=target_strip)
         else:
-            place.copy_(F.leaky_relu(result, slope, inplace=True))
+            target_strip.copy_(F.leaky_relu(result, slope, inplace=True))
 
 
-def _tail_reach(network: InferenceGenerator) -> int:
-    """Return how many rows of the trunk's output and its input a row of pixels depends on."""
-    reach = network.tail.kernel_size[0] // 2
+def _tail_radius(network: InferenceGenerator) -> int:
+    """Return the LR rows above and below that an output row depends on after the trunk."""
+    radius = network.tail.kernel_size[0] // 2
     if network.anchor is not None:
-        reach = max(reach, network.anchor.kernel.shape[-1] // 2)
+        radius = max(radius, network.anchor.kernel.shape[-1] // 2)
     for i in reversed(range(len(network.upsample))):
         if i < len(network.upsample) - 1:
-            reach = (reach + 1) // 2
+            radius = (radius + 1) // 2
         conv = network.upsample[i]
         assert isinstance(conv, nn.Conv2d)
-        reach += conv.kernel_size[0] // 2
-    return reach
+        radius += conv.kernel_size[0] // 2
+    return radius

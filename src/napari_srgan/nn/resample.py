@@ -1,4 +1,4 @@
-"""Resampling by a whole factor: antialiased bicubic (Keys 1981, a = −0.5), and bilinear."""
+"""Resampling by integer factors: antialiased bicubic (Keys 1981, a = −0.5) and bilinear."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from torch.nn import functional as F
 
 
 def bicubic_down(x: Tensor, factor: int) -> Tensor:
-    """Reduce ``(N, C, H, W)`` by ``factor``; H and W must be multiples of it.
+    """Downsample ``(N, C, H, W)`` by ``factor``.
 
-    Each output pixel weighs a window of ``4·factor`` input pixels about its centre; at the border
-    the weights are renormalised over the pixels that exist.
+    The kernel spans ``4·factor`` input pixels along each axis; at the border its weights are
+    renormalised over the pixels inside the image.
+
+    Raises
+    ------
+    ValueError
+        If H or W is not a multiple of ``factor``.
     """
     height, width = x.shape[-2:]
     if height % factor or width % factor:
@@ -20,12 +25,12 @@ def bicubic_down(x: Tensor, factor: int) -> Tensor:
 
 
 def bicubic_up(x: Tensor, factor: int) -> Tensor:
-    """Enlarge ``(N, C, H, W)`` by ``factor``; the outer edges of the image stay where they are."""
+    """Upsample ``(N, C, H, W)`` by ``factor``, with the outer pixel edges aligned."""
     size = (x.shape[-2] * factor, x.shape[-1] * factor)
     return F.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)
 
 
 def bilinear_up(x: Tensor, factor: int) -> Tensor:
-    """Enlarge ``(N, C, H, W)`` by ``factor`` without any overshoot; the outer edges stay."""
+    """Upsample ``(N, C, H, W)`` by ``factor`` without overshoot, outer pixel edges aligned."""
     size = (x.shape[-2] * factor, x.shape[-1] * factor)
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)

@@ -17,9 +17,9 @@ from napari_srgan.models import (
     load_model,
     save_model,
 )
+from napari_srgan.models.cache import MAX_MODELS, ModelCache
 from napari_srgan.models.card import End
 from napari_srgan.models.model import Model
-from napari_srgan.models.recent import KEPT, Recent
 from napari_srgan.models.registry import shared_model
 from napari_srgan.nn.generator import GeneratorConfig
 from tests.conftest import random_network
@@ -92,16 +92,16 @@ def test_what_is_done_to_a_loaded_model_stays_there(own_models: Path) -> None:
 
 
 def test_only_the_last_few_are_kept(tmp_path: Path) -> None:
-    recent, paths = Recent(), [put(tmp_path, str(i), seed=i) for i in range(KEPT + 2)]
+    recent, paths = ModelCache(), [put(tmp_path, str(i), seed=i) for i in range(MAX_MODELS + 2)]
     first = recent.get(lambda: load_model(paths[0]), paths[0])
-    for path in paths[1:KEPT]:
+    for path in paths[1:MAX_MODELS]:
         recent.get(lambda path=path: load_model(path), path)  # type: ignore[misc]
         assert recent.get(lambda: load_model(paths[0]), paths[0]) is first
-    for path in paths[KEPT:]:
+    for path in paths[MAX_MODELS:]:
         recent.get(lambda path=path: load_model(path), path)  # type: ignore[misc]
-    assert len(recent) == KEPT
+    assert len(recent) == MAX_MODELS
     assert recent.get(lambda: load_model(paths[0]), paths[0]) is first
-    assert len(recent) == KEPT
+    assert len(recent) == MAX_MODELS
 
 
 def test_threads_get_one_model(own_models: Path) -> None:
