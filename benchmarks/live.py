@@ -23,8 +23,8 @@ import napari_srgan as ns
 from napari_srgan.engine.run import Run
 from napari_srgan.plugin.jobs.region import camera_of
 from napari_srgan.plugin.jobs.worker import one_core_free
-from napari_srgan.plugin.live.controller import LiveController, live_of
-from napari_srgan.plugin.live.worker import part_of
+from napari_srgan.plugin.live.controller import LiveController, controller_of
+from napari_srgan.plugin.live.worker import tile_plan
 
 SIDE = 4096
 """pixels along each side of the image, which is of 16 bit"""
@@ -98,11 +98,11 @@ def network_seconds(live: LiveController, data: Any, place: int) -> float:
         Row and column in pixels of the source.
     """
     (cell,) = live.compositor.grid.cells(((place, place + 1), (place, place + 1)))
-    assert live.work.plan is not None
-    part = part_of(live.work.plan, (), cell)
+    assert live.worker.plan is not None
+    part = tile_plan(live.worker.plan, (), cell)
     with one_core_free():
         since = time.perf_counter()
-        for _ in Run(part, data, live.work._runner).into(np.empty(part.shape, part.dtype)):
+        for _ in Run(part, data, live.worker._runner).into(np.empty(part.shape, part.dtype)):
             pass
         return time.perf_counter() - since
 
@@ -110,9 +110,9 @@ def network_seconds(live: LiveController, data: Any, place: int) -> float:
 def first_tile(live: LiveController, camera: Any, data: Any, place: int) -> tuple[float, float]:
     """Return seconds from a jump to the first tile drawn, and of the network for it alone."""
     camera.zoom, camera.center = 20, (0, place, place)
-    before, since = live.work.computed, time.perf_counter()
-    drawn = live._drawn_news
-    while live.work.computed == before or live._drawn_news == drawn:
+    before, since = live.worker.computed, time.perf_counter()
+    drawn = live._drawn_updates
+    while live.worker.computed == before or live._drawn_updates == drawn:
         let(0.001)
     seconds = time.perf_counter() - since
     sharp(live)
@@ -132,7 +132,7 @@ def main() -> None:
     print("| blocked, ms | median | 99 % | longest |\n|---|---|---|---|")
     blocks(camera, "napari alone")
     layer = viewer.add_layer(ns.live_layer(source))
-    live = live_of(layer)
+    live = controller_of(layer)
     assert live is not None
     camera.zoom = 4
     sharp(live)

@@ -134,7 +134,7 @@ def open_widget(make_napari_viewer_proxy: Any, qtbot: QtBot) -> Iterator[Callabl
         viewer = make_napari_viewer_proxy(**viewer_options)
         _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, TITLE)
         opened.append(Opened(viewer, getattr(widget, "__wrapped__", widget), qtbot))
-        opened[-1].wait(lambda: opened[-1].widget.cards)
+        opened[-1].wait(lambda: opened[-1].widget.model.cards)
         return opened[-1]
 
     yield make

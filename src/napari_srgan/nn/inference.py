@@ -139,7 +139,7 @@ class InferenceGenerator(nn.Module):
             bottom = min(top + rows, height)
             first, last = max(0, top - self.tail_radius), min(height, bottom + self.tail_radius)
             with torch.inference_mode():
-                strip = self.reconstruct(y[:, :, first:last], x[:, :, first:last])
+                strip = self.pixels(y[:, :, first:last], x[:, :, first:last])
                 part = strip[:, :, s * (top - first) : s * (bottom - first)]
                 out[:, :, s * top : s * bottom] = part
         return out
@@ -191,7 +191,7 @@ class InferenceGenerator(nn.Module):
         buffer[:, :, -1] = 0
         return buffer
 
-    def reconstruct(self, y: Tensor, x: Tensor) -> Tensor:
+    def pixels(self, y: Tensor, x: Tensor) -> Tensor:
         """Return ``(N, C, scale·H, scale·W)`` from the trunk's output ``y`` and the image ``x``."""
         for i, (conv, slope) in enumerate(zip(self.upsample, self.up_slopes, strict=True)):
             if i:

@@ -1,1 +1,1 @@
-"""What napari sees; the only room that imports napari, magicgui or Qt."""
+"""The napari plugin; the only sub-package that imports napari, magicgui or Qt."""

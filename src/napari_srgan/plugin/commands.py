@@ -7,25 +7,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import napari
 
-    from .jobs.queue import Job
+    from .jobs.job import Job
 
 
 def super_resolve_active(viewer: napari.Viewer) -> Job | None:
     """Super-resolve the selected layers in the background, one after the other.
 
-    Progress stands in napari's activity dock, and in the widget where that is open. The viewer
-    stays usable; closing it cancels.
+    Progress is shown in napari's activity dock, and in the widget if it is open. Closing the viewer
+    cancels the jobs.
 
     Returns
     -------
     Job or None
-        The first of the queued jobs, whose ``cancel`` stops it; None where no image layer is
-        selected. ``queue_of(viewer).jobs`` has them all.
+        The first of the queued jobs; None if no image layer is selected.
+        ``queue_of(viewer).jobs`` has all of them.
     """
     from napari.layers import Image
 
     from . import settings
-    from .jobs.queue import Order, queue_of
+    from .jobs.job import JobRequest
+    from .jobs.queue import queue_of
     from .layers.source import sources_of
 
     queue = queue_of(viewer)
@@ -33,11 +34,11 @@ def super_resolve_active(viewer: napari.Viewer) -> Job | None:
     images = sources_of(selected)
     others = [each for each in selected if not isinstance(each, Image)]
     if not images:
-        queue.say("Select an image layer first; only image layers can be super-resolved.")
+        queue.show_message("Select an image layer first; only image layers can be super-resolved.")
         return None
     if others:
         names = ", ".join(f"“{each.name}” ({type(each).__name__.lower()})" for each in others)
-        queue.say(f"Left out: {names}; only image layers can be super-resolved.")
+        queue.show_message(f"Left out: {names}; only image layers can be super-resolved.")
     hide = settings.get("hide_source")
-    jobs = [queue.add(Order(layer, hide_source=hide)) for layer in images]
+    jobs = [queue.add(JobRequest(layer, hide_source=hide)) for layer in images]
     return next((job for job in jobs if job is not None), None)

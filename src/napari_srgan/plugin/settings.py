@@ -1,4 +1,4 @@
-"""What a person set, kept in napari's plugin settings where this napari has them."""
+"""User settings, stored in napari's plugin settings (napari 0.9 or later)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 PLUGIN = "napari-srgan"
 
-_session: dict[str, Any] = {
+_values: dict[str, Any] = {
     "model": "auto",
     "detail": 0.0,
     "consistency": 0,
@@ -18,30 +18,29 @@ _session: dict[str, Any] = {
     "lazy_over": 1024,
     "live_on_opening": True,
 }
-"""names and defaults, as in the manifest; holds the values where napari keeps none"""
-
+"""defaults, as in the manifest; also the values of the session where napari stores none"""
 
 _PAGES = {"lazy_over": "files", "live_on_opening": "files"}
-"""names → their page of the settings, where it is not that of the widget"""
+"""name → page of the settings, if not ``widget``"""
 
 
 def get(name: str) -> Any:
-    """Return what was set, or the default."""
-    kept = _kept(name)
-    return _session[name] if kept is None else getattr(kept, name)
+    """Return the value of a setting."""
+    stored = _napari_settings(name)
+    return _values[name] if stored is None else getattr(stored, name)
 
 
 def put(name: str, value: Any) -> None:
-    """Remember what was set."""
-    kept = _kept(name)
-    if kept is None:
-        _session[name] = value
-    elif getattr(kept, name) != value:
-        setattr(kept, name, value)
+    """Set and store the value of a setting."""
+    stored = _napari_settings(name)
+    if stored is None:
+        _values[name] = value
+    elif getattr(stored, name) != value:
+        setattr(stored, name, value)
 
 
-def _kept(name: str) -> Any:
-    """Return the settings of this plugin; None in napari before 0.9."""
+def _napari_settings(name: str) -> Any:
+    """Return napari's settings of the page of ``name``; None in napari before 0.9."""
     try:
         from napari.settings import get_plugin_settings
     except ImportError:

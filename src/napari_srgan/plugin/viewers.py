@@ -1,4 +1,4 @@
-"""The windows of napari that are open, and when one is closed."""
+"""Open napari viewers, and a callback for closed windows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def open_viewers() -> list[Viewer]:
-    """Return the viewers that have a window: all where napari says which, else the current one."""
+    """Return the viewers with a window; the current one where napari does not list them."""
     module: Any = sys.modules.get("napari.viewer")
     if module is None:
         return []
@@ -25,9 +25,9 @@ def open_viewers() -> list[Viewer]:
 
 
 def reset_view_later() -> None:
-    """Show all layers in windows that are empty now, once they have some.
+    """Reset the view of all empty viewers after the next layers have been added.
 
-    napari fits the view to the first layer that comes, whatever comes with it.
+    napari fits the view to the first layer that is added, without those added with it.
     """
     for viewer in open_viewers():
         if not viewer.layers:
@@ -38,8 +38,8 @@ def reset_view_later() -> None:
 
 
 def on_window_closed(viewer: ViewerModel, call: Callable[[], None]) -> None:
-    """Call a method when a viewer's window is closed, if its object is still there by then."""
+    """Call a bound method, held by a weak reference, when a viewer's window is closed."""
     window = getattr(getattr(viewer, "window", None), "_qt_window", None)
     if window is not None:
-        known = weak_callback(call)
-        window.destroyed.connect(lambda: known())
+        callback = weak_callback(call)
+        window.destroyed.connect(lambda: callback())

@@ -21,7 +21,7 @@ import napari_srgan as ns
 from napari_srgan import io
 from napari_srgan.io import Channel, ImageFile
 from napari_srgan.plugin import settings
-from napari_srgan.plugin.live.controller import LiveController, lives_of
+from napari_srgan.plugin.live.controller import LiveController, controllers_of
 from tests.plugin.conftest import Opened, idle
 
 Open = Callable[[Path], Any]
@@ -51,7 +51,7 @@ def said() -> list[str]:
 
 
 def lives(viewer: Any) -> list[LiveController]:
-    return list(lives_of([getattr(each, "__wrapped__", each) for each in viewer.layers]))
+    return list(controllers_of([getattr(each, "__wrapped__", each) for each in viewer.layers]))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_live_view_of_what_was_opened_is_sharp_where_one_looks(
     viewer.scene.camera.zoom = 14
     viewer.screenshot(flash=False)
     (live,) = lives(viewer)
-    qtbot.waitUntil(lambda: live.work.computed > 0 and live.complete, timeout=60_000)
+    qtbot.waitUntil(lambda: live.worker.computed > 0 and live.complete, timeout=60_000)
     layer: Any = live.layer
     expected = ns.super_resolve_layer(live.source, tile=96).data
     assert np.array_equal(np.asarray(layer.data[0]), expected)
@@ -109,7 +109,7 @@ def test_it_has_the_model_and_the_options_that_are_set(
     (live,) = lives(viewer)
     assert live.prepared.options.consistency == 2
     assert live.prepared.options.normalise == tuple(source.contrast_limits)
-    assert live.prepared.given == "gray-x4"
+    assert live.prepared.requested_model == "gray-x4"
 
 
 def dialog(window: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,7 +320,7 @@ def test_a_live_view_ends_with_its_window(tmp_path: Path) -> None:
 import sys, time
 import napari
 from napari_srgan.plugin.jobs.region import camera_of
-from napari_srgan.plugin.live.controller import lives_of
+from napari_srgan.plugin.live.controller import controllers_of
 from qtpy.QtWidgets import QApplication
 
 def wait(until):
@@ -332,12 +332,12 @@ viewer = napari.Viewer()
 viewer.open(sys.argv[1], plugin="napari-srgan")
 wait(lambda: len(viewer.layers) == 2)
 camera_of(viewer).zoom = 8
-(live,) = lives_of(viewer.layers)
-wait(lambda: live.work.running)
-print(live.work.running, live.work.stopped)
+(live,) = controllers_of(viewer.layers)
+wait(lambda: live.worker.running)
+print(live.worker.running, live.worker.stopped)
 viewer.window._qt_window.close()
-wait(lambda: not live.work.running)
-print(live.work.running, live.work.stopped)
+wait(lambda: not live.worker.running)
+print(live.worker.running, live.worker.stopped)
 """
     path = file(tmp_path, pixels(400, 400))
     done = subprocess.run(

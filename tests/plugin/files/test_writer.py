@@ -16,7 +16,7 @@ from napari.layers import Image, Labels
 import napari_srgan as ns
 from napari_srgan import io
 from napari_srgan.io import Channel, GeoReference, ImageFile
-from napari_srgan.plugin.jobs.queue import Job, Order
+from napari_srgan.plugin.jobs.job import Job, JobRequest
 from tests.conftest import MakeModel
 
 rng = np.random.default_rng(0)
@@ -194,7 +194,7 @@ def test_a_sagittal_volume_is_made_finer_in_its_slices(
     assert finer.data.shape == (40, 48, 9)
     # A part of it, which is chosen in the plane that is shown, is made finer in that.
     part = [(0, 1), (0, 12), (0, 9)]
-    assert [Job(Order(layer, spans=s)).options.axes for s in (None, part)] == ["YXZ", "ZYX"]
+    assert [Job(JobRequest(layer, spans=s)).options.axes for s in (None, part)] == ["YXZ", "ZYX"]
     ns.write(tmp_path / "b.nii", finer)
     written = nib.load(tmp_path / "b.nii")
     assert written.shape == (9, 48, 40)

@@ -221,5 +221,5 @@ def test_a_part_that_is_not_there_is_said_before_the_click(open_widget: Open) ->
     assert opened.widget.queue.jobs == []
     assert "“roi” has no rectangle yet" in opened.message
     shapes.add_rectangles(SQUARE)
-    opened.wait(lambda: "→ 40 × 32" in opened.widget.forecast.text())
+    opened.wait(lambda: "→ 40 × 32" in opened.widget.estimate_label.text())
     assert opened.message == ""

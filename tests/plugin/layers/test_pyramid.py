@@ -89,13 +89,13 @@ def test_a_window_shows_all_of_it_in_the_end(
     overview = overview_of(raw)
     assert overview is not None
     viewer.reset_view()
-    qtbot.waitUntil(lambda: overview.news > 0 and not overview.running, timeout=30_000)
+    qtbot.waitUntil(lambda: overview.updates > 0 and not overview.running, timeout=30_000)
     qtbot.wait(300)
     drawn = raw._slice.image.raw
     assert np.array_equal(drawn, sampled(tifffile.imread(slow_file), 4))
-    news = overview.news
+    news = overview.updates
     qtbot.wait(300)
-    assert overview.news == news
+    assert overview.updates == news
 
 
 @pytest.mark.timing
@@ -111,7 +111,7 @@ def test_reading_ends_when_the_layer_is_removed(
     lazy = da.zeros((30_000, 30_000), dtype="uint8", chunks=2000).map_blocks(slowly, dtype="uint8")
     viewer = make_napari_viewer_proxy(show=True)
     levels = with_overview([lazy], "YX", 0)
-    opening.for_windows([])
+    opening.prepare_for_viewer([])
     layer = viewer.add_image(levels, multiscale=True, contrast_limits=(0, 255))
     overview = levels[-1].owner
     qtbot.waitUntil(lambda: overview.running, timeout=10_000)

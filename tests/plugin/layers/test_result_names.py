@@ -163,7 +163,7 @@ def test_a_file_of_one_s_own_gives_its_name(
     opened = open_widget()
     opened.viewer.add_image(image(16, 16), name="a")
     again(opened)
-    opened.widget.files.append(path)
+    opened.widget.model.files.append(path)
     opened.widget.model.reset_choices()
     opened.widget.model.value = path
     assert again(opened) == "a ×4 my cells"

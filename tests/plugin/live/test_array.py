@@ -22,10 +22,10 @@ from napari_srgan.plugin.live.array import (
 )
 from napari_srgan.plugin.live.compositor import (
     Compositor,
+    block_mean,
     coarser_levels,
-    enlarge,
-    reduce,
-    shrinks_of,
+    level_downsamplings,
+    upsample_linear,
 )
 from napari_srgan.plugin.live.source import SourcePlanes
 from napari_srgan.plugin.live.visible_tiles import even_grid
@@ -36,7 +36,7 @@ rng = np.random.default_rng(0)
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be left to the background, however busy the machine."""
-    monkeypatch.setattr("napari_srgan.plugin.live.compositor.PATIENCE", 1000)
+    monkeypatch.setattr("napari_srgan.plugin.live.compositor.TIME_BUDGET", 1000)
 
 
 def planes_of(data: Array, axes: str, channels: int = 1) -> LazyPlanes:
@@ -99,11 +99,11 @@ def test_the_store_keeps_to_its_limit_and_drops_the_oldest() -> None:
         assert cache.nbytes <= 1000
     assert cache.get(0) is not None
     assert [i for i in range(20) if cache.get(i) is not None] == [0, *range(11, 20)]
-    cache.held = frozenset([11, 12])
+    cache.pinned = frozenset([11, 12])
     for i in (30, 31):
         cache.put(i, np.zeros(100, "uint8"))
     assert [i for i in range(40) if cache.get(i) is not None] == [11, 12, *range(14, 20), 30, 31]
-    cache.held = frozenset()
+    cache.pinned = frozenset()
     cache.put(19, np.zeros(50, "uint8"))
     assert cache.nbytes == 950
     cache.clear()
@@ -115,7 +115,7 @@ def test_the_store_keeps_to_its_limit_and_drops_the_oldest() -> None:
     [(1, (1,)), (2, (1,)), (3, (1,)), (4, (1, 2)), (6, (1, 2)), (8, (1, 2, 4))],
 )
 def test_levels_lie_between_the_result_and_the_source(scale: int, shrinks: Any) -> None:
-    assert shrinks_of(scale) == shrinks
+    assert level_downsamplings(scale) == shrinks
 
 
 def test_what_is_not_computed_is_the_interpolated_source() -> None:
@@ -138,13 +138,13 @@ def test_integers_are_interpolated_within_their_range(dtype: str) -> None:
     fine = np.asarray(picture_of(data).levels(None)[0])
     assert fine.dtype == dtype
     assert fine[-1, -1] >= info.max - info.max // 1000
-    assert (reduce(data, 2, (0, 1)).astype(float) >= info.min).all()
+    assert (block_mean(data, 2, (0, 1)).astype(float) >= info.min).all()
 
 
 def test_interpolation_has_no_seams() -> None:
     data = rng.integers(0, 60_000, (50, 41), "uint16")
     in_cells = np.asarray(picture_of(data, cell=7).levels(None)[0])
-    whole = enlarge(np.pad(data, 1, "edge"), 4, (0, 1))
+    whole = upsample_linear(np.pad(data, 1, "edge"), 4, (0, 1))
     assert np.array_equal(in_cells, whole)
 
 
@@ -154,26 +154,26 @@ def test_what_time_does_not_suffice_for_is_repeated_and_then_refined(
     data = rng.integers(0, 60_000, (50, 41), "uint16")
     picture = picture_of(data)
     with monkeypatch.context() as patch:
-        patch.setattr("napari_srgan.plugin.live.compositor.PATIENCE", -1)
+        patch.setattr("napari_srgan.plugin.live.compositor.TIME_BUDGET", -1)
         assert np.array_equal(np.asarray(picture.levels(None)[0]), data.repeat(4, 0).repeat(4, 1))
-    assert len(picture.rough) == len(picture.grid.rows) * len(picture.grid.columns)
+    assert len(picture.unrefined) == len(picture.grid.rows) * len(picture.grid.columns)
     while picture.refine():
         pass
-    whole = enlarge(np.pad(data, 1, "edge"), 4, (0, 1))
+    whole = upsample_linear(np.pad(data, 1, "edge"), 4, (0, 1))
     assert np.array_equal(np.asarray(picture.levels(None)[0]), whole)
 
 
 def test_a_store_that_is_too_small_is_not_filled_over_and_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("napari_srgan.plugin.live.compositor.PATIENCE", -1)
+    monkeypatch.setattr("napari_srgan.plugin.live.compositor.TIME_BUDGET", -1)
     lazy = da.from_array(rng.integers(0, 255, (64, 64), "uint8"), chunks=(8, 8))
     picture = picture_of(lazy, most=500)
     picture.source._seconds = 1
     rounds = 0
     while rounds < 5:
         np.asarray(picture.levels(None)[0])
-        if not (picture.rough or picture.source.asked):
+        if not (picture.unrefined or picture.source.requested):
             break
         while picture.source.fetch() or picture.refine():
             pass
@@ -186,9 +186,9 @@ def test_tiles_are_shown_where_they_are() -> None:
     picture = picture_of(data, "ZYXS")
     before = np.asarray(picture.levels(None)[0])
     block = rng.integers(0, 255, (32, 32, 3), "uint8")
-    picture.put((1,), (0, 2), block, stamp=0)
-    assert picture.has((1,), (0, 2))
-    assert not picture.has((0,), (0, 2))
+    picture.put((1,), (0, 2), block, version=0)
+    assert picture.is_current((1,), (0, 2))
+    assert not picture.is_current((0,), (0, 2))
     fine, half = (np.asarray(level) for level in picture.levels(None))
     assert np.array_equal(fine[1, :32, 64:], block)
     mean = block.reshape(16, 2, 16, 2, 3).mean((1, 3))
@@ -199,9 +199,9 @@ def test_tiles_are_shown_where_they_are() -> None:
 
 def test_tiles_of_another_model_are_shown_but_do_not_count() -> None:
     picture = picture_of(np.zeros((16, 16), "uint8"))
-    picture.put((), (0, 0), np.full((32, 32), 9, "uint8"), stamp=0)
-    picture.stamp = 1
-    assert not picture.has((), (0, 0))
+    picture.put((), (0, 0), np.full((32, 32), 9, "uint8"), version=0)
+    picture.version = 1
+    assert not picture.is_current((), (0, 0))
     assert (np.asarray(picture.levels(None)[0])[:32, :32] == 9).all()
 
 
@@ -210,22 +210,22 @@ def test_a_lazy_source_is_left_to_the_background_where_it_is_slow() -> None:
     lazy = da.from_array(data, chunks=(1, 32, 32))
     layout = make_layout("ZYX", data.shape, 1)
     source = SourcePlanes(lazy, layout, Cache(1 << 20), 7)
-    source._seconds = live_source.PATIENCE
+    source._seconds = live_source.TIME_BUDGET
     level = source.lazy(None)
     assert (np.asarray(level[2]) == 7).all()
-    assert len(source.asked) == 4
+    assert len(source.requested) == 4
     while source.fetch():
         pass
     assert np.array_equal(np.asarray(level[2]), data[2])
 
 
 def test_many_planes_at_once_share_the_windows_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_srgan.plugin.live.compositor.PATIENCE", 1e-9)
-    monkeypatch.setattr("napari_srgan.plugin.live.compositor.LOOK", 1000)
+    monkeypatch.setattr("napari_srgan.plugin.live.compositor.TIME_BUDGET", 1e-9)
+    monkeypatch.setattr("napari_srgan.plugin.live.compositor.BUDGET_PERIOD", 1000)
     picture = picture_of(rng.integers(0, 255, (40, 64, 64), "uint8"), "ZYX")
     across = np.asarray(picture.levels(None)[0][:, 40:41, :][:, 0, :])
     assert across.shape == (40, 256)
-    assert len(picture.rough) == 40 * 8
+    assert len(picture.unrefined) == 40 * 8
 
 
 def test_a_quick_lazy_source_is_read_at_once() -> None:

@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 
 import napari_srgan as ns
 from napari_srgan.plugin.live import controller as live_control
-from napari_srgan.plugin.live.controller import LiveController, live_of
+from napari_srgan.plugin.live.controller import LiveController, controller_of
 from napari_srgan.plugin.live.visible_tiles import Cell
 from tests.conftest import MakeModel
 
@@ -30,7 +30,7 @@ Show = Callable[..., tuple[Any, Any, LiveController]]
 
 def live_on(layer: Any) -> LiveController:
     """Return what belongs to a live layer."""
-    live = live_of(getattr(layer, "__wrapped__", layer))
+    live = controller_of(getattr(layer, "__wrapped__", layer))
     assert live is not None
     return live
 
@@ -45,8 +45,8 @@ def everything(live: LiveController, *keys: tuple[int, ...]) -> None:
     grid = live.compositor.grid
     cells = grid.cells(((0, grid.shape[0]), (0, grid.shape[1])))
     for key in keys:
-        live.work.want(key, cells)
-        live.work.join(60)
+        live.worker.request(key, cells)
+        live.worker.join(60)
         assert sharp(live, key) == set(cells)
 
 
@@ -54,7 +54,7 @@ def sharp(live: LiveController, key: tuple[int, ...] = ()) -> set[Cell]:
     """Return the cells whose tiles are there."""
     grid = live.compositor.grid
     every = grid.cells(((0, grid.shape[0]), (0, grid.shape[1])))
-    return {cell for cell in every if live.compositor.has(key, cell)}
+    return {cell for cell in every if live.compositor.is_current(key, cell)}
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def show(make_napari_viewer_proxy: Any, qtbot: QtBot) -> Iterator[Show]:
     yield make
     for live in shown:
         live.stop()
-        live.work.join(30)
+        live.worker.join(30)
 
 
 def image(*shape: int) -> Any:
@@ -141,8 +141,8 @@ def test_all_levels_are_drawn_on_the_same_place(show: Show, make_identity: MakeM
         layer.locked_data_level = level
         if level < 2:
             # The identity repeats pixels, as the window does.
-            live.work.want((), sorted(live.compositor.grid.cells(((0, 48), (0, 64)))))
-            live.work.join(60)
+            live.worker.request((), sorted(live.compositor.grid.cells(((0, 48), (0, 64)))))
+            live.worker.join(60)
             layer.refresh()
         assert np.array_equal(bot_wait(flash=False), expected), level
 
@@ -152,10 +152,10 @@ def test_zoomed_out_nothing_is_computed(show: Show, make_model: MakeModel, qtbot
     viewer.screenshot(flash=False)
     layer: Any = live.layer
     assert layer.data_level == 2
-    assert live.work.computed == 0
-    assert not live.work.running
+    assert live.worker.computed == 0
+    assert not live.worker.running
     viewer.scene.camera.zoom = 8
-    wait(qtbot, lambda: live.work.computed)
+    wait(qtbot, lambda: live.worker.computed)
     assert layer.data_level < 2
     assert "source" not in layer.metadata
 
@@ -169,12 +169,12 @@ def test_what_one_looks_at_is_sharp_first_and_nothing_else_is(
     camera.center = (0, 300, 100)
     camera.zoom = 16
     viewer.screenshot(flash=False)
-    wait(qtbot, lambda: live.work.computed)
+    wait(qtbot, lambda: live.worker.computed)
     # The store drops what was put first, so it lists its tiles in the order in which they came.
     oldest: Any = next(iter(live.tiles._entries))
     first = oldest[1]
     assert first in grid.cells(((299, 302), (99, 102)))
-    wait(qtbot, lambda: not live.work.running)
+    wait(qtbot, lambda: not live.worker.running)
     height, width = (n / 16 for n in viewer.canvas.size)
     box = (300 - height / 2, 300 + height / 2), (100 - width / 2, 100 + width / 2)
     seen = grid.cells(tuple((int(a), int(b) + 1) for a, b in box))  # type: ignore[arg-type]
@@ -190,10 +190,10 @@ def test_tiles_that_have_left_the_view_are_left_out(
     camera, grid = viewer.scene.camera, live.compositor.grid
     camera.zoom, camera.center = 6, (0, 60, 60)
     viewer.screenshot(flash=False)
-    wait(qtbot, lambda: live.work.running)
+    wait(qtbot, lambda: live.worker.running)
     camera.zoom, camera.center = 30, (0, 350, 350)
     viewer.screenshot(flash=False)
-    wait(qtbot, lambda: not live.work.running)
+    wait(qtbot, lambda: not live.worker.running)
     there = grid.cells(((345, 355), (345, 355)))
     assert set(there) <= sharp(live)
     assert len(sharp(live)) < 12
@@ -204,10 +204,10 @@ def test_the_slice_in_view_is_computed(show: Show, make_model: MakeModel, qtbot:
     viewer, _, live = show(image(5, 40, 40), make_model(), zoom=14)
     viewer.screenshot(flash=False)
     at = viewer.dims.current_step[0]
-    wait(qtbot, lambda: sharp(live, (at,)) and not live.work.running)
+    wait(qtbot, lambda: sharp(live, (at,)) and not live.worker.running)
     viewer.dims.current_step = (4, 0, 0)
     viewer.screenshot(flash=False)
-    wait(qtbot, lambda: sharp(live, (4,)) and not live.work.running)
+    wait(qtbot, lambda: sharp(live, (4,)) and not live.worker.running)
     assert [bool(sharp(live, (z,))) for z in range(5)] == [z in (at, 4) for z in range(5)]
 
 
@@ -215,15 +215,15 @@ def test_a_hidden_layer_computes_nothing(show: Show, make_model: MakeModel, qtbo
     viewer, _, live = show(image(300, 300), make_model(1, blocks=8, features=32), zoom=8)
     viewer.screenshot(flash=False)
     layer: Any = live.layer
-    wait(qtbot, lambda: live.work.running)
+    wait(qtbot, lambda: live.worker.running)
     layer.visible = False
-    wait(qtbot, lambda: not live.work.running)
-    computed = live.work.computed
+    wait(qtbot, lambda: not live.worker.running)
+    computed = live.worker.computed
     viewer.scene.camera.center = (0, 30, 30)
     viewer.screenshot(flash=False)
-    assert not live.work.running
+    assert not live.worker.running
     layer.visible = True
-    wait(qtbot, lambda: live.work.computed > computed)
+    wait(qtbot, lambda: live.worker.computed > computed)
 
 
 def test_the_old_picture_stays_until_the_new_model_has_drawn_its_own(
@@ -232,20 +232,20 @@ def test_the_old_picture_stays_until_the_new_model_has_drawn_its_own(
     data = image(40, 40)
     viewer, source, live = show(data, make_identity(), zoom=14)
     viewer.screenshot(flash=False)
-    wait(qtbot, lambda: sharp(live) and not live.work.running)
+    wait(qtbot, lambda: sharp(live) and not live.worker.running)
     layer: Any = live.layer
     repeated = data.repeat(4, 0).repeat(4, 1)
     assert np.array_equal(np.asarray(layer.data[0]), repeated)
     raw = getattr(source, "__wrapped__", source)
     model = make_model()
-    options = live.prepared.asked
+    options = live.prepared.requested_options
     from napari_srgan.plugin.live.prepare import prepare
 
-    live.work.stopped = True
-    assert not live.follow(prepare(raw, model, options))
-    live.work.stopped = False
-    assert live.follow(prepare(raw, model, options)) is (model.halo == make_identity().halo)
-    wait(qtbot, lambda: sharp(live) and not live.work.running)
+    live.worker.stopped = True
+    assert not live.apply(prepare(raw, model, options))
+    live.worker.stopped = False
+    assert live.apply(prepare(raw, model, options)) is (model.halo == make_identity().halo)
+    wait(qtbot, lambda: sharp(live) and not live.worker.running)
     expected = ns.super_resolve_layer(raw, model, tile=16).data
     assert np.array_equal(np.asarray(layer.data[0]), expected)
 
@@ -254,19 +254,19 @@ def test_the_store_is_bounded_and_nothing_goes_round_in_circles(
     show: Show, make_model: MakeModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     most = 400_000
-    monkeypatch.setattr(live_control, "MOST_BYTES", most)
+    monkeypatch.setattr(live_control, "MAX_BYTES", most)
     viewer, _, live = show(image(200, 200), make_model(), zoom=3)
     largest = 0
     for place in range(40, 180, 40):
-        before = live.work.computed
+        before = live.worker.computed
         viewer.scene.camera.center = (0, place, place)
         viewer.screenshot(flash=False)
         qtbot.wait(200)  # until the window has drawn the new place
         wait(qtbot, lambda: live.complete)
         largest = max(largest, live.cache.nbytes + live.tiles.nbytes)
         # A move may be seen in two steps, of which the first has begun a few tiles.
-        assert live.work.computed - before < 2 * live.compositor.most_tiles()
-    assert live.work.computed > 10
+        assert live.worker.computed - before < 2 * live.compositor.max_tiles()
+    assert live.worker.computed > 10
     assert most / 4 < largest <= most
     assert live.complete
 
@@ -275,7 +275,7 @@ def test_live_layers_share_the_memory_that_is_meant_for_all(
     make_model: MakeModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     most = 400_000
-    monkeypatch.setattr(live_control, "MOST_BYTES", most)
+    monkeypatch.setattr(live_control, "MAX_BYTES", most)
     viewer, layers, lives = ViewerModel(), [], []
     for i in range(4):
         source = viewer.add_image(image(100, 100), name=f"{i}")
@@ -284,8 +284,8 @@ def test_live_layers_share_the_memory_that_is_meant_for_all(
         lives[-1].attach(viewer)
         for live in lives:
             grid = live.compositor.grid
-            live.work.want((), grid.cells(((0, 100), (0, 100)))[: live.compositor.most_tiles()])
-            live.work.join(60)
+            live.worker.request((), grid.cells(((0, 100), (0, 100)))[: live.compositor.max_tiles()])
+            live.worker.join(60)
         held = sum(live.tiles.nbytes for live in lives)
         limits = {store.limit for live in lives for store in (live.tiles, live.cache)}
         assert limits == {most // (2 * (i + 1))}
@@ -299,10 +299,10 @@ def test_live_layers_share_the_memory_that_is_meant_for_all(
 def test_it_ends_with_its_layer(show: Show, make_model: MakeModel, qtbot: QtBot) -> None:
     viewer, _, live = show(image(300, 300), make_model(1, blocks=8, features=32), zoom=8)
     viewer.screenshot(flash=False)
-    wait(qtbot, lambda: live.work.running)
+    wait(qtbot, lambda: live.worker.running)
     viewer.layers.remove(live.layer)
-    assert live.work.stopped
-    wait(qtbot, lambda: not live.work.running, 5)
+    assert live.worker.stopped
+    wait(qtbot, lambda: not live.worker.running, 5)
     assert not live.redraw.timer.isActive()
 
 
@@ -311,12 +311,12 @@ def test_it_goes_with_its_source(show: Show, make_model: MakeModel, qtbot: QtBot
     viewer.screenshot(flash=False)
     viewer.layers.remove(source)
     assert len(viewer.layers) == 0
-    assert live.work.stopped
+    assert live.worker.stopped
 
 
 def test_a_layer_that_was_never_shown_leaves_nothing(make_model: MakeModel, qtbot: QtBot) -> None:
     layer = ns.live_layer(Image(image(50, 50)), make_model())
-    work, gone = live_on(layer).work, weakref.ref(layer)
+    work, gone = live_on(layer).worker, weakref.ref(layer)
     del layer
     gc.collect()
     assert gone() is None
@@ -334,18 +334,18 @@ def test_a_source_that_fails_is_said_once_and_stays_visible(
     bad = da.from_array(good).map_blocks(broken, dtype="uint8", meta=np.empty(0, "uint8"))
 
     def break_it(live: LiveController) -> None:
-        live.work.data = bad
+        live.worker.data = bad
 
     viewer, source, live = show(good, make_model(), before=break_it)
     viewer.screenshot(flash=False)
-    wait(qtbot, lambda: live.work.stopped)
+    wait(qtbot, lambda: live.worker.stopped)
     wait(qtbot, lambda: notification_manager.records)
     viewer.scene.camera.center = (0, 20, 20)
     viewer.screenshot(flash=False)
     (said,) = [r.message for r in notification_manager.records]
     assert said == "Live view of “a”: The disk is gone."
     assert source.visible
-    assert not live.work.running
+    assert not live.worker.running
 
 
 def test_new_data_of_the_source_are_shown(
@@ -357,7 +357,7 @@ def test_new_data_of_the_source_are_shown(
     new = image(30, 35)
     source.data = new
     viewer.screenshot(flash=False)
-    wait(qtbot, lambda: sharp(live) and not live.work.running)
+    wait(qtbot, lambda: sharp(live) and not live.worker.running)
     layer: Any = live.layer
     assert np.array_equal(np.asarray(layer.data[0]), new.repeat(4, 0).repeat(4, 1))
     assert layer.data[2] is new
@@ -390,7 +390,7 @@ def test_lazy_sources_are_read_in_the_background(
     levels: Any = [lazy, lazy[::2, ::2]] if multiscale else lazy
     viewer, _, live = show(levels, make_identity(), zoom=9)
     viewer.screenshot(flash=False)
-    wait(qtbot, lambda: sharp(live) and not live.work.running)
+    wait(qtbot, lambda: sharp(live) and not live.worker.running)
     layer: Any = live.layer
     assert len(layer.data) == 3 + multiscale
     assert np.array_equal(np.asarray(layer.data[0]), data.repeat(4, 0).repeat(4, 1))
@@ -431,12 +431,12 @@ def test_python_ends_while_it_computes() -> None:
     code = """
 import time
 import napari, numpy as np, napari_srgan as ns
-from napari_srgan.plugin.live.controller import live_of
+from napari_srgan.plugin.live.controller import controller_of
 viewer = napari.Viewer(show=True)
 layer = viewer.add_layer(ns.live_layer(viewer.add_image(np.random.rand(400, 400))))
 viewer.scene.camera.zoom = 5
 viewer.screenshot(flash=False)
-print(live_of(layer).work.running)
+print(controller_of(layer).worker.running)
 since = time.perf_counter()
 """
     ends = "import atexit\natexit.register(lambda: print(time.perf_counter() - since < 5))\n"

@@ -59,7 +59,7 @@ def test_a_click_switches_it_on_and_another_one_off(open_widget: Open) -> None:
     live = switch_on(opened)
     assert opened.names == ["a", "a ×4 live", "b"]
     assert opened.widget.live_button.native.isChecked()
-    assert [name for name, _ in opened.widget._image_layers()] == ["a", "b"]
+    assert [name for name, _ in opened.widget.layer.available_entries()] == ["a", "b"]
     look(opened, live)
     expected = ns.super_resolve_layer(opened.viewer.layers["a"], tile=96).data
     layer: Any = live.layer
@@ -71,7 +71,7 @@ def test_a_click_switches_it_on_and_another_one_off(open_widget: Open) -> None:
     opened.click(opened.widget.live_button)
     assert opened.names == ["a", "b"]
     assert not opened.widget.live_button.native.isChecked()
-    assert live.work.stopped
+    assert live.worker.stopped
 
 
 def test_it_follows_the_model_and_the_options(
@@ -132,12 +132,12 @@ def test_a_failure_removes_the_layer_and_is_said(open_widget: Open) -> None:
     opened = open_widget(show=True)
     opened.viewer.add_image(image(40, 40), name="a")
     live = switch_on(opened)
-    live.work.data = None
+    live.worker.data = None
     look_at = opened.viewer.scene.camera
     look_at.zoom = 14
-    live.work.restart(live.prepared.plan, live.prepared.options, 1)
+    live.worker.restart(live.prepared.plan, live.prepared.options, 1)
     opened.viewer.screenshot(flash=False)
-    live.look()
+    live.update()
     opened.wait(lambda: "Live view of “a”: it stopped" in opened.message)
     assert opened.names == ["a"]
     assert not opened.widget.live_button.native.isChecked()
@@ -155,7 +155,7 @@ def test_one_look_takes_little_of_the_windows_time(shape: tuple[int, ...]) -> No
     took = []
     for place in (0, 100, 200):
         since = time.thread_time()
-        picture.show(1, (), (place, place + 1400), (place, place + 2200))
+        picture.read(1, (), (place, place + 1400), (place, place + 2200))
         took.append(time.thread_time() - since)
     assert min(took) < 0.05
 
@@ -169,13 +169,13 @@ def test_panning_and_zooming_stay_usable_with_a_live_view(open_widget: Open) -> 
     look(opened, live, 3)
     camera = opened.viewer.scene.camera
     for row in (200, 400):  # first to get all that napari does but once out of the way
-        computed = live.work.computed
+        computed = live.worker.computed
         with gaps(opened, time.thread_time) as found:
             for step in range(50):
                 camera.center = (0, row + 5 * step, 500)
                 camera.zoom = 2 + 0.1 * step
                 opened.bot.wait(20)
-        assert live.work.computed > computed
+        assert live.worker.computed > computed
     assert np.median(found) < 0.02
     assert np.percentile(found, 95) < 0.05
     since = time.thread_time()
@@ -203,11 +203,11 @@ def test_the_first_tile_is_there_after_its_own_time(open_widget: Open, slow_mode
 def tile_seconds(opened: Opened, live: LiveController, place: int) -> float:
     """Return how long it takes until the tile at a pixel is there, after a jump of the camera."""
     (cell,) = live.compositor.grid.cells(((place, place + 1),) * 2)
-    assert not live.compositor.has((), cell)
+    assert not live.compositor.is_current((), cell)
     since = time.perf_counter()
     opened.viewer.scene.camera.center = (0, place, place)
     opened.viewer.screenshot(flash=False)
-    opened.wait(lambda: live.compositor.has((), cell))
+    opened.wait(lambda: live.compositor.is_current((), cell))
     seconds = time.perf_counter() - since
     opened.wait(lambda: sharp(live) and live.complete)
     return seconds

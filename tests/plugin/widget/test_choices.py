@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QFileDialog
 
 import napari_srgan as ns
 from napari_srgan.models import save_model
+from napari_srgan.plugin.widget.model_choice import CHOOSE_FILE
 from napari_srgan.plugin.widget.object_choice import ObjectChoice, file_texts
-from napari_srgan.plugin.widget.panel import FILE
 from tests.conftest import MakeModel
 from tests.plugin.conftest import Opened
 
@@ -145,7 +145,7 @@ def test_two_model_files_of_one_name_are_two_models(
     combo = opened.widget.model
     for path in paths:
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, p=path: (str(p), ""))
-        combo.value = FILE
+        combo.value = CHOOSE_FILE
         assert combo.value == path
     texts = [text for text, _ in combo.entries]
     assert texts[-3:-1] == ["blurry/best.safetensors", "sharp/best.safetensors"]
@@ -160,7 +160,7 @@ def test_to_choose_no_file_keeps_the_model(
     opened = open_widget()
     opened.widget.model.value = "general-x4"
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
-    opened.widget.model.value = FILE
+    opened.widget.model.value = CHOOSE_FILE
     assert opened.widget.model.value == "general-x4"
 
 
@@ -193,7 +193,7 @@ def test_a_result_that_is_opened_again_is_followed(open_widget: Open, tmp_path: 
     layer = opened.viewer.add_layer(Image(again[0], **again[1]))
     assert "napari_srgan" in layer.metadata
     assert opened.widget.layer.value is bare(layer)
-    assert opened.widget.about.text().startswith("Y X · 80 × 96")
+    assert opened.widget.layer_info.text().startswith("Y X · 80 × 96")
     assert np.array_equal(finer(opened), repeated(result.data))
 
 
@@ -214,13 +214,13 @@ def test_a_new_result_is_not_followed_and_that_is_said(open_widget: Open) -> Non
     widget = opened.widget
     assert opened.viewer.layers.selection.active.name == "a ×4"
     assert widget.layer.value is bare(source)
-    assert "“a ×4” is new; “a” is still taken." in widget.about.text()
+    assert "“a ×4” is new; “a” is still taken." in widget.layer_info.text()
     opened.viewer.layers.selection.active = source
-    assert "still" not in widget.about.text()
+    assert "still" not in widget.layer_info.text()
     result = opened.viewer.layers["a ×4"]
     opened.viewer.layers.selection.active = result
     assert widget.layer.value is bare(result)
-    assert widget.about.text() == "Y X · 80 × 96 · uint8 · pixel 0.25"
+    assert widget.layer_info.text() == "Y X · 80 × 96 · uint8 · pixel 0.25"
     assert finer(opened).shape == (320, 384)
     assert opened.names == ["a", "a ×4", "a ×4 ×4"]
 
@@ -232,7 +232,7 @@ def test_a_new_result_can_be_chosen_from_the_list(open_widget: Open) -> None:
     combo = opened.widget.layer.native
     QTest.keyClick(combo, Qt.Key.Key_Down)  # type: ignore[call-overload]
     assert opened.widget.layer.value.name == "a ×4"
-    assert "taken" not in opened.widget.about.text()
+    assert "taken" not in opened.widget.layer_info.text()
     assert finer(opened).shape == (320, 384)
 
 
@@ -246,7 +246,7 @@ def test_a_result_that_comes_while_another_layer_is_chosen_changes_nothing(
     opened.wait_for_jobs()
     assert opened.viewer.layers.selection.active.name == "a ×4"
     assert opened.widget.layer.value is bare(other)
-    assert "“a ×4” is new; “b” is still taken." in opened.widget.about.text()
+    assert "“a ×4” is new; “b” is still taken." in opened.widget.layer_info.text()
 
 
 def test_a_preview_and_its_run_leave_the_choice(open_widget: Open) -> None:
@@ -274,7 +274,7 @@ def test_a_result_that_is_deleted_by_hand_leaves_the_choice(open_widget: Open) -
     opened.viewer.layers.remove_selected()
     assert opened.viewer.layers.selection.active.name == "a ×4"
     assert opened.widget.layer.value is bare(source)
-    assert "“a ×4” is selected, but “a” is taken." in opened.widget.about.text()
+    assert "“a ×4” is selected, but “a” is taken." in opened.widget.layer_info.text()
 
 
 def test_a_live_layer_stands_for_its_source(open_widget: Open) -> None:

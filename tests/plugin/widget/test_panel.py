@@ -17,7 +17,8 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 import napari_srgan as ns
 from napari_srgan.models import save_model
 from napari_srgan.plugin import settings
-from napari_srgan.plugin.widget.panel import FILE, SuperResolveWidget
+from napari_srgan.plugin.widget.model_choice import CHOOSE_FILE
+from napari_srgan.plugin.widget.panel import SuperResolveWidget
 from tests.conftest import MakeModel
 from tests.plugin.conftest import Opened, idle
 
@@ -80,8 +81,8 @@ def test_the_outlook_is_what_comes_out(open_widget: Open) -> None:
         rng.integers(0, 255, (7, 30, 40), "uint8"), name="a", scale=(1, 2, 2), units="um"
     )
     estimate = opened.wait_for_estimate(timed=True)
-    text = opened.widget.forecast.text()
-    assert opened.widget.about.text() == "Z Y X (guessed) · 7 × 30 × 40 · uint8 · 2 µm"
+    text = opened.widget.estimate_label.text()
+    assert opened.widget.layer_info.text() == "Z Y X (guessed) · 7 × 30 × 40 · uint8 · 2 µm"
     assert "→ 7 × 120 × 160 · uint8 · 0.5 µm" in text
     assert "7 tiles" in text
     opened.run()
@@ -104,7 +105,7 @@ def test_a_click_while_it_runs_cancels(open_widget: Open, slow_model: None) -> N
     assert job.state == "cancelled"
     assert opened.names == ["stack"]
     assert opened.widget.run_button.text == "Super-resolve layer"
-    assert opened.widget.rows.rows == []
+    assert opened.widget.job_list.rows == []
     opened.wait(lambda: not job.worker.is_running)
 
 
@@ -127,9 +128,9 @@ def test_jobs_queue_up_and_each_has_its_cancel(open_widget: Open, slow_model: No
         opened.run()
     states = [job.state for job in opened.widget.queue.jobs]
     assert states == ["running", "waiting", "waiting"]
-    row = opened.widget.rows.rows[1]
+    row = opened.widget.job_list.rows[1]
     assert row.text.text() == "second: waiting"
-    opened.click(row.cross)
+    opened.click(row.cancel_button)
     opened.wait_for_jobs()
     assert opened.names == ["first", "first ×4", "second", "third", "third ×4"]
 
@@ -166,19 +167,19 @@ def test_the_widget_follows_the_layer_list(open_widget: Open) -> None:
     opened.viewer.layers.remove(one)
     assert layer.choices == (two,)
     two.data = np.zeros((4, 10, 12), "uint16")
-    assert opened.widget.about.text().startswith("C Y X (guessed) · 4 × 10 × 12 · uint16")
+    assert opened.widget.layer_info.text().startswith("C Y X (guessed) · 4 × 10 × 12 · uint16")
 
 
 def test_axes_of_one_layer_are_not_taken_for_those_of_another(open_widget: Open) -> None:
     opened = open_widget()
     stack = opened.viewer.add_image(np.zeros((8, 9, 9), "uint8"), name="stack")
     opened.widget.advanced.axes.value = "TYX"
-    assert opened.widget.about.text().startswith("T Y X · 8 × 9 × 9")
+    assert opened.widget.layer_info.text().startswith("T Y X · 8 × 9 × 9")
     opened.viewer.add_image(np.zeros((9, 9), "uint8"), name="flat")
     assert opened.widget.advanced.axes.value == ""
-    assert opened.widget.about.text().startswith("Y X · 9 × 9")
+    assert opened.widget.layer_info.text().startswith("Y X · 9 × 9")
     opened.viewer.layers.selection.active = stack
-    assert opened.widget.about.text().startswith("Z Y X (guessed)")
+    assert opened.widget.layer_info.text().startswith("Z Y X (guessed)")
 
 
 def test_a_result_is_not_taken_for_the_next_source(open_widget: Open) -> None:
@@ -238,10 +239,10 @@ def test_what_is_chosen_before_the_models_are_known_stays(
     assert early.model.value == kept
     if chosen is not None:
         early.model.value = chosen
-    opened.wait(lambda: early.cards)
+    opened.wait(lambda: early.model.cards)
     assert early.model.value == stays
     first, *_, last = early.model.choices
-    assert (first, last) == ("auto", FILE)
+    assert (first, last) == ("auto", CHOOSE_FILE)
 
 
 def test_the_models_stay_in_their_order(
@@ -255,9 +256,9 @@ def test_the_models_stay_in_their_order(
     model = make_model()
     path = save_model(tmp_path / "own", model.state_dict(), model.card)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    opened.widget.model.value = FILE
+    opened.widget.model.value = CHOOSE_FILE
     assert opened.widget.model.value == path
-    assert opened.widget.model.choices == (*choices[:-1], path, FILE)
+    assert opened.widget.model.choices == (*choices[:-1], path, CHOOSE_FILE)
 
 
 def test_the_source_is_hidden_where_a_person_asked_for_it(open_widget: Open) -> None:

@@ -28,7 +28,7 @@ def image(*shape: int) -> Any:
 
 def test_without_an_image_it_says_what_to_do(open_widget: Open) -> None:
     opened = open_widget()
-    assert "Open an image first" in opened.widget.about.text()
+    assert "Open an image first" in opened.widget.layer_info.text()
     assert not opened.widget.run_button.native.isEnabled()
     assert not opened.widget.preview_button.native.isEnabled()
 
@@ -37,9 +37,11 @@ def test_a_selected_labels_layer_is_named(open_widget: Open) -> None:
     opened = open_widget()
     opened.viewer.add_image(image(8, 8), name="cells")
     opened.viewer.add_labels(np.zeros((8, 8), int), name="nuclei")
-    assert "“nuclei” is a labels layer; the image “cells” is taken." in opened.widget.about.text()
+    assert (
+        "“nuclei” is a labels layer; the image “cells” is taken." in opened.widget.layer_info.text()
+    )
     opened.viewer.add_points(np.zeros((1, 2)), name="spots")
-    assert "“spots” is a points layer" in opened.widget.about.text()
+    assert "“spots” is a points layer" in opened.widget.layer_info.text()
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_a_model_that_does_not_load_is_named(open_widget: Open, tmp_path: Path) 
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"no model at all")
     opened.viewer.add_image(image(8, 8), name="a")
-    opened.widget.files.append(broken)
+    opened.widget.model.files.append(broken)
     opened.widget.model.reset_choices()
     opened.widget.model.value = broken
     opened.wait(lambda: "broken.safetensors" in opened.message)

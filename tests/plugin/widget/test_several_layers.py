@@ -1,4 +1,4 @@
-"""Several selected layers: all are done, one after the other."""
+"""LayerGroup selected layers: all are done, one after the other."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from qtpy.QtCore import QThreadPool
 
 from napari_srgan.engine.progress import Progress
 from napari_srgan.plugin.commands import super_resolve_active
-from napari_srgan.plugin.jobs.queue import Job, Order, queue_of
+from napari_srgan.plugin.jobs.job import Job, JobRequest
+from napari_srgan.plugin.jobs.queue import queue_of
 from napari_srgan.plugin.widget.job_list import progress_text
-from napari_srgan.plugin.widget.layer_choice import Several
+from napari_srgan.plugin.widget.layer_choice import LayerGroup
 from tests.plugin.conftest import Opened
 
 Open = Callable[..., Opened]
@@ -55,7 +56,7 @@ def test_all_selected_layers_are_done(open_widget: Open) -> None:
     widget = opened.widget
     assert widget.layer.native.currentText() == "2 layers: a, c"
     assert widget.run_button.text == "Super-resolve 2 layers"
-    assert "2 layers, one after the other; shown here is “c”." in widget.about.text()
+    assert "2 layers, one after the other; shown here is “c”." in widget.layer_info.text()
     opened.run()
     assert [job.name for job in widget.queue.jobs] == ["a", "c"]
     opened.wait_for_jobs()
@@ -63,7 +64,7 @@ def test_all_selected_layers_are_done(open_widget: Open) -> None:
     for layer in (a, c):
         assert np.array_equal(opened.viewer.layers[f"{layer.name} ×4"].data, repeated(layer.data))
     assert widget.layer.sources == (bare(a), bare(c))
-    assert "“c ×4” is new; the 2 layers are still taken." in widget.about.text()
+    assert "“c ×4” is new; the 2 layers are still taken." in widget.layer_info.text()
 
 
 def test_each_has_its_cross_and_all_have_one(open_widget: Open, slow_model: None) -> None:
@@ -71,12 +72,12 @@ def test_each_has_its_cross_and_all_have_one(open_widget: Open, slow_model: None
     layers = add(opened, "a", "b", "c", side=300)
     opened.viewer.layers.selection = set(layers)
     opened.run()
-    rows = opened.widget.rows
+    rows = opened.widget.job_list
     running, second, third = opened.widget.queue.jobs
     assert [row.job.name for row in rows.rows] == ["a", "b", "c"]
     assert not rows.all.isHidden()
     assert rows.all.text.text() == "All: 0 of 3 done"
-    opened.click(rows.rows[1].cross)
+    opened.click(rows.rows[1].cancel_button)
     opened.wait(lambda: not second.active)
     assert (running.state, second.state, third.state) == ("running", "cancelled", "waiting")
     assert rows.all.text.text() == "All: 0 of 2 done"
@@ -84,7 +85,7 @@ def test_each_has_its_cross_and_all_have_one(open_widget: Open, slow_model: None
     opened.wait(lambda: third.state == "running")
     assert rows.all.text.text() == "All: 1 of 2 done"
     assert rows.all.bar.value() >= 500
-    opened.click(rows.all.cross)
+    opened.click(rows.all.cancel_button)
     opened.wait_for_jobs()
     assert third.state == "cancelled"
     assert opened.names == ["a", "a ×4", "b", "c"]
@@ -115,7 +116,7 @@ def test_a_job_stopped_when_its_work_is_just_over_adds_nothing(open_widget: Open
     assert pool is not None
     assert pool.waitForDone(60_000)
     assert job.state == "running"
-    opened.click(opened.widget.rows.rows[0].cross)
+    opened.click(opened.widget.job_list.rows[0].cancel_button)
     opened.wait_for_jobs()
     assert job.state == "cancelled"
     assert opened.names == ["a"]
@@ -125,8 +126,8 @@ def test_one_job_alone_has_one_bar(open_widget: Open, slow_model: None) -> None:
     opened = open_widget()
     add(opened, "a", side=200)
     opened.run()
-    assert len(opened.widget.rows.rows) == 1
-    assert opened.widget.rows.all.isHidden()
+    assert len(opened.widget.job_list.rows) == 1
+    assert opened.widget.job_list.all.isHidden()
     opened.wait_for_jobs()
 
 
@@ -137,7 +138,7 @@ def test_other_layers_among_them_are_named(open_widget: Open) -> None:
     layers.append(opened.viewer.add_points(np.zeros((2, 2)), name="spots"))
     layers.append(opened.viewer.add_image(np.zeros((9, 9), bool), name="mask"))
     opened.viewer.layers.selection = set(layers)
-    assert "Left out: “nuclei” (labels), “spots” (points)." in opened.widget.about.text()
+    assert "Left out: “nuclei” (labels), “spots” (points)." in opened.widget.layer_info.text()
     assert "⚠ Left out: “mask”. The image has dtype bool;" in opened.message
     assert opened.widget.layer.native.currentText() == "2 layers: a, b"
     assert opened.widget.run_button.text == "Super-resolve 2 layers"
@@ -182,7 +183,7 @@ def test_one_of_them_can_be_chosen(open_widget: Open) -> None:
     a, b = add(opened, "a", "b")
     opened.viewer.layers.selection = {a, b}
     opened.widget.layer.value = bare(a)
-    assert "“a”, “b” are selected, but “a” is taken." in opened.widget.about.text()
+    assert "“a”, “b” are selected, but “a” is taken." in opened.widget.layer_info.text()
     assert opened.widget.run_button.text == "Super-resolve layer"
     opened.run()
     opened.wait_for_jobs()
@@ -196,7 +197,7 @@ def test_renamed_and_removed_layers_among_several(open_widget: Open) -> None:
     a.name = "new"
     assert opened.widget.layer.native.currentText() == "3 layers: new, b, c"
     opened.viewer.layers.remove(b)
-    assert opened.widget.layer.value == Several((bare(a), bare(c)))
+    assert opened.widget.layer.value == LayerGroup((bare(a), bare(c)))
     opened.viewer.layers.remove(c)
     assert opened.widget.layer.value is bare(a)
     assert opened.widget.run_button.text == "Super-resolve layer"
@@ -263,7 +264,7 @@ def test_the_menu_s_entry_can_be_clicked_where_an_image_is_selected(
 @pytest.mark.usefixtures("qtbot")
 def test_a_job_that_reads_says_so() -> None:
     viewer: Any = ViewerModel()
-    job = Job(Order(viewer.add_image(image(16, 16), name="a")))
+    job = Job(JobRequest(viewer.add_image(image(16, 16), name="a")))
     job.state = "running"
     assert progress_text(job) == "starting…"
     job.progress = Progress(0.0, 0, 4)

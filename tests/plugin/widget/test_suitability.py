@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_srgan.plugin.layers.validation import doubt, refusal
+from napari_srgan.plugin.layers.validation import axes_warning, unsupported_reason
 from tests.plugin.conftest import Opened
 
 Open = Callable[..., Opened]
@@ -32,8 +32,8 @@ def layer(*shape: int, dtype: str = "uint8", **options: Any) -> Image:
 def test_what_cannot_be_done_is_known_from_dtype_and_shape(
     given: Image, axes: str | None, reason: str
 ) -> None:
-    assert reason in refusal(given, axes)
-    assert refusal(layer(4, 9, 9), "TYX") == ""
+    assert reason in unsupported_reason(given, axes)
+    assert unsupported_reason(layer(4, 9, 9), "TYX") == ""
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_what_cannot_be_done_is_known_from_dtype_and_shape(
 def test_what_napari_itself_can_hardly_show_is_refused(data: Any, reason: str) -> None:
     given = layer(3, 4)
     given._data = data
-    assert refusal(given).startswith(reason)
+    assert unsupported_reason(given).startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_guess_that_makes_an_image_very_narrow_is_doubted(
     shape: tuple[int, ...], axes: str | None, said: str
 ) -> None:
     given = layer(*shape, rgb=False)
-    assert said in doubt(given, axes)
+    assert said in axes_warning(given, axes)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_a_guess_that_makes_an_image_very_narrow_is_doubted(
 def test_other_axes_are_not_doubted(
     shape: tuple[int, ...], axes: str | None, options: dict[str, Any]
 ) -> None:
-    assert doubt(layer(*shape, rgb=False, **options), axes) == ""
-    assert doubt(layer(512, 512, 3, rgb=True)) == ""
+    assert axes_warning(layer(*shape, rgb=False, **options), axes) == ""
+    assert axes_warning(layer(512, 512, 3, rgb=True)) == ""
 
 
 @pytest.mark.usefixtures("identity_models")

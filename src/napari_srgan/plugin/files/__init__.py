@@ -1,1 +1,1 @@
-"""napari's readers, writers and sample data."""
+"""Reader, writer and sample data contributions."""

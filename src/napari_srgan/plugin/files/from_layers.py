@@ -1,4 +1,4 @@
-"""Layers as images of a file: the place of what is written is computed from the layer's own."""
+"""Convert layers to images of a file, with pixel size, position and georeference."""
 
 from __future__ import annotations
 
@@ -19,61 +19,66 @@ from ..layers.transform import (
     world_matrix,
 )
 from ..layers.units import known_scale
-from .to_layers import FILE, MADE, Origin
+from .to_layers import ORIGIN_KEY, PROVENANCE_KEY, Origin
 
-CLOSE = 1e-6
-"""pixels of the source within which a place counts as that of a pixel's edge"""
+TOLERANCE = 1e-6
+"""tolerance in pixels of the source for positions of pixel edges"""
 
 
 @dataclass(frozen=True)
-class Written:
-    """A layer on its way into a file."""
+class LayerImage:
+    """A layer as an image to be written."""
 
     image: ImageFile
+    """data and metadata of the file"""
     origin: Origin | None
-    """of the file that it came from"""
-    made: dict[str, Any] | None
-    """how it was super-resolved"""
+    """the file that the layer was read from"""
+    provenance: dict[str, Any] | None
+    """provenance of a super-resolved layer"""
 
 
-def image_of(data: Any, options: Mapping[str, Any]) -> Written:
-    """Return a layer, as its data and its arguments, as an image with its place.
+def image_of(data: Any, options: Mapping[str, Any]) -> LayerImage:
+    """Convert a layer, given as data and arguments, to an image of a file.
 
-    A layer that was read from a file by this package, or made from one that was, is placed by what
-    its scale, translate, rotate, shear and affine are relative to those which the file was shown
-    with: so a map keeps its reference system and a volume its place in the body.
+    For a layer that was read from a file by this package, or computed from one, the transform of
+    the layer relative to the transform at reading is applied to the georeference and the affine of
+    the file. Maps keep their reference system, and volumes their position.
 
     Raises
     ------
     ValueError
-        If it has more axes than there are letters.
+        If the layer has more axes than there are axis letters.
     """
     if options.get("multiscale") or isinstance(data, (list, tuple)):
         data = data[0]
     rgb = options.get("rgb")
     metadata = options.get("metadata") or {}
-    origin = metadata.get(FILE)
+    origin = metadata.get(ORIGIN_KEY)
     origin = origin if isinstance(origin, Origin) else None
-    made = metadata.get(MADE)
-    made = made if isinstance(made, dict) else None
+    provenance = metadata.get(PROVENANCE_KEY)
+    provenance = provenance if isinstance(provenance, dict) else None
     labels = options.get("axis_labels") or ()
     axes = complete_labels(labels, data.shape, rgb=bool(rgb))
     if axes is None and origin is not None and len(origin.axes or "") == data.ndim:
         axes = origin.axes
     axes = axes or guess_axes(data.shape, rgb=rgb)
     if origin is not None and origin.axes not in (None, axes):
-        origin = None  # its axes have been changed since
+        origin = None  # the axes have been changed since reading
     plain = axes.replace("S", "")
 
     record = origin.record if origin is not None else ImageFile(None)
-    finer = {a: float(made.get("scale", 1)) if made and a in "YX" else 1.0 for a in plain}
+    upscaling = {
+        a: float(provenance.get("scale", 1)) if provenance and a in "YX" else 1.0 for a in plain
+    }
     if record.geo is not None and origin is not None and not record.pixel_size.keys() & {*"YX"}:
-        # Units of the map that are not known are those of its pixels.
+        # Units are unknown: the scale of the layer is relative to the pixel size of the map.
         steps = dict(zip("YX", record.geo.steps(), strict=True))
-        finer = {a: times / steps.get(a, 1.0) for a, times in finer.items()}
-    wanted = record.unit if record.pixel_size or record.affine is not None else None
+        upscaling = {a: times / steps.get(a, 1.0) for a, times in upscaling.items()}
+    preferred_unit = record.unit if record.pixel_size or record.affine is not None else None
     matrix = world_matrix(options, len(plain))
-    known, unit, factors = known_scale(options.get("units"), plain, matrix, finer, wanted)
+    known, unit, factors = known_scale(
+        options.get("units"), plain, matrix, upscaling, preferred_unit
+    )
     matrix[:-1] *= np.asarray(factors)[:, None]
     size = {a: float(np.linalg.norm(matrix[:-1, i])) for i, a in enumerate(plain) if a in known}
 
@@ -81,14 +86,14 @@ def image_of(data: Any, options: Mapping[str, Any]) -> Written:
     geo = missing = alpha = None
     if origin is not None and origin.axes is not None:
         shown = world_matrix(transform_of(record, plain, origin.shape), len(plain))
-        grid = _snapped(spatial(np.linalg.inv(shown) @ matrix, plain))
-        geo = record.geo and _placed(record.geo, grid)
+        grid = _snap_to_pixels(spatial(np.linalg.inv(shown) @ matrix, plain))
+        geo = record.geo and _transform_georeference(record.geo, grid)
         if record.affine is not None:
             affine = record.affine @ grid
         sides = tuple(data.shape[axes.index(a)] for a in "YX")
-        missing = _on_grid(record.missing, grid, sides, smooth=False)
-        alpha = _on_grid(record.alpha, grid, sides, smooth=True)
-    return Written(
+        missing = _resample_to_grid(record.missing, grid, sides, smooth=False)
+        alpha = _resample_to_grid(record.alpha, grid, sides, smooth=True)
+    return LayerImage(
         replace(
             record,
             data=data,
@@ -99,41 +104,44 @@ def image_of(data: Any, options: Mapping[str, Any]) -> Written:
             channels=_channels(options, data, axes, origin),
             affine=affine,
             geo=geo,
-            nodata=record.nodata if record.nodata is not None else (made or {}).get("nodata"),
+            nodata=record.nodata if record.nodata is not None else (provenance or {}).get("nodata"),
             metadata=_metadata(record, origin),
             missing=missing,
             alpha=alpha,
         ),
         origin,
-        made,
+        provenance,
     )
 
 
-def _snapped(grid: Matrix) -> Matrix:
-    """Return a map between grids without the last digits that computing it has cost.
+def _snap_to_pixels(grid: Matrix) -> Matrix:
+    """Remove rounding errors from the matrix between two grids.
 
-    Between grids that are straight to each other, the ratio of pixels is made 1 over a whole
-    number and edges are made those of pixels, where they are that but for ``CLOSE``.
+    For axis-aligned grids, pixel ratios within ``TOLERANCE`` of 1 over an integer are made exact,
+    and outer edges within ``TOLERANCE`` of a pixel edge are moved onto it.
     """
     linear = grid[:3, :3]
-    if np.abs(linear - np.diag(np.diag(linear))).max() > CLOSE * np.abs(linear).max():
+    if np.abs(linear - np.diag(np.diag(linear))).max() > TOLERANCE * np.abs(linear).max():
         return grid
     found = np.eye(4)
     for i in range(3):
         step = float(grid[i, i])
         times = 1 / step
-        if abs(times - round(times)) < CLOSE * abs(times) and round(times):
+        if abs(times - round(times)) < TOLERANCE * abs(times) and round(times):
             step = 1 / round(times)
         edge = float(grid[i, 3]) - step / 2 + 0.5
-        edge = float(round(edge)) if abs(edge - round(edge)) < CLOSE else edge
+        edge = float(round(edge)) if abs(edge - round(edge)) < TOLERANCE else edge
         found[i, i], found[i, 3] = step, edge + step / 2 - 0.5
     return found
 
 
-def _placed(geo: GeoReference, grid: Matrix) -> GeoReference | None:
-    """Return the reference of a grid whose pixel ``p`` is pixel ``grid @ p`` of the source."""
-    if np.abs(np.concatenate([grid[0, 1:3], grid[1:3, 0]])).max() > CLOSE:
-        return None  # turned out of the map
+def _transform_georeference(geo: GeoReference, grid: Matrix) -> GeoReference | None:
+    """Return the georeference of a grid whose pixel ``p`` is pixel ``grid @ p`` of the source.
+
+    None if it cannot be represented.
+    """
+    if np.abs(np.concatenate([grid[0, 1:3], grid[1:3, 0]])).max() > TOLERANCE:
+        return None  # rotated out of the plane of the map
     order = [2, 1, 3]  # column, row
     within = grid[np.ix_(order, order)]
     corner = within @ [-0.5, -0.5, 1] + [0.5, 0.5, 0]
@@ -141,20 +149,20 @@ def _placed(geo: GeoReference, grid: Matrix) -> GeoReference | None:
         edges = within.copy()
         edges[:2, 2] = corner[:2]
         geo = replace(geo, transform=geo.transform @ edges)
-        if max(abs(within[0, 1]), abs(within[1, 0])) > CLOSE:
+        if max(abs(within[0, 1]), abs(within[1, 0])) > TOLERANCE:
             return replace(geo, tags={k: v for k, v in geo.tags.items() if k != RPC})
         starts = [(float(corner[i]), 1 / float(within[i, i])) for i in (1, 0)]
         return geo.polynomials_moved(*starts)
-    if within[0, 1] or within[1, 0] or abs(within[0, 0] - within[1, 1]) > CLOSE:
+    if within[0, 1] or within[1, 0] or abs(within[0, 0] - within[1, 1]) > TOLERANCE:
         return None
     return geo.part(float(corner[1]), float(corner[0]), 1 / float(within[0, 0]))
 
 
-def _on_grid(values: Any, grid: Matrix, sides: tuple[int, ...], *, smooth: bool) -> Any:
-    """Return a mask or an opacity of the source on the grid of a layer; None if it has turned."""
-    if values is None or np.abs(np.concatenate([grid[0, 1:3], grid[1:3, 0]])).max() > CLOSE:
+def _resample_to_grid(values: Any, grid: Matrix, sides: tuple[int, ...], *, smooth: bool) -> Any:
+    """Resample a mask or alpha channel to the grid of a layer; None if the grid is rotated."""
+    if values is None or np.abs(np.concatenate([grid[0, 1:3], grid[1:3, 0]])).max() > TOLERANCE:
         return None
-    if max(abs(grid[1, 2]), abs(grid[2, 1])) > CLOSE:
+    if max(abs(grid[1, 2]), abs(grid[2, 1])) > TOLERANCE:
         return None
     rows, columns = (
         Grid(float(grid[i, 3] - grid[i, i] / 2 + 0.5), float(grid[i, i]), n)
@@ -184,7 +192,7 @@ def _channels(
 
 
 def _colour(colormap: Any) -> tuple[int, int, int] | None:
-    """Return the colour that a colormap goes to from black, where it does and is not grey."""
+    """Return the end colour of a colormap that is linear from black; None for others and grey."""
     if colormap is None:
         return None
     if isinstance(colormap, dict) and "colors" in colormap:
@@ -193,7 +201,7 @@ def _colour(colormap: Any) -> tuple[int, int, int] | None:
         from napari.utils.colormaps import ensure_colormap
 
         colours = np.asarray(ensure_colormap(colormap).colors, float)
-    # Between black and its end, a ramp may be given by two colours or by many.
+    # A linear colormap may be given by two colours or by many.
     end = colours[-1, :3]
     ramp = np.linspace(0, 1, len(colours))[:, None] * end
     if len(colours) < 2 or np.abs(colours[:, :3] - ramp).max() > 0.02 or np.ptp(end) < 0.02:

@@ -1,4 +1,4 @@
-"""What a window shows of a file from the start: large ones at once, live views on top."""
+"""Opened files: coarser levels for large images, and live views."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 
 from ...options import Options, choose_model
 from .. import settings
-from ..jobs.queue import EXPECTED, sentence
+from ..errors import USER_ERRORS, format_error
 from ..jobs.worker import make_worker
-from ..layers.pyramid import follow, forget, with_overview
+from ..layers.pyramid import connect_overview, disconnect_overview, with_overview
 from ..viewers import on_window_closed, open_viewers
-from .to_layers import FILE, LayerData, Origin
+from .to_layers import ORIGIN_KEY, LayerData, Origin
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -24,40 +24,42 @@ if TYPE_CHECKING:
 
     from ..live.prepare import Prepared
 
-MOST = 4
-"""live views that come by themselves in one viewer"""
-LEAST = 16
-"""pixels along each side of an image from which on it gets one"""
-MARK = "napari_srgan_opening"
-"""key of the metadata of a layer on its way into a window for its `Opening`"""
+MAX_LIVE_VIEWS = 4
+"""maximum number of live views added automatically to a viewer"""
+MIN_SIDE = 16
+"""minimum side in pixels of an image that gets a live view"""
+OPENING_KEY = "napari_srgan_opening"
+"""metadata key for the `Opening` of a layer that is being added to a viewer"""
 
 
 @dataclass(eq=False)
 class Opening:
-    """A file on its way into a window."""
+    """A file that is being added to a viewer."""
 
     layers: int
-    """how many of its layers a live view suits"""
+    """number of layers that are suitable for a live view"""
     live: bool | None = None
-    """whether they get one; None until the first of them is there"""
+    """whether live views are added; None until the first layer is added"""
 
 
-def for_windows(layers: list[LayerData]) -> list[LayerData]:
-    """Return what was read so that it is quickly drawn, and followed by its live views."""
+def prepare_for_viewer(layers: list[LayerData]) -> list[LayerData]:
+    """Add coarser levels to large images, and mark the layers that get a live view."""
     viewers = open_viewers()
     if not viewers:
         return layers
     for viewer in viewers:
-        if viewer not in _greeters:
-            _greeters[viewer] = OpenedFileWatcher(viewer)
+        if viewer not in _watchers:
+            _watchers[viewer] = OpenedFileWatcher(viewer)
     if settings.get("live_on_opening"):
-        suited = [
-            options for data, options, kind in layers if kind == "image" and suits(data, options)
+        suitable = [
+            options
+            for data, options, kind in layers
+            if kind == "image" and is_suitable(data, options)
         ]
-        opening = Opening(len(suited))
-        for options in suited:
-            options["metadata"][MARK] = opening
-    return [_quick(*layer) for layer in layers]
+        opening = Opening(len(suitable))
+        for options in suitable:
+            options["metadata"][OPENING_KEY] = opening
+    return [_with_overview(*layer) for layer in layers]
 
 
 def shown_by(path: str) -> str:
@@ -71,7 +73,7 @@ def shown_by(path: str) -> str:
     viewer = current_viewer()
     if viewer is None:
         return ""
-    origins = [layer.metadata.get(FILE) for layer in viewer.layers]
+    origins = [layer.metadata.get(ORIGIN_KEY) for layer in viewer.layers]
     paths = dict.fromkeys(o.path for o in origins if isinstance(o, Origin))
     if not paths or path in paths:
         return ""
@@ -79,9 +81,9 @@ def shown_by(path: str) -> str:
     return next((p for p in paths if len(held) > 1 and Path(p).absolute() in held), "")
 
 
-def _quick(data: Any, options: dict[str, Any], kind: str) -> LayerData:
-    """Return a layer that napari draws without reading all of it."""
-    axes = options["metadata"][FILE].axes
+def _with_overview(data: Any, options: dict[str, Any], kind: str) -> LayerData:
+    """Return a layer, with coarser levels if it is large."""
+    axes = options["metadata"][ORIGIN_KEY].axes
     if axes is None or kind != "image":
         return data, options, kind
     fill = float(np.mean(options["contrast_limits"]))
@@ -91,123 +93,130 @@ def _quick(data: Any, options: dict[str, Any], kind: str) -> LayerData:
     return levels, {**options, "multiscale": True}, kind
 
 
-def suits(data: Any, options: dict[str, Any]) -> bool:
-    """Whether an image is one that people want to see finer: no mask, labels or single values."""
+def is_suitable(data: Any, options: dict[str, Any]) -> bool:
+    """Whether an image is likely an intensity image: not tiny, no dtype of masks or labels."""
     finest = data[0] if options["multiscale"] else data
     sides = finest.shape[:-1] if options["rgb"] else finest.shape
     kind, size = finest.dtype.kind, finest.dtype.itemsize
-    return min(sides[-2:], default=0) >= LEAST and (kind == "f" or (kind in "iu" and size <= 2))
+    return min(sides[-2:], default=0) >= MIN_SIDE and (kind == "f" or (kind in "iu" and size <= 2))
 
 
 class OpenedFileWatcher:
-    """Takes care of the layers that are opened in a viewer."""
+    """Adds live views to the layers of opened files in a viewer."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = ref(viewer)
         self.waiting: list[Image] = []
-        """layers whose live view is being made ready"""
-        viewer.layers.events.inserted.connect(self._inserted)
-        viewer.layers.events.removed.connect(self._removed)
-        on_window_closed(viewer, self._closed)
+        """layers whose live view is being prepared"""
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+        on_window_closed(viewer, self._on_window_closed)
 
-    def _inserted(self, event: Any) -> None:
+    def _on_inserted(self, event: Any) -> None:
         layer = event.value
-        follow(layer)
-        opening = layer.metadata.pop(MARK, None)
+        connect_overview(layer)
+        opening = layer.metadata.pop(OPENING_KEY, None)
         if opening is None:
             return
         if opening.live is None:
-            opening.live = self._room(opening)
+            opening.live = self._has_room(opening)
         if opening.live:
             self._prepare(layer)
 
-    def _removed(self, event: Any) -> None:
-        forget(event.value)
+    def _on_removed(self, event: Any) -> None:
+        disconnect_overview(event.value)
 
-    def _closed(self) -> None:
+    def _on_window_closed(self) -> None:
         viewer = self._viewer()
         for layer in [] if viewer is None else viewer.layers:
-            forget(layer)
+            disconnect_overview(layer)
 
-    def _room(self, opening: Opening) -> bool:
-        """Whether all layers of a file may have live views: some alone would look odd."""
-        from ..live.controller import lives_of
+    def _has_room(self, opening: Opening) -> bool:
+        """Whether live views can be added to all layers of a file, or else to none."""
+        from ..live.controller import controllers_of
 
         viewer = self._viewer()
-        there = 0 if viewer is None else len(list(lives_of(viewer.layers)))
-        room = there + len(self.waiting) + opening.layers <= MOST
-        if not room:
-            _tell(
-                f"Only {MOST} layers get a live view on opening; the button Live view of "
+        present = 0 if viewer is None else len(list(controllers_of(viewer.layers)))
+        fits = present + len(self.waiting) + opening.layers <= MAX_LIVE_VIEWS
+        if not fits:
+            _notify(
+                f"Only {MAX_LIVE_VIEWS} layers get a live view on opening; the button Live view of "
                 "“Super-resolve layer” switches on others."
             )
-        return room
+        return fits
 
     def _prepare(self, layer: Image) -> None:
         self.waiting.append(layer)
         worker = make_worker(
-            ready_as_set, layer=layer, model=settings.get("model"), options=kept_options(layer)
+            prepare_from_settings,
+            layer=layer,
+            model=settings.get("model"),
+            options=options_from_settings(layer),
         )
-        worker.returned.connect(self._show)
-        worker.errored.connect(partial(self._cannot, layer))
+        worker.returned.connect(self._add_live_layer)
+        worker.errored.connect(partial(self._on_error, layer))
         worker.start()
 
-    def _show(self, prepared: Prepared) -> None:
-        """Add the live layer, if that is still wanted, and leave the selection as it is."""
-        from ..live.controller import add_live, lives_of
+    def _add_live_layer(self, prepared: Prepared) -> None:
+        """Add the live layer if its source is still in the viewer; keep the selection."""
+        from ..live.controller import add_live, controllers_of
 
         layer, viewer = prepared.layer, self._viewer()
-        self._no_longer(layer)
-        if viewer is None or layer not in viewer.layers or any(lives_of(viewer.layers, layer)):
+        self._remove_waiting(layer)
+        if (
+            viewer is None
+            or layer not in viewer.layers
+            or any(controllers_of(viewer.layers, layer))
+        ):
             return
         selection = viewer.layers.selection
         selected, active = set(selection), selection.active
         live = add_live(viewer, prepared)
-        live.failed.connect(partial(self._failed, ref(live)))
+        live.failed.connect(partial(self._on_failed, ref(live)))
         viewer.layers.selection = selected
         selection.active = active
 
-    def _cannot(self, layer: Image, error: Exception) -> None:
-        self._no_longer(layer)
+    def _on_error(self, layer: Image, error: Exception) -> None:
+        self._remove_waiting(layer)
         viewer = self._viewer()
         if viewer is not None and layer in viewer.layers:
-            said = sentence(error) if isinstance(error, EXPECTED) else f"{error!r}."
-            _tell(f"“{layer.name}” has no live view: {said}")
+            reason = format_error(error) if isinstance(error, USER_ERRORS) else f"{error!r}."
+            _notify(f"“{layer.name}” has no live view: {reason}")
 
-    def _failed(self, live: Any, text: str) -> None:
+    def _on_failed(self, live: Any, text: str) -> None:
         viewer, layer = self._viewer(), live().layer
         if viewer is not None and layer in viewer.layers:
             viewer.layers.remove(layer)
-        _tell(text)
+        _notify(text)
 
-    def _no_longer(self, layer: Image) -> None:
+    def _remove_waiting(self, layer: Image) -> None:
         self.waiting = [each for each in self.waiting if each is not layer]
 
 
-_greeters: WeakKeyDictionary[Viewer, OpenedFileWatcher] = WeakKeyDictionary()
+_watchers: WeakKeyDictionary[Viewer, OpenedFileWatcher] = WeakKeyDictionary()
 
 
-def kept_options(layer: Image) -> Options:
-    """Return the options that a person has set, for a layer."""
+def options_from_settings(layer: Image) -> Options:
+    """Return the options in the settings, for a layer."""
     normalise = settings.get("normalise")
     if normalise == "limits":
         normalise = tuple(map(float, layer.contrast_limits))
-    kept = {name: settings.get(name) for name in ("detail", "consistency", "device", "precision")}
-    return Options(normalise=normalise, tile=settings.get("tile") or "auto", **kept)
+    values = {name: settings.get(name) for name in ("detail", "consistency", "device", "precision")}
+    return Options(normalise=normalise, tile=settings.get("tile") or "auto", **values)
 
 
-def ready_as_set(layer: Image, model: str, options: Options) -> Prepared:
-    """Prepare a live view, with the detail that is set where the model has more than one."""
+def prepare_from_settings(layer: Image, model: str, options: Options) -> Prepared:
+    """Prepare a live view; ``detail`` is ignored if the model has only one end."""
     from ...models import list_models
-    from ..live.prepare import ready
+    from ..live.prepare import prepare_in_thread
 
     name = choose_model(rgb=layer.rgb) if model == "auto" else model
     if name not in {card.name for card in list_models() if card.both_ends}:
         options = replace(options, detail=None)
-    return ready(layer, model, options)
+    return prepare_in_thread(layer, model, options)
 
 
-def _tell(text: str) -> None:
+def _notify(text: str) -> None:
     from napari.utils.notifications import show_info
 
     show_info(text)

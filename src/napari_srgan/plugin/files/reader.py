@@ -1,4 +1,4 @@
-"""``ns.read`` and napari's reader: files with all that places them, as layers."""
+"""``napari_srgan.read`` and the npe2 reader: read files as layers."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ Path = str | PathLike[str]
 
 
 def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
-    """Return the function that reads a file, a folder or a stack of files; None for others.
+    """Return the reader for a file, a folder or a stack of files; None if it is not supported.
 
-    The first bytes are looked at, and nothing is raised.
+    The file type is determined from the first bytes. No exception is raised.
     """
     from ...io import kind
 
     paths = [path] if isinstance(path, str) else list(path)
-    return read_for_window if paths and all(map(kind, paths)) else None
+    return read_for_viewer if paths and all(map(kind, paths)) else None
 
 
-def read_for_window(path: Path | Sequence[Path]) -> list[LayerData]:
-    """Read as `read` does; in a window of napari, live views come on top of the layers.
+def read_for_viewer(path: Path | Sequence[Path]) -> list[LayerData]:
+    """Read as `read` does; in a napari viewer, live views are added.
 
-    A file of a set whose image is in the window already, by another of its files, is no image more:
-    so several files of one set may be dropped into it.
+    A file that belongs to an image in the viewer, opened by another file of its set, adds nothing.
     """
-    from .on_open import for_windows, shown_by
+    from .on_open import prepare_for_viewer, shown_by
 
     if isinstance(path, (str, PathLike)) and (other := shown_by(fspath(path))):
         from napari.utils.notifications import show_info
 
         show_info(f"{fspath(path)} is a part of the image of {other}, which is open.")
         return [(None,)]  # type: ignore[list-item]  # as napari has it
-    return for_windows(read(path))
+    return prepare_for_viewer(read(path))
 
 
 def read(path: Path | Sequence[Path]) -> list[LayerData]:
@@ -45,24 +44,24 @@ def read(path: Path | Sequence[Path]) -> list[LayerData]:
     Parameters
     ----------
     path
-        As `napari_srgan.io.read` takes it: TIFF (OME, ImageJ, GeoTIFF), PNG, JPEG, WebP, BMP,
+        As in `napari_srgan.io.read`: TIFF (OME, ImageJ, GeoTIFF), PNG, JPEG, WebP, BMP,
         NIfTI, DICOM or OME-Zarr.
 
     Returns
     -------
     list of LayerData
         Tuples of data, arguments and ``"image"``: ``viewer.add_image(data, **arguments)``; or
-        ``"labels"`` for the label images of an OME-Zarr. Scale,
-        units, axis labels, place, colours and contrast are the file's. ``metadata`` has the rest
-        of what the file says, which `napari_srgan.write` puts back. Data larger than the setting
-        ``lazy_over``, or 30 % of the free memory, stay on disk as dask arrays.
+        ``"labels"`` for the label images of an OME-Zarr. Scale, units, axis labels, transform,
+        colormap and contrast limits are those of the file. ``metadata`` contains the other
+        metadata of the file, which `napari_srgan.write` writes back. Data larger than the setting
+        ``lazy_over`` or 30 % of the free memory are dask arrays.
 
     Raises
     ------
     ValueError
-        If a file is of no known kind or damaged.
+        If the file type is unknown or a file is damaged.
     OSError
-        If there is no such file, or the system does not give it out.
+        If a file does not exist or cannot be read.
     MemoryError
         If the pixels do not fit into memory.
 

@@ -1,7 +1,7 @@
-"""Sample data: real images that come with scikit-image, reduced four times, the original beside.
+"""Sample data: images of scikit-image (HR), and the same downsampled by 4 (LR).
 
-Each gives an LR layer, made as the models' training images were (antialiased bicubic), and to its
-right the HR layer that it was made from, so that a result can be held against the truth.
+The LR layer is made like the training images of the models (antialiased bicubic). The HR layer is
+placed to its right as ground truth.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 SCALE = 4
 GAP = 0.05
-"""space between LR and HR as a share of the image's width"""
+"""gap between LR and HR as a fraction of the image width"""
 
 
 def cell() -> list[LayerData]:
@@ -43,10 +43,10 @@ def hubble() -> list[LayerData]:
 
 
 def pair(name: str, title: str) -> list[LayerData]:
-    """Return the LR and HR layers of an image of `skimage.data`.
+    """Return the HR and LR layers of an image of `skimage.data`.
 
-    The HR pixel is 1 wide, an LR pixel 4; napari's origin is the centre of a pixel, so the outer
-    edges of both lie at −½ HR pixel.
+    The scale is 1 for HR and 4 for LR. As napari's origin is the centre of pixel 0, LR is
+    translated so that the outer edges of both are at −½ HR pixel.
     """
     from PIL import Image
     from skimage import data

@@ -1,4 +1,4 @@
-"""Images of files as layers: names, channels, colours, contrast and place."""
+"""Convert images of files to layers: names, channels, colormaps, contrast and transform."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 from ...io import Channel, ImageFile
 from ...io.labels import is_labels, label_colours, label_properties
 from ..layers.contrast import sampled_limits
-from ..layers.provenance import made_of
+from ..layers.provenance import parse_description
 from ..layers.transform import transform_of
 
 LayerData = tuple[Any, dict[str, Any], str]
 
-FILE = "napari_srgan_file"
-"""key of a layer's metadata for its `Origin`"""
-MADE = "napari_srgan"
-"""key of a layer's metadata for how a result was made"""
-MOST_LAYERS = 12
-"""channels that become layers of their own; of more, one layer has a slider"""
+ORIGIN_KEY = "napari_srgan_file"
+"""metadata key of a layer for its `Origin`"""
+PROVENANCE_KEY = "napari_srgan"
+"""metadata key of a layer for its provenance"""
+MAX_CHANNEL_LAYERS = 12
+"""maximum number of channels that become separate layers; more remain an axis with a slider"""
 OTHER_LABELS = (0.5, 0.5, 0.5, 1.0)
-"""colour of objects without one, among others with one"""
-CYCLE = ("cyan", "magenta", "yellow", "red", "green", "blue")
-"""colormaps of channels without a colour, as napari has them"""
-NAMED = {
+"""colour of labels without a colour, where others have one"""
+CHANNEL_COLORMAPS = ("cyan", "magenta", "yellow", "red", "green", "blue")
+"""colormaps of channels without a colour, as napari assigns them"""
+COLORMAP_NAMES = {
     (255, 255, 255): "gray",
     (255, 0, 0): "red",
     (0, 255, 0): "green",
@@ -39,27 +39,37 @@ NAMED = {
 
 @dataclass(frozen=True)
 class Origin:
-    """The file that a layer is from, without its pixels: what a writer needs to put back."""
+    """The file that a layer was read from, without its pixels; used when writing."""
 
     path: str
+    """path of the file"""
     record: ImageFile
-    """whose ``data`` are None"""
+    """metadata of the file; ``data`` is None"""
     axes: str | None
-    """of the layer, with S"""
+    """axes of the layer, with S"""
     shape: tuple[int, ...]
-    """of the layer when it was read"""
+    """shape of the layer when it was read"""
     channel: int | None = None
-    """which entry of C the layer is, where it is one of several layers"""
+    """channel index, if the channels are separate layers"""
 
 
 def layers_of(images: list[ImageFile], path: str, name: str) -> list[LayerData]:
-    """Return the layers of the images of a file.
+    """Convert the images of a file to layers.
 
-    Axes of length 1 are left out (but for Z of a volume with its place in the body). Up to
-    ``MOST_LAYERS`` channels become layers of their own, blended additively. The levels of a pyramid
-    are shown with their first pixels centred at one point, as napari does; those made by averaging,
-    as most are, then lie up to half a pixel of theirs too far up and left, which napari has no way
-    to say. Only the finest level is computed with and written.
+    Axes of length 1 are removed, except Z of a volume with an affine. Up to ``MAX_CHANNEL_LAYERS``
+    channels become separate layers with additive blending. napari aligns the centres of the first
+    pixels of all levels of a pyramid; levels made by averaging, as most are, are therefore
+    displayed up to half of their pixel too far up and left. Only the finest level is super-resolved
+    and written.
+
+    Parameters
+    ----------
+    images
+        The images of the file.
+    path
+        Path of the file.
+    name
+        Name of the layers, without channel.
     """
     found: list[LayerData] = []
     for number, image in enumerate(images, 1):
@@ -69,32 +79,32 @@ def layers_of(images: list[ImageFile], path: str, name: str) -> list[LayerData]:
         if is_labels(image):
             found.append(_label_layer(image, path, title))
             continue
-        found += _layers(_squeezed(_shown_samples(image)), path, title)
+        found += _layers(_squeeze(_displayable_samples(image)), path, title)
         found += [_label_layer(label, path, f"{title}: {label.name}") for label in image.labels]
     return found
 
 
 def _label_layer(image: ImageFile, path: str, name: str) -> LayerData:
-    """Return label images as a layer of labels that lies on its image."""
-    image = _squeezed(image)
+    """Return the labels layer of a label image, aligned with its image."""
+    image = _squeeze(image)
     levels = [
         level if level.dtype.kind != "b" else level.astype("u1")
         for level in (image.data, *image.levels)
     ]
     record = replace(image, data=None, levels=(), labels=())
     origin = Origin(path, record, image.axes, image.data.shape)
-    options = {"name": name, "multiscale": len(levels) > 1, "metadata": {FILE: origin}}
-    options |= _placed(record, image.axes, origin.shape)
+    options = {"name": name, "multiscale": len(levels) > 1, "metadata": {ORIGIN_KEY: origin}}
+    options |= _placement(record, image.axes, origin.shape)
     if colours := label_colours(image):
-        # napari wants one for the background, and for objects of which nothing is said.
+        # napari requires colours of the background and of all other labels.
         options["colormap"] = {None: OTHER_LABELS, 0: (0.0, 0.0, 0.0, 0.0)} | colours
     if properties := label_properties(image):
         options["features"] = properties
     return (levels if len(levels) > 1 else levels[0]), options, "labels"
 
 
-def _placed(record: ImageFile, axes: str | None, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Return the arguments of a layer that say where it lies."""
+def _placement(record: ImageFile, axes: str | None, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return transform, axis labels and units of a layer."""
     if axes is None:
         return {}
     plain = axes.replace("S", "")
@@ -110,8 +120,8 @@ def _placed(record: ImageFile, axes: str | None, shape: tuple[int, ...]) -> dict
     }
 
 
-def _shown_samples(image: ImageFile) -> ImageFile:
-    """Return an image whose S napari can show as colours, or C in its place."""
+def _displayable_samples(image: ImageFile) -> ImageFile:
+    """Return an image with S renamed to C if napari cannot display it as RGB."""
     axes, dtype = image.axes or "", image.data.dtype
     fine = dtype in (np.uint8, np.uint16) or dtype.kind == "f"
     if axes.endswith("S") and (not fine or image.data.shape[-1] not in (3, 4)):
@@ -120,7 +130,7 @@ def _shown_samples(image: ImageFile) -> ImageFile:
     return image
 
 
-def _squeezed(image: ImageFile) -> ImageFile:
+def _squeeze(image: ImageFile) -> ImageFile:
     if image.axes is None:
         return image
     shape = image.data.shape
@@ -133,13 +143,13 @@ def _squeezed(image: ImageFile) -> ImageFile:
         image,
         data=image.data[index],
         levels=tuple(level[index] for level in image.levels),
-        missing=_part(image.missing, image.axes, index),
+        missing=_index_mask(image.missing, image.axes, index),
         axes="".join(a for i, a in enumerate(image.axes) if i not in out),
     )
 
 
-def _part(missing: Any, axes: str, index: tuple[Any, ...]) -> Any:
-    """Return which pixels of a part of an image have no value; ``index`` is that of its pixels."""
+def _index_mask(missing: Any, axes: str, index: tuple[Any, ...]) -> Any:
+    """Index the mask of missing values like the pixels, which are indexed by ``index``."""
     letters = axes.replace("S", "")
     if missing is None or missing.ndim != len(letters) or missing.ndim == 2:
         return missing
@@ -152,7 +162,7 @@ def _layers(image: ImageFile, path: str, name: str) -> Iterator[LayerData]:
     count = image.data.shape[place] if place >= 0 else 1
     record = replace(image, data=None, levels=(), labels=())
     levels = [image.data, *image.levels]
-    if place < 0 or count > MOST_LAYERS:
+    if place < 0 or count > MAX_CHANNEL_LAYERS:
         channel = image.channels[0] if len(image.channels) == 1 else Channel()
         yield _layer(levels, Origin(path, record, image.axes, image.data.shape), channel, name)
         return
@@ -162,7 +172,7 @@ def _layers(image: ImageFile, path: str, name: str) -> Iterator[LayerData]:
     for number, channel in enumerate(channels):
         index = (slice(None),) * place + (number,)
         parts = [level[index] for level in levels]
-        own = replace(record, missing=_part(record.missing, axes, index))
+        own = replace(record, missing=_index_mask(record.missing, axes, index))
         origin = Origin(path, own, rest, parts[0].shape, number)
         title = f"{name}: {channel.name or f'channel {number + 1}'}"
         data, options, kind = _layer(parts, origin, channel, title)
@@ -178,16 +188,16 @@ def _layer(levels: list[Any], origin: Origin, channel: Channel, name: str) -> La
         "name": name,
         "rgb": rgb,
         "multiscale": len(levels) > 1,
-        "metadata": {FILE: origin},
+        "metadata": {ORIGIN_KEY: origin},
     }
-    if made := made_of(str(record.metadata.get("description") or "")):
-        options["metadata"][MADE] = made
-    options |= _placed(record, axes, origin.shape)
+    if provenance := parse_description(str(record.metadata.get("description") or "")):
+        options["metadata"][PROVENANCE_KEY] = provenance
+    options |= _placement(record, axes, origin.shape)
     if rgb:
         options["contrast_limits"] = _colour_limits(levels)
     else:
         window = channel.window or sampled_limits(levels[-1], record.nodata)
-        # napari has limits in ascending order; the ends of a negative are swapped.
+        # napari requires ascending limits; an inverted window gets an inverted colormap.
         options["contrast_limits"] = (min(window), max(window))
         options["colormap"] = _colormap(channel.colour)
         white = record.metadata.get("photometric") == "miniswhite"
@@ -200,21 +210,21 @@ def _colour_limits(levels: list[Any]) -> tuple[float, float]:
     dtype = levels[0].dtype
     if dtype == np.uint8:
         return (0.0, 255.0)
-    # Colours of floats are 0 to 1; what is brighter is white.
+    # napari displays RGB of floats in the range 0 to 1.
     return (0.0, 1.0) if dtype.kind == "f" else (0.0, sampled_limits(levels[-1])[1])
 
 
 def _colormaps(channels: tuple[Channel, ...]) -> list[str]:
     colours = {channel.colour for channel in channels} - {None}
     if len(channels) > 1 and colours <= {(255, 255, 255)}:
-        # All in white would be one bright grey.
-        pair = ("magenta", "green") if len(channels) == 2 else CYCLE
+        # Additive blending of white channels could not tell them apart.
+        pair = ("magenta", "green") if len(channels) == 2 else CHANNEL_COLORMAPS
         return [pair[i % len(pair)] for i in range(len(channels))]
     return [_colormap(channel.colour) for channel in channels]
 
 
 def _colormap(colour: tuple[int, int, int] | None) -> str:
-    """Return the name of a colormap from black to a colour, which napari makes of its code."""
+    """Return the name of a colormap from black to a colour, or its hexadecimal code."""
     if colour is None or colour == (0, 0, 0):
         return "gray"
-    return NAMED.get(colour) or "#{:02x}{:02x}{:02x}".format(*colour)
+    return COLORMAP_NAMES.get(colour) or "#{:02x}{:02x}{:02x}".format(*colour)

@@ -1,4 +1,4 @@
-"""``ns.write`` and napari's writer: layers into files, with their place and their making."""
+"""``napari_srgan.write`` and the npe2 writer: write layers to files."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 from ...io import ImageFile
 from ...io import write as write_image
 from ...io.image_file import PER_BAND
-from ..layers.provenance import described, in_few_words
+from ..layers.provenance import describe, describe_briefly
 from ..live.array import LazyPlanes
-from .from_layers import Written, image_of
+from .from_layers import LayerImage, image_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -29,12 +29,12 @@ def write(
     Parameters
     ----------
     path
-        What it ends with is the format: ``.tif`` and ``.tiff`` OME-TIFF, or GeoTIFF where the
-        layer came from one; ``.nii`` and ``.nii.gz`` NIfTI; ``.zarr`` OME-Zarr; ``.png`` one grey
-        or RGB image without its pixel size.
+        Target. The suffix determines the format: ``.tif`` and ``.tiff`` OME-TIFF, or GeoTIFF if
+        the layer was read from one; ``.nii`` and ``.nii.gz`` NIfTI; ``.zarr`` OME-Zarr; ``.png``
+        one grey or RGB image without pixel size.
     layer_data
-        An image layer, a tuple of data, arguments and ``"image"`` as `napari_srgan.read` returns
-        it, or a list of these.
+        An image layer, a tuple of data, arguments and ``"image"`` as returned by
+        `napari_srgan.read`, or a list of these.
 
     Returns
     -------
@@ -44,15 +44,15 @@ def write(
     Raises
     ------
     ValueError
-        If the format does not hold the image, or several layers differ in more than intensities.
+        If the format does not support the image, or several layers differ in more than intensities.
     OSError
-        If the folder cannot be written to or the disk is full.
+        If the file cannot be written.
 
     Warns
     -----
     UserWarning
-        If the format does not hold a place, a pixel size, a mask or an opacity, or a scale without
-        units is taken as µm.
+        If the format does not support position, pixel size, mask or alpha channel, or a scale
+        without units is written as µm.
 
     Examples
     --------
@@ -63,18 +63,18 @@ def write(
     ['cells.tif']
     """
     path = Path(path)
-    tuples = _tuples(layer_data)
+    tuples = _layer_data_tuples(layer_data)
     layers = [image_of(data, options) for data, options, _ in tuples]
-    written = layers[0] if len(layers) == 1 else _together(layers)
+    written = layers[0] if len(layers) == 1 else _stack_channels(layers)
     image = written.image
     before = str(image.metadata.get("description") or "")
     short = path.name.lower().endswith((".nii", ".nii.gz"))
-    note = (in_few_words if short else described)(written.made, before)
+    note = (describe_briefly if short else describe)(written.provenance, before)
     return [str(write_image(path, image, note))]
 
 
 def save(path: str, layer_data: list[Any]) -> list[str]:
-    """Write layers for napari, which takes a ValueError for want of a writer.
+    """Write layers for napari, which interprets a ValueError as a missing writer.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def save(path: str, layer_data: list[Any]) -> list[str]:
         raise OSError(str(error)) from error
 
 
-def _tuples(layer_data: Any) -> list[tuple[Any, dict[str, Any], str]]:
+def _layer_data_tuples(layer_data: Any) -> list[tuple[Any, dict[str, Any], str]]:
     one = isinstance(layer_data, tuple) or hasattr(layer_data, "as_layer_data_tuple")
     found = []
     for item in [layer_data] if one else list(layer_data):
@@ -112,8 +112,8 @@ def _tuples(layer_data: Any) -> list[tuple[Any, dict[str, Any], str]]:
     return found
 
 
-def _together(layers: list[Written]) -> Written:
-    """Return layers as the channels of one image."""
+def _stack_channels(layers: list[LayerImage]) -> LayerImage:
+    """Combine layers as the channels of one image."""
     numbers = [layer.origin.channel for layer in layers if layer.origin is not None]
     if len(numbers) == len(layers) and None not in numbers and len(set(numbers)) == len(numbers):
         layers = sorted(layers, key=lambda layer: layer.origin.channel)  # type: ignore[union-attr,arg-type,return-value]
@@ -150,8 +150,8 @@ def _together(layers: list[Written]) -> Written:
     )
 
 
-def _given_name(layer: Written) -> str:
-    """Return the name of a layer, unless it only counts the channels of a file."""
+def _given_name(layer: LayerImage) -> str:
+    """Return the name of a layer; empty if it is a default name with a channel number."""
     number = None if layer.origin is None else layer.origin.channel
     counted = number is not None and f": channel {number + 1}" in layer.image.name
     return "" if counted else layer.image.name

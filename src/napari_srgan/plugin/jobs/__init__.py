@@ -1,1 +1,1 @@
-"""Super-resolution in the background: queue, estimate, region and worker threads."""
+"""Super-resolution in the background: job queue, estimate, region and worker threads."""

@@ -1,4 +1,4 @@
-"""What will come out of a run, worked out in the background before it starts."""
+"""Estimate output shape, memory and run time of a run before it starts."""
 
 from __future__ import annotations
 
@@ -20,43 +20,51 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will give and cost."""
+    """Output, memory and run time of a run."""
 
     axes: str
+    """axes of the source, one letter per dimension"""
     shape: tuple[int, ...]
+    """shape of the result"""
     dtype: str
+    """dtype of the result"""
     factors: tuple[int, ...]
-    """how many times finer each axis becomes"""
+    """upscaling factor of each axis"""
     nbytes: int
-    """of the result"""
+    """size of the result in bytes"""
     working_bytes: int
-    """of memory beside the result, while it runs"""
+    """memory in bytes needed during the run, without the result"""
     on_disk: bool
-    """whether the result goes to disk, because memory would not hold it"""
+    """whether the result is written to disk because it does not fit into memory"""
     tiles: int
+    """number of tiles of all planes"""
     card: ModelCard
-    where: str
+    device: str
     """device and precision"""
     halo: int
+    """pixels of the source around a tile"""
     notes: tuple[str, ...] = ()
+    """remarks for the user"""
     seconds: float | None = None
-    """None where it is not known yet"""
+    """run time, None while it is unknown"""
     seconds_per_pixel: float | None = None
-    """of what goes through the network, halos included"""
+    """run time per input pixel of the network, halos included"""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What there is to choose from."""
+    """Models and devices that the widget offers."""
 
     cards: tuple[ModelCard, ...]
+    """cards of the installed models"""
     devices: tuple[str, ...]
+    """names of PyTorch devices, the best first"""
     precision: str
-    """what ``auto`` takes on the first device, and why"""
+    """precision that ``auto`` selects on the default device, and the reason"""
 
 
 def find_choices() -> Choices:
-    """Look for models and devices."""
+    """Find the installed models and the available devices."""
     load_torch()
     from ...engine.device import available_devices, choose_compute
     from ...models import list_models
@@ -74,22 +82,27 @@ def estimate_run(
     spans: Sequence[Span] | None,
     *,
     missing: Any | None = None,
-    may_time: bool,
+    measure_speed: bool,
 ) -> Generator[Estimate, None, None]:
-    """Yield what a run will give, first without and then with its time.
+    """Yield estimates of a run that become more complete: output, remarks, run time.
 
     Parameters
     ----------
     data, model, options, spans, missing
-        As for the run. Values are looked at where they lie in memory; of a lazy image one chunk is
-        read, to see how long that takes.
-    may_time
-        Whether a small image may be sent through a model whose speed is not known yet.
+        Arguments of the run. The values of an array in memory are examined; of a lazy array one
+        chunk is read, to measure the reading time.
+    measure_speed
+        Whether a model of unknown speed may be timed on a small image.
+
+    Yields
+    ------
+    Estimate
+        ``seconds`` is None in all but the last.
 
     Raises
     ------
     TypeError, ValueError, OSError
-        Where the run would raise it.
+        If the run would raise it before computing.
     """
     load_torch()
     from ...engine import forecast
@@ -111,21 +124,21 @@ def estimate_run(
             on_disk=on_disk,
             tiles=len(plan.tiles) * len(plan.planes),
             card=plan.model.card,
-            where=f"{plan.compute.device}, {plan.compute.precision}",
+            device=f"{plan.compute.device}, {plan.compute.precision}",
             halo=plan.halo,
             notes=tuple(_notes(plan, on_disk)),
         )
         yield estimate
         if isinstance(data, np.ndarray):
             plan = plan_for(data, model, options, spans=spans, missing=missing)
-            said = [f"{remark[0].upper()}{remark[1:]}." for remark in plan.remarks]
-            estimate = replace(estimate, notes=(*estimate.notes, *said))
+            remarks = [f"{remark[0].upper()}{remark[1:]}." for remark in plan.remarks]
+            estimate = replace(estimate, notes=(*estimate.notes, *remarks))
             yield estimate
-        if may_time or forecast.known_seconds(plan) is not None:
-            took = forecast.seconds(plan)
-            rate = took / forecast.window_pixels(plan)
-            took += forecast.reading_seconds(data)
-            yield replace(estimate, seconds=took, seconds_per_pixel=rate)
+        if measure_speed or forecast.known_seconds(plan) is not None:
+            seconds = forecast.seconds(plan)
+            rate = seconds / forecast.window_pixels(plan)
+            seconds += forecast.reading_seconds(data)
+            yield replace(estimate, seconds=seconds, seconds_per_pixel=rate)
 
 
 def _notes(plan: Plan, on_disk: bool) -> Iterator[str]:

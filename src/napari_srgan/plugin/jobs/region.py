@@ -1,7 +1,6 @@
-"""Which part of a layer is super-resolved: all, what is in view, a slice, a rectangle.
+"""Region of a layer to super-resolve: whole layer, current view, current slice or rectangle.
 
-A part is given as spans: for each axis of the layer's data its first entry and the one after its
-last.
+A region is a list of spans, one per axis of the data: first index and last index + 1.
 """
 
 from __future__ import annotations
@@ -25,32 +24,38 @@ Extent = Literal["layer", "view", "slice", "rectangle"]
 
 
 class RegionError(ValueError):
-    """There is no such part, for a reason that a person can mend."""
+    """The region is empty or undefined; the message tells the user what to change."""
 
 
 def spans_of(
     extent: Extent, layer: Image, viewer: ViewerModel, shapes: Shapes | None = None
 ) -> list[Span]:
-    """Return the part of a layer that an extent means now.
+    """Return the region of a layer in the current state of the viewer.
 
     Parameters
     ----------
     extent
-        ``layer`` all of it; ``slice`` what the sliders point at; ``view`` what is visible of that;
-        ``rectangle`` what a rectangle encloses, in every slice.
+        ``layer``: the whole layer; ``slice``: the current slice; ``view``: the visible part of the
+        current slice; ``rectangle``: the bounding box of a rectangle, in every slice.
     layer, viewer
         The layer and the viewer that shows it.
     shapes
-        For ``rectangle``: the layer whose selected rectangle, else last one, is taken. A rectangle
-        that is turned against the layer stands for its bounding box.
+        Shapes layer, for ``rectangle``. Its selected rectangle is used, or else its last one. For
+        a rectangle that is rotated relative to the layer, the bounding box in the layer's axes is
+        taken.
+
+    Returns
+    -------
+    list of (int, int)
+        A span for each axis of the data.
 
     Raises
     ------
     RegionError
-        If there is no such part, saying why and what to do.
+        If the region is empty or undefined.
     """
     if extent == "layer":
-        return _whole(layer)
+        return _full_spans(layer)
     if viewer.dims.ndisplay == 3:
         what = "current view" if extent == "view" else "flat part"
         raise RegionError(
@@ -59,30 +64,35 @@ def spans_of(
     if extent == "rectangle":
         if shapes is None:
             raise RegionError("Add a Shapes layer and draw a rectangle in it.")
-        return _in_rectangle(layer, viewer, shapes)
-    spans = _in_slice(layer, viewer)
-    return _in_view(layer, viewer, spans) if extent == "view" else spans
+        return _rectangle_spans(layer, viewer, shapes)
+    spans = _slice_spans(layer, viewer)
+    return _view_spans(layer, viewer, spans) if extent == "view" else spans
 
 
 def around_centre(
     spans: Sequence[Span], layer: Image, viewer: ViewerModel, pixels: int
 ) -> tuple[list[Span], bool]:
-    """Return at most ``pixels`` pixels of a part around the middle of the view.
+    """Crop spans to at most ``pixels`` pixels around the centre of the view.
 
-    The flag says whether something was left out.
+    Returns
+    -------
+    list of (int, int)
+        The cropped spans.
+    bool
+        Whether they were cropped.
     """
-    axes = _displayed(layer, viewer)
+    axes = _displayed_axes(layer, viewer)
     height, width = (spans[a][1] - spans[a][0] for a in axes)
     if height * width <= pixels:
         return list(spans), False
     side = max(1, int(pixels**0.5))
     rows = min(height, max(side, pixels // max(width, 1)))
-    wanted = (rows, min(width, max(1, pixels // rows)))
+    size = (rows, min(width, max(1, pixels // rows)))
     centre = np.array(viewer.dims.point, float)
     centre[list(viewer.dims.displayed)] = camera_of(viewer).center[-2:]
     middle = np.asarray(layer.world_to_data(centre))[axes]
     part = list(spans)
-    for axis, length, at in zip(axes, wanted, middle, strict=True):
+    for axis, length, at in zip(axes, size, middle, strict=True):
         first, last = spans[axis]
         start = min(max(first, round(at - length / 2)), last - length)
         part[axis] = (start, start + length)
@@ -90,14 +100,14 @@ def around_centre(
 
 
 def camera_of(viewer: ViewerModel) -> Any:
-    """Return a viewer's camera, which napari keeps in a scene since 0.9."""
+    """Return the camera of a viewer: ``viewer.scene.camera`` since napari 0.9."""
     return getattr(viewer, "scene", viewer).camera
 
 
-def in_canvas(layer: Image, viewer: ViewerModel) -> npt.NDArray[np.float64] | None:
-    """Return where the canvas's corners lie in a layer's data; None where that is not known.
+def canvas_corners(layer: Image, viewer: ViewerModel) -> npt.NDArray[np.float64] | None:
+    """Return the corners of the canvas in data coordinates of a layer, ``(4, ndim)``.
 
-    That is the case in the 3D view, and in napari before 0.9.
+    None in the 3D view, and in napari before 0.9, which does not expose the canvas size.
     """
     size = getattr(getattr(viewer, "canvas", None), "size", None)
     if size is None or viewer.dims.ndisplay != 2:
@@ -112,19 +122,19 @@ def in_canvas(layer: Image, viewer: ViewerModel) -> npt.NDArray[np.float64] | No
     return np.array(corners)
 
 
-def _whole(layer: Image) -> list[Span]:
+def _full_spans(layer: Image) -> list[Span]:
     return [(0, n) for n in level_0(layer).shape]
 
 
-def _displayed(layer: Image, viewer: ViewerModel) -> list[int]:
-    """Axes of the layer that lie in the canvas; napari lines up the last axes of all layers."""
-    more = viewer.dims.ndim - layer.ndim
-    return [axis - more for axis in viewer.dims.displayed if axis >= more]
+def _displayed_axes(layer: Image, viewer: ViewerModel) -> list[int]:
+    """Return the displayed axes of the layer; napari aligns the last axes of all layers."""
+    offset = viewer.dims.ndim - layer.ndim
+    return [axis - offset for axis in viewer.dims.displayed if axis >= offset]
 
 
-def _in_slice(layer: Image, viewer: ViewerModel) -> list[Span]:
-    spans = _whole(layer)
-    axes = _displayed(layer, viewer)
+def _slice_spans(layer: Image, viewer: ViewerModel) -> list[Span]:
+    spans = _full_spans(layer)
+    axes = _displayed_axes(layer, viewer)
     at = np.rint(np.asarray(layer.world_to_data(np.array(viewer.dims.point, float))))
     for axis in set(range(layer.ndim)) - set(axes):
         index = int(at[axis])
@@ -137,11 +147,11 @@ def _in_slice(layer: Image, viewer: ViewerModel) -> list[Span]:
     return spans
 
 
-def _in_view(layer: Image, viewer: ViewerModel, spans: list[Span]) -> list[Span]:
+def _view_spans(layer: Image, viewer: ViewerModel, spans: list[Span]) -> list[Span]:
     corners = np.asarray(layer.corner_pixels, float)
     if layer.multiscale:
         corners = corners * np.asarray(layer.downsample_factors)[layer.data_level]
-    for axis in _displayed(layer, viewer):
+    for axis in _displayed_axes(layer, viewer):
         first, last = corners[:, axis]
         if first == last and spans[axis][1] > 1:
             raise RegionError(
@@ -152,7 +162,7 @@ def _in_view(layer: Image, viewer: ViewerModel, spans: list[Span]) -> list[Span]
     return spans
 
 
-def _in_rectangle(layer: Image, viewer: ViewerModel, shapes: Shapes) -> list[Span]:
+def _rectangle_spans(layer: Image, viewer: ViewerModel, shapes: Shapes) -> list[Span]:
     rectangles = [i for i, kind in enumerate(shapes.shape_type) if kind == "rectangle"]
     if not rectangles:
         raise RegionError(
@@ -160,15 +170,15 @@ def _in_rectangle(layer: Image, viewer: ViewerModel, shapes: Shapes) -> list[Spa
             "tool (key R)."
         )
     selected = [i for i in rectangles if i in shapes.selected_data]
-    axes = _displayed(layer, viewer)
+    axes = _displayed_axes(layer, viewer)
     places = []
     for corner in shapes.data[(selected or rectangles)[-1]]:
         world = np.array(viewer.dims.point, float)
         world[-shapes.ndim :] = shapes.data_to_world(corner)
         places.append(np.asarray(layer.world_to_data(world))[axes])
-    spans = _whole(layer)
+    spans = _full_spans(layer)
     for axis, low, high in zip(axes, np.min(places, axis=0), np.max(places, axis=0), strict=True):
-        # Pixel i reaches from i − ½ to i + ½; every pixel that the rectangle touches counts.
+        # Pixel i covers i − ½ to i + ½; every pixel that the rectangle intersects is included.
         first, last = floor(low + 0.5 + 1e-6), ceil(high + 0.5 - 1e-6)
         span = max(0, first), min(spans[axis][1], max(last, first + 1))
         if span[0] >= span[1]:

@@ -1,4 +1,4 @@
-"""What runs beside the window, so that it never stands still."""
+"""Run work in background threads without blocking the GUI thread."""
 
 from __future__ import annotations
 
@@ -13,52 +13,58 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-LARGE = {"linux": ("libtorch_cpu.so", "libtorch_cuda.so"), "darwin": ("libtorch_cpu.dylib",)}
+LARGE_LIBRARIES = {
+    "linux": ("libtorch_cpu.so", "libtorch_cuda.so"),
+    "darwin": ("libtorch_cpu.dylib",),
+}
 
 
 def load_torch() -> None:
-    """Import PyTorch, to be called in a thread beside that of the window.
+    """Import PyTorch in a background thread.
 
-    Python's import holds its lock while the system loads a library, which with PyTorch's takes
-    long enough to be felt, and seconds from a slow disk. A call through ctypes does not hold it,
-    so the large libraries are loaded by one; the import then finds them there.
+    An import holds the GIL while the system loads a shared library, which blocks the GUI thread
+    noticeably for PyTorch's, and for seconds from a slow disk. Calls through ctypes release the
+    GIL, so the large libraries are loaded by ctypes first; the import then finds them loaded.
     """
-    if "torch" not in sys.modules and sys.platform in LARGE:
+    if "torch" not in sys.modules and sys.platform in LARGE_LIBRARIES:
         spec = find_spec("torch")
         if spec is not None and spec.origin is not None:
             system = ctypes.CDLL(None)
             system.dlopen.restype = ctypes.c_void_p
             system.dlopen.argtypes = (ctypes.c_char_p, ctypes.c_int)
-            for name in LARGE[sys.platform]:
+            for name in LARGE_LIBRARIES[sys.platform]:
                 path = Path(spec.origin).parent / "lib" / name
                 if path.exists():
-                    # Where it fails, the import fails as well and says why.
+                    # Errors are ignored: the import below fails as well, with a message.
                     system.dlopen(os.fsencode(path), os.RTLD_NOW)
     import torch  # noqa: F401
 
 
 @contextmanager
 def one_core_free() -> Iterator[None]:
-    """Let PyTorch use one core less in this thread, so that the window stays quick."""
+    """Limit PyTorch to all but one CPU thread, which is left to the GUI."""
     import torch
 
-    torch.set_num_threads(max(1, all_threads() - 1))
+    torch.set_num_threads(max(1, default_num_threads() - 1))
     try:
         yield
     finally:
-        torch.set_num_threads(all_threads())
+        torch.set_num_threads(default_num_threads())
 
 
 @cache
-def all_threads() -> int:
-    """Return how many threads PyTorch took before any was taken away."""
+def default_num_threads() -> int:
+    """Return the number of CPU threads that PyTorch used at the first call."""
     import torch
 
     return torch.get_num_threads()
 
 
 def make_worker(work: Callable[..., Any], **arguments: Any) -> Any:
-    """Return a worker that does a short piece of work, of which napari makes no mention."""
+    """Return a superqt worker for a short task, without a progress bar in the activity dock.
+
+    It is not started; errors are emitted by ``errored`` only.
+    """
     from superqt.utils import create_worker
 
     wait_at_exit()
@@ -67,7 +73,7 @@ def make_worker(work: Callable[..., Any], **arguments: Any) -> Any:
 
 @cache
 def wait_at_exit() -> None:
-    """Let Python end only when no worker runs any more; Qt aborts otherwise."""
+    """Wait for all workers at exit; Qt aborts the process if a thread is still running."""
     from superqt.utils import WorkerBase
 
     atexit.register(WorkerBase.await_workers)

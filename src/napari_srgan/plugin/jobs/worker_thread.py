@@ -1,4 +1,4 @@
-"""A thread beside the window's, there only while there is something to do."""
+"""Worker thread that exits when its queue is empty."""
 
 from __future__ import annotations
 
@@ -12,101 +12,104 @@ from contextlib import suppress
 from weakref import WeakSet
 
 NICENESS = 5
-"""by how much the window comes before this thread, where the system knows that"""
+"""increment of the nice value of the thread, on Linux"""
 
 
 class WorkerThread(ABC):
-    """Work that goes on in a thread of its own.
+    """Base class of background work in a daemon thread, started on demand.
 
-    It may be another than those of Qt's pool, of which a small machine has one, which runs need.
+    Qt's thread pool is not used: on a small machine it has a single thread, which jobs occupy.
 
     Parameters
     ----------
-    arrived, failed
-        Called in the thread: after something came that is worth to be drawn, and when the work
-        cannot go on.
+    on_update
+        Called in the thread after new data is available.
+    on_error
+        Called in the thread with the exception that stopped the work.
 
     Attributes
     ----------
     stopped
-        Whether it has ended for good.
-    news
-        How many times something came.
+        Whether `stop` was called; the thread is not started again.
+    updates
+        Number of calls of ``on_update``.
     """
 
-    def __init__(self, arrived: Callable[[], None], failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, on_update: Callable[[], None], on_error: Callable[[Exception], None]
+    ) -> None:
         self.stopped = False
-        self.news = 0
-        self._arrived, self._failed = arrived, failed
+        self.updates = 0
+        self._on_update, self._on_error = on_update, on_error
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        _all.add(self)
+        _threads.add(self)
 
     @abstractmethod
-    def _asked(self) -> bool:
-        """Whether there is something to do."""
+    def _has_work(self) -> bool:
+        """Whether the queue has entries."""
 
     @abstractmethod
     def _work(self) -> None:
-        """Do it, in the thread."""
+        """Process the queue until it is empty; called in the thread."""
 
     @property
     def running(self) -> bool:
-        """Whether the thread is there, or another one about to take its place."""
+        """Whether a thread exists."""
         with self._lock:
             return self._thread is not None
 
     def stop(self) -> None:
-        """Stop as soon as may be, for good."""
+        """Stop as soon as possible and do not start again."""
         self.stopped = True
 
     def join(self, seconds: float | None = None) -> None:
-        """Wait for the thread to end."""
+        """Wait for the thread to end, at most ``seconds``; None waits without limit."""
         thread = self._thread
         if thread is not None:
             thread.join(seconds)
 
     def _start(self) -> None:
-        """Start the thread if there is something to do; the lock is held."""
-        if not self.stopped and self._thread is None and self._asked():
+        """Start the thread if the queue has entries; the caller must hold the lock."""
+        if not self.stopped and self._thread is None and self._has_work():
             name = f"napari-srgan {type(self).__name__}"
             self._thread = threading.Thread(target=self._run, name=name, daemon=True)
             self._thread.start()
 
     def _run(self) -> None:
-        _come_last()
+        _lower_priority()
         try:
             self._work()
         except Exception as error:
             if not self.stopped:
                 self.stop()
-                self._failed(error)
+                self._on_error(error)
         finally:
             with self._lock:
                 self._thread = None
-                # What was asked for between the last look and now.
+                # Entries may have been added after `_work` found the queue empty.
                 self._start()
 
-    def _tell(self) -> None:
-        self.news += 1
-        self._arrived()
+    def _notify(self) -> None:
+        self.updates += 1
+        self._on_update()
 
 
-_all: WeakSet[WorkerThread] = WeakSet()
+_threads: WeakSet[WorkerThread] = WeakSet()
 
 
 @atexit.register
 def stop_all() -> None:
-    """Stop every such thread, so that Python can end."""
-    running = list(_all)
-    for work in running:
-        work.stop()
-    for work in running:
-        work.join(10)
+    """Stop all threads at interpreter exit."""
+    running = list(_threads)
+    for thread in running:
+        thread.stop()
+    for thread in running:
+        thread.join(10)
 
 
-def _come_last() -> None:
-    """Let this thread have what the window leaves of the processor, where that can be said."""
+def _lower_priority() -> None:
+    """Lower the scheduling priority of the current thread below the GUI thread, on Linux."""
     if sys.platform == "linux":
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

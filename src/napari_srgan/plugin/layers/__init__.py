@@ -1,1 +1,1 @@
-"""napari layers in and out: transforms, units, contrast, names and provenance."""
+"""Source and result layers: transforms, units, contrast limits, names and provenance."""

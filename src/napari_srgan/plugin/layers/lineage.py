@@ -1,4 +1,4 @@
-"""Which layer a result was computed from, and where among the layers a new one belongs."""
+"""Source layers of results, and the position of new results in the layer list."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
     from .result_names import Recipe
 
-_made: WeakKeyDictionary[Image, tuple[ref[Image], Recipe]] = WeakKeyDictionary()
+_results: WeakKeyDictionary[Image, tuple[ref[Image], Recipe]] = WeakKeyDictionary()
 
 
-def enter(result: Image, source: Image, recipe: Recipe, layers: Iterable[Any]) -> None:
-    """Remember how a result was made of which layer, and name it beside earlier ones.
+def register_result(result: Image, source: Image, recipe: Recipe, layers: Iterable[Any]) -> None:
+    """Store source and recipe of a result, and append differences from earlier ones to its name.
 
     Parameters
     ----------
     result
-        Whose name is that of a first result.
+        The new layer; its name is the default name of a result.
     source, recipe
-        What it was computed from, and how.
+        The layer that it was computed from, and the parameters.
     layers
-        Those beside which it will be shown.
+        The layers of the viewer that it will be added to.
     """
     result.name = name_result(result.name, recipe, _recipes(layers, source))
-    _made[result] = (ref(source), recipe)
+    _results[result] = (ref(source), recipe)
 
 
-def shown_with(layer: Image) -> list[Any]:
-    """Return the layers of the open viewers that show a layer."""
+def layers_shown_with(layer: Image) -> list[Any]:
+    """Return the layers of all open viewers that contain ``layer``."""
     if "napari._qt" not in sys.modules:
         return []
     from ..viewers import open_viewers
@@ -44,38 +44,38 @@ def shown_with(layer: Image) -> list[Any]:
     return [each for layers in lists if layer in layers for each in layers]
 
 
-def made_from(layer: Any) -> Image | None:
-    """Return the layer that a result of this session, or a live layer, was computed from."""
+def parent_of(layer: Any) -> Image | None:
+    """Return the source of a live layer or of a result of this session; None for other layers."""
     source: Image = source_of(layer)
     if source is not layer:
         return source
-    made = _made.get(layer)
-    return None if made is None else made[0]()
+    entry = _results.get(layer)
+    return None if entry is None else entry[0]()
 
 
 def is_derived_from(layer: Any, source: Image) -> bool:
-    """Whether a layer was computed from another one, or from a result of that."""
-    before = made_from(layer)
-    while before is not None and before is not source:
-        before = made_from(before)
-    return before is source
+    """Whether a layer was computed from ``source``, directly or through other results."""
+    parent = parent_of(layer)
+    while parent is not None and parent is not source:
+        parent = parent_of(parent)
+    return parent is source
 
 
-def place_above(layers: Sequence[Any], source: Image) -> int:
-    """Return the place above a layer in the list and above all that may cover it.
+def insertion_index(layers: Sequence[Any], source: Image) -> int:
+    """Return the index at which to insert a result of ``source``.
 
-    Those are what was computed from the layer, and where it is a result itself, from its source.
+    It is above ``source`` and above all layers derived from the same original layer.
     """
-    first = source
-    while (before := made_from(first)) is not None:
-        first = before
-    family = (i for i, each in enumerate(layers) if each is first or is_derived_from(each, first))
-    return 1 + max(family, default=layers.index(source))
+    root = source
+    while (parent := parent_of(root)) is not None:
+        root = parent
+    related = (i for i, each in enumerate(layers) if each is root or is_derived_from(each, root))
+    return 1 + max(related, default=layers.index(source))
 
 
 def _recipes(layers: Iterable[Any], source: Image) -> Iterator[tuple[str, Recipe]]:
-    """Yield names and recipes of the results of a layer that are among some layers."""
+    """Yield names and recipes of the results of ``source`` among ``layers``."""
     for each in layers:
-        made = _made.get(each)
-        if made is not None and made[0]() is source:
-            yield each.name, made[1]
+        entry = _results.get(each)
+        if entry is not None and entry[0]() is source:
+            yield each.name, entry[1]

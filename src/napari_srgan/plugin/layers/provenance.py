@@ -1,4 +1,4 @@
-"""How a result was made: in a layer's metadata and in the description of a file."""
+"""Provenance of a result, for the metadata of a layer and the description of a file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ...engine.plan import Plan
 
-BEGIN = "super-resolved by napari-srgan: "
-SHORT = 80
-"""characters that a NIfTI file holds"""
+PREFIX = "super-resolved by napari-srgan: "
+NIFTI_LENGTH = 80
+"""size in bytes of the description in a NIfTI header"""
 
 
 def provenance(plan: Plan, remarks: Sequence[str] = ()) -> dict[str, Any]:
-    """Say how a result was made, in plain values; ``remarks`` are those of the run."""
+    """Return the provenance of a result as JSON-ready values; ``remarks`` are those of the run."""
     import torch
 
     from ... import __version__
@@ -39,27 +39,31 @@ def provenance(plan: Plan, remarks: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def described(made: dict[str, Any] | None, before: str) -> str:
-    """Return the description of a file: how it was made, and what its source said."""
-    if not made:
-        return before
-    said = {**made, "source": before} if before and not made_of(before) else made
-    return BEGIN + json.dumps(said, default=str)
+def describe(record: dict[str, Any] | None, description: str) -> str:
+    """Return the description of a file: its provenance as JSON and the source's description."""
+    if not record:
+        return description
+    values = (
+        {**record, "source": description}
+        if description and not parse_description(description)
+        else record
+    )
+    return PREFIX + json.dumps(values, default=str)
 
 
-def in_few_words(made: dict[str, Any] | None, before: str) -> str:
-    """Return what fits into the header of a NIfTI file."""
-    if not made:
-        return before[: SHORT - 1]
-    return f"super-resolved x{made.get('scale')} by napari-srgan, model {made.get('model')}"
+def describe_briefly(record: dict[str, Any] | None, description: str) -> str:
+    """Return a description that fits into the header of a NIfTI file."""
+    if not record:
+        return description[: NIFTI_LENGTH - 1]
+    return f"super-resolved x{record.get('scale')} by napari-srgan, model {record.get('model')}"
 
 
-def made_of(description: str) -> dict[str, Any] | None:
-    """Return how a file was made, where `described` wrote it."""
-    if not description.startswith(BEGIN):
+def parse_description(description: str) -> dict[str, Any] | None:
+    """Return the provenance in a description written by `describe`, else None."""
+    if not description.startswith(PREFIX):
         return None
     try:
-        found = json.loads(description[len(BEGIN) :])
+        found = json.loads(description[len(PREFIX) :])
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -1,4 +1,4 @@
-"""The arguments of a result layer, which covers the same place as its source."""
+"""Arguments of a result layer, which covers the same world region as its source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..files.to_layers import MADE
+from ..files.to_layers import PROVENANCE_KEY
 from .provenance import provenance
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...engine.plan import Plan
 
 
-CARRIED = (
+COPIED_ATTRIBUTES = (
     "affine",
     "axis_labels",
     "blending",
@@ -29,12 +29,12 @@ CARRIED = (
     "units",
     "contrast_limits",
 )
-"""attributes that the result has from its source as they are"""
+"""attributes copied unchanged from the source"""
 
 
 def layer_state(layer: Image) -> dict[str, Any]:
-    """Return what a result takes over from its source, as it is now."""
-    names = (*CARRIED, "name", "scale", "translate", "metadata")
+    """Return the current attributes of a source that its result depends on."""
+    names = (*COPIED_ATTRIBUTES, "name", "scale", "translate", "metadata")
     state: dict[str, Any] = {name: getattr(layer, name) for name in names}
     if not layer.rgb:
         state["colormap"] = layer.colormap
@@ -44,16 +44,18 @@ def layer_state(layer: Image) -> dict[str, Any]:
 def layer_arguments(
     state: dict[str, Any], plan: Plan, title: str = "", remarks: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return the arguments that lay a plan's result over its source.
+    """Return the layer arguments of a result.
 
     Parameters
     ----------
     state
-        What `layer_state` returned of the source.
+        `layer_state` of the source.
     plan
-        The plan that was carried out.
+        The plan of the run.
     title
-        Added to the name, which is the source's with the scale.
+        Suffix of the name, after the source's name and the scale.
+    remarks
+        Remarks of the run, for the provenance.
     """
     axes = [i for i, letter in enumerate(plan.layout.axes) if letter != "S"]
     return {
@@ -61,17 +63,17 @@ def layer_arguments(
         **finer_transform(state, [plan.factors[i] for i in axes], [plan.spans[i][0] for i in axes]),
         "name": f"{state['name']} ×{plan.scale}{title}",
         "multiscale": False,
-        "metadata": {**state["metadata"], MADE: provenance(plan, remarks)},
+        "metadata": {**state["metadata"], PROVENANCE_KEY: provenance(plan, remarks)},
     }
 
 
 def finer_transform(
     state: dict[str, Any], factors: Sequence[int], first: Sequence[int]
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Return scale and translate of a part of a layer with ``factors`` times more pixels.
+    """Return scale and translate of a region of a layer, upsampled by ``factors``.
 
-    napari puts the origin at the centre of pixel 0, so beside the scale the translation changes:
-    the outer edge of the part's first pixel, half a pixel before its centre, is what stays.
+    napari's origin is the centre of pixel 0, so the translation changes, too: the outer edge of the
+    first pixel of the region, half a pixel before its centre, must stay in place.
     ``scale' = scale / r`` and ``translate' = translate + R·S·diag(scale)·(f + (1 − r) / (2r))``,
     with rotation R, shear S and first pixel f.
     """

@@ -1,4 +1,4 @@
-"""Names of results: what is different about each of several results of one layer."""
+"""Names of several results of one layer, which state how they differ."""
 
 from __future__ import annotations
 
@@ -16,30 +16,35 @@ from ...options import Options
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the pixels of a result depend on."""
+    """Parameters that determine the pixels of a result."""
 
     model: str
-    """without its scale, or the name of the file that was chosen"""
+    """name of the model without scale, or of the model file"""
     detail: float
+    """interpolation weight, 0 to 1"""
     axes: str
+    """axes of the source, one letter per dimension"""
     part: tuple[Span | None, ...]
-    """along each axis the part of the source that was computed, None for all of it"""
+    """computed span of each axis, None for the whole axis"""
     consistency: int
+    """back-projection steps"""
     normalise: object
+    """requested intensity range"""
     nodata: Nodata
+    """requested no-data value"""
 
 
-def recipe_of(plan: Plan, model: Any, asked: Options) -> Recipe:
+def recipe_of(plan: Plan, model: Any, requested: Options) -> Recipe:
     """Return the recipe of a plan.
 
     Parameters
     ----------
     plan
-        What was carried out.
+        The plan of the run.
     model
-        As it was chosen: a name, a path or a loaded model.
-    asked
-        The options as they were chosen, before anything was filled in.
+        Name, path or loaded model, as requested.
+    requested
+        The options as requested, before defaults were filled in.
     """
     name = plan.model.card.name
     if isinstance(model, (str, Path)) and Path(model).suffix == ".safetensors":
@@ -51,43 +56,43 @@ def recipe_of(plan: Plan, model: Any, asked: Options) -> Recipe:
         plan.layout.axes,
         tuple(None if s == w else s for s, w in zip(plan.spans, whole, strict=True)),
         plan.consistency,
-        asked.normalise,
-        asked.nodata,
+        requested.normalise,
+        requested.nodata,
     )
 
 
-def name_result(plain: str, recipe: Recipe, earlier: Iterable[tuple[str, Recipe]]) -> str:
+def name_result(base_name: str, recipe: Recipe, earlier: Iterable[tuple[str, Recipe]]) -> str:
     """Return the name of a result.
 
     Parameters
     ----------
-    plain
-        The name of the first result of a layer: the layer's with the scale.
+    base_name
+        Default name: the name of the layer and the scale.
     recipe
-        How the new result was made.
+        Recipe of the new result.
     earlier
-        Names and recipes of the results that the layer has.
+        Names and recipes of the existing results of the layer.
 
     Returns
     -------
     str
-        ``plain`` where no result has that name. Else what differs from the result that has it
-        stands behind it: ``cells ×4 realistic``, ``cells ×4 satellite``, ``cells ×4 z6``. Where
-        nothing differs it is ``plain``, which napari counts.
+        ``base_name`` if it is not used. Else the differences from the result of that name are
+        appended: ``cells ×4 realistic``, ``cells ×4 satellite``, ``cells ×4 z6``. If there are
+        none, ``base_name``, to which napari appends a number.
     """
     names = dict(earlier)
-    if plain not in names:
-        return plain
-    name = plain
-    for exactly in (False, True):
-        name = " ".join([plain, *_differences(recipe, names[plain], exactly)])
+    if base_name not in names:
+        return base_name
+    name = base_name
+    for precise in (False, True):
+        name = " ".join([base_name, *_differences(recipe, names[base_name], precise)])
         if name not in names:
             break
     return name
 
 
-def _differences(new: Recipe, old: Recipe, exactly: bool) -> Iterator[str]:
-    """Yield a few words for each thing in which a recipe is not the other."""
+def _differences(new: Recipe, old: Recipe, precise: bool) -> Iterator[str]:
+    """Yield a short text for each parameter that differs."""
     if new.model != old.model:
         yield new.model
     if new.detail != old.detail:
@@ -95,18 +100,18 @@ def _differences(new: Recipe, old: Recipe, exactly: bool) -> Iterator[str]:
     if new.axes != old.axes:
         yield new.axes
     if new.part != old.part:
-        yield _part(new, exactly)
+        yield _describe_part(new, precise)
     if new.consistency != old.consistency:
         yield f"consistency {new.consistency}" if new.consistency else "no consistency"
     if new.normalise != old.normalise:
-        yield _range(new.normalise)
+        yield _describe_range(new.normalise)
     if new.nodata != old.nodata:
         number = isinstance(new.nodata, (int, float))
         yield "no nodata" if new.nodata is None else f"nodata {new.nodata:{'g' * number}}"
 
 
-def _part(recipe: Recipe, exactly: bool) -> str:
-    """Say which part of a layer a result is of: ``z6``, ``part``, ``part at 120, 300``."""
+def _describe_part(recipe: Recipe, precise: bool) -> str:
+    """Describe the computed part: ``z6``, ``part``, ``part at 120, 300`` (if ``precise``)."""
     spans = dict(zip(recipe.axes, recipe.part, strict=True))
     words = [
         f"{axis.lower()}{first}" + (f"–{last - 1}" if last - first > 1 else "")
@@ -115,12 +120,12 @@ def _part(recipe: Recipe, exactly: bool) -> str:
     y, x = spans["Y"], spans["X"]
     if y or x:
         at = (0 if span is None else span[0] for span in (y, x))
-        words.append("part at {}, {}".format(*at) if exactly else "part")
+        words.append("part at {}, {}".format(*at) if precise else "part")
     return " ".join(words) or "whole"
 
 
-def _range(normalise: object) -> str:
-    """Say which values a model saw as 0 and 1."""
+def _describe_range(normalise: object) -> str:
+    """Describe the intensity range that is mapped to 0 to 1."""
     if isinstance(normalise, tuple):
         return "range " + "–".join(f"{value:g}" for value in normalise)
     return {"auto": "automatic range", "none": "range 0–1"}.get(str(normalise), str(normalise))

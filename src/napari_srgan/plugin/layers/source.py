@@ -1,4 +1,4 @@
-"""A layer as the source of a run: its data at the finest level, its axes, its missing values."""
+"""A layer as the source of a run: data of the finest level, axes and missing values."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from typing import TYPE_CHECKING, Any
 from ...engine.axes import complete_labels, guess_axes
 from ...io import finest_plane
 from ...options import Options
-from ..files.to_layers import FILE, Origin
+from ..files.to_layers import ORIGIN_KEY, Origin
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
 
 def layer_source(layer: Layer, options: Options, *, shown: bool = False) -> tuple[Any, Options]:
-    """Return a layer's data at its finest level, and the options with axes and nodata filled in.
+    """Return the data of the finest level, and the options with axes and nodata filled in.
 
-    Of a volume from a file, Y and X are the plane of its finest pixels, or with ``shown`` always
-    what its labels call so, which napari shows.
+    Parameters
+    ----------
+    layer
+        The source.
+    options
+        Options of the run; given axes and nodata are kept.
+    shown
+        For an anisotropic volume from a file, Y and X are the axes of the plane with the finest
+        pixels. True: they are always the axes with these labels, which napari displays.
 
     Raises
     ------
@@ -35,7 +42,7 @@ def layer_source(layer: Layer, options: Options, *, shown: bool = False) -> tupl
             "can be super-resolved"
         )
     data = level_0(layer)
-    origin = layer.metadata.get(FILE)
+    origin = layer.metadata.get(ORIGIN_KEY)
     if options.axes is None:
         axes = complete_labels(layer.axis_labels, data.shape, rgb=layer.rgb)
         if not shown and isinstance(origin, Origin) and origin.axes == axes:
@@ -48,11 +55,11 @@ def layer_source(layer: Layer, options: Options, *, shown: bool = False) -> tupl
 
 
 def missing_of(layer: Layer) -> Any | None:
-    """Return where the file of a layer says that there are no values; None where it does not.
+    """Return the mask of missing values in the file of a layer, None if there is none.
 
-    A layer whose data are not of the file's shape any more has none.
+    A mask whose shape does not match the layer is ignored.
     """
-    origin = layer.metadata.get(FILE)
+    origin = layer.metadata.get(ORIGIN_KEY)
     missing = origin.record.missing if isinstance(origin, Origin) else None
     if missing is None:
         return None
@@ -62,15 +69,15 @@ def missing_of(layer: Layer) -> Any | None:
 
 
 def source_of(layer: Any) -> Any:
-    """Return the layer that a live layer shows finer; any other layer is its own source."""
-    layer = getattr(layer, "__wrapped__", layer)  # napari hands out proxies to plugins
+    """Return the source of a live layer, and any other layer itself."""
+    layer = getattr(layer, "__wrapped__", layer)  # napari passes proxies to plugins
     if not getattr(layer, "multiscale", False):
         return layer
     return getattr(getattr(level_0(layer), "owner", None), "source", layer)
 
 
 def sources_of(layers: Iterable[Any]) -> list[Image]:
-    """Return the image layers among some layers, each once; live ones stand for their source."""
+    """Return the image layers without duplicates; live layers are replaced by their source."""
     from napari.layers import Image
 
     images = (source_of(each) for each in layers if isinstance(each, Image))
@@ -78,5 +85,5 @@ def sources_of(layers: Iterable[Any]) -> list[Image]:
 
 
 def level_0(layer: Image) -> Any:
-    """Return a layer's data at its finest level."""
+    """Return the data of the finest level of a layer."""
     return layer.data[0] if layer.multiscale else layer.data

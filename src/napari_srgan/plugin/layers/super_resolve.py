@@ -1,4 +1,4 @@
-"""``super_resolve_layer``: a layer in, a layer that lies exactly on top of it out."""
+"""``super_resolve_layer``: super-resolve a layer into a layer aligned with it."""
 
 from __future__ import annotations
 
@@ -36,51 +36,53 @@ def super_resolve_layer(
     nodata: Nodata = "auto",
     progress: bool = False,
 ) -> Image:
-    """Super-resolve an image layer into a new layer that covers the same place.
+    """Super-resolve an image layer into a new layer that covers the same world region.
 
-    The call returns when the result is there; the source is not changed. In napari's console::
+    Blocks until the result is computed. The source is not modified. In napari's console::
 
         viewer.add_layer(ns.super_resolve_layer(viewer.layers["cells"]))
 
     Parameters
     ----------
     layer
-        An image layer of any number of dimensions up to T, C, Z, Y, X and samples. Of a
-        multiscale layer level 0, the finest, is taken, and of a live layer its source.
+        An image layer of any number of dimensions up to T, C, Z, Y, X and samples. Level 0
+        of a multiscale layer is used, and the source of a live layer.
     model, axes, detail, consistency, normalise, volume, device, precision, tile, nodata, progress
-        As in `napari_srgan.super_resolve`. ``axes`` None takes the layer's ``axis_labels`` where
-        they name the axes and its ``rgb``, else guesses from the shape. Of a volume from a file
-        whose slices are thick along another axis than Z, Y and X are the plane of its slices.
+        As in `napari_srgan.super_resolve`. ``axes=None`` uses the layer's ``axis_labels`` and
+        ``rgb`` if they define the axes, else guesses from the shape. For a volume from a file with
+        thick slices along another axis than Z, Y and X are the axes of the slice plane.
 
     Returns
     -------
     napari.layers.Image
-        Not yet in a viewer. Its pixels' outer edges lie on those of the source under any scale,
-        translate, rotate, shear and affine; colormap, contrast limits, gamma, blending, units and
-        axis labels are the source's. Its name is the source's with the scale; where an open viewer
-        shows a result of that name, what differs stands behind it. How it was made stands in
-        ``metadata["napari_srgan"]``. Data that do not fit into memory lie in a zarr array on
-        disk, which is removed with the layer.
+        Not added to a viewer. Its outer pixel edges coincide with those of the source for any
+        scale, translate, rotate, shear and affine. Colormap, contrast limits, gamma, blending,
+        units and axis labels are those of the source. The name is the source's name and the scale;
+        if an open viewer contains a result of that name, the differences are appended. The
+        provenance is in ``metadata["napari_srgan"]``. Data that do not fit into memory are in a
+        zarr array on disk, which is deleted with the layer.
 
     Raises
     ------
     TypeError
-        If the layer is not an image layer, or boolean or complex.
+        If the layer is not an image layer, or its dtype is boolean or complex.
     ValueError, ModelError, MemoryError
         As in `napari_srgan.super_resolve`.
     """
     from napari.layers import Image
 
     from ...upscale import drive
-    from .lineage import enter, shown_with
+    from .lineage import layers_shown_with, register_result
     from .result_names import recipe_of
 
-    asked = Options(axes, detail, consistency, normalise, volume, device, precision, tile, nodata)
+    requested = Options(
+        axes, detail, consistency, normalise, volume, device, precision, tile, nodata
+    )
     layer = source_of(layer)
-    data, options = layer_source(layer, asked)
+    data, options = layer_source(layer, requested)
     out, run = drive(steps(data, model, options, missing=missing_of(layer)), bar=progress)
     result = Image(out, **layer_arguments(layer_state(layer), run.plan, remarks=run.remarks))
-    enter(result, layer, recipe_of(run.plan, model, asked), shown_with(layer))
+    register_result(result, layer, recipe_of(run.plan, model, requested), layers_shown_with(layer))
     return result
 
 
@@ -91,9 +93,14 @@ def steps(
     spans: Sequence[Span] | None = None,
     missing: Any | None = None,
 ) -> Generator[Progress, None, tuple[Any, Run]]:
-    """Super-resolve an array or a part of it, yielding progress; return the result and its run.
+    """Super-resolve an array or a part of it, yielding progress.
 
-    PyTorch is imported when the first step is taken, so in the thread that takes it.
+    PyTorch is imported at the first step, in the thread that runs the generator.
+
+    Returns
+    -------
+    tuple
+        The result and its `Run`.
     """
     from ...engine.run import Run
     from ...engine.source import read_once

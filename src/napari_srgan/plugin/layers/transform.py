@@ -1,4 +1,4 @@
-"""Where the pixels of a file lie in napari's world, and where those of a layer lie in its file."""
+"""Transforms between the pixels of a file, of a layer, and napari's world coordinates."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from ...io import ImageFile
 
 Matrix = npt.NDArray[np.float64]
 
-STRAIGHT = 1e-6
-"""parts of a unit vector that may point elsewhere in an axis that counts as straight"""
+ALIGNMENT_TOLERANCE = 1e-6
+"""maximum off-axis component of the unit vector of an axis-aligned axis"""
 
 
 def transform_of(record: ImageFile, axes: str, shape: Sequence[int]) -> dict[str, Any]:
-    """Return ``scale``, and where there is one ``translate`` or ``affine``, of a file's layer.
+    """Return ``scale`` and, if needed, ``translate`` or ``affine`` for the layer of a file.
 
     Parameters
     ----------
     record
-        Of the file; its data are not looked at.
+        The file; its data are not read.
     axes, shape
-        Of the layer, without samples of RGB.
+        Axes and shape of the layer, without the samples of RGB.
 
     Notes
     -----
-    Pixel sizes are the scale; axes without one have 1. The affine of a medical volume becomes scale
-    and translate where its axes are straight, and scale and affine where it is turned within its
-    slices. A volume that is turned out of its slices is laid straight about its true centre, since
-    napari shows no slice of it otherwise: it would warn at every step, or fail for a sagittal one.
-    Its affine is in the record, from which a file is written. The outer edge of a map is at 0, so
-    that finer maps of the same place lie on it; coordinates of a reference system are too large for
-    the graphics card's numbers.
+    The scale is the pixel size, 1 for axes without one. The affine of a medical volume becomes
+    scale and translate if it is axis-aligned, and scale and affine if it is rotated within the
+    slice plane. A volume rotated out of the slice plane (oblique) is displayed axis-aligned about
+    its true centre, as napari cannot display slices of such a volume: it warns at every step, or
+    fails for a sagittal one. Its affine is kept in the record, from which a file is written. The
+    outer edge of a map is at 0, so that maps of the same region align; coordinates of a reference
+    system would exceed the float32 precision of the graphics card.
     """
     size = np.array([float(record.pixel_size.get(axis, 1)) for axis in axes])
     if record.geo is not None:
@@ -50,20 +50,24 @@ def transform_of(record: ImageFile, axes: str, shape: Sequence[int]) -> dict[str
     rows = ["ZYX".index(axis) for axis in own]
     linear, origin = record.affine[:3, :3], record.affine[:3, 3]
     length = np.linalg.norm(linear, axis=0)
-    turn = linear / length
-    inside = turn[np.ix_(rows, rows)]
+    rotation = linear / length
+    inside = rotation[np.ix_(rows, rows)]
     scale = size.copy()
     scale[[at[a] for a in own]] = length[rows]
     translate = np.zeros(len(axes))
     translate[[at[a] for a in own]] = origin[rows]
-    # What leaves the axes of the layer cannot be shown.
-    alone = np.abs(np.delete(turn, rows, 0)[:, rows]).max(initial=0) < STRAIGHT
-    bent = np.abs(inside - np.diag(np.diag(inside)))
-    forward = bool((np.diag(inside) > 0).all())
-    if alone and forward and bent.max() < STRAIGHT:
+    # Components along axes that the layer lacks cannot be displayed.
+    separable = np.abs(np.delete(rotation, rows, 0)[:, rows]).max(initial=0) < ALIGNMENT_TOLERANCE
+    off_diagonal = np.abs(inside - np.diag(np.diag(inside)))
+    positive = bool((np.diag(inside) > 0).all())
+    if separable and positive and off_diagonal.max() < ALIGNMENT_TOLERANCE:
         return {"scale": scale, "translate": translate}
-    out = bent[0, 1:].max(initial=0) + bent[1:, 0].max(initial=0) if len(own) == 3 else 0.0
-    if alone and forward and out < STRAIGHT:
+    tilt = (
+        off_diagonal[0, 1:].max(initial=0) + off_diagonal[1:, 0].max(initial=0)
+        if len(own) == 3
+        else 0.0
+    )
+    if separable and positive and tilt < ALIGNMENT_TOLERANCE:
         affine = np.eye(len(axes) + 1)
         places = [at[a] for a in own]
         affine[np.ix_(places, places)] = inside
@@ -77,14 +81,14 @@ def transform_of(record: ImageFile, axes: str, shape: Sequence[int]) -> dict[str
 
 
 def world_matrix(transform: Mapping[str, Any], dimensions: int) -> Matrix:
-    """Return the matrix from pixels to napari's world that the arguments of a layer stand for."""
+    """Return the homogeneous matrix from pixels to world coordinates of layer arguments."""
     from napari.utils.transforms import Affine, CompositeAffine
 
     own = CompositeAffine(
-        scale=_given(transform, "scale", [1.0] * dimensions),
-        translate=_given(transform, "translate", [0.0] * dimensions),
-        rotate=_given(transform, "rotate", None),
-        shear=_given(transform, "shear", None),
+        scale=_value_or_default(transform, "scale", [1.0] * dimensions),
+        translate=_value_or_default(transform, "translate", [0.0] * dimensions),
+        rotate=_value_or_default(transform, "rotate", None),
+        shear=_value_or_default(transform, "shear", None),
         ndim=dimensions,
     )
     matrix = np.asarray(own.affine_matrix, np.float64)
@@ -96,13 +100,13 @@ def world_matrix(transform: Mapping[str, Any], dimensions: int) -> Matrix:
     return np.asarray(affine, np.float64) @ matrix
 
 
-def _given(transform: Mapping[str, Any], name: str, default: Any) -> Any:
+def _value_or_default(transform: Mapping[str, Any], name: str, default: Any) -> Any:
     value = transform.get(name)
     return default if value is None else value
 
 
 def spatial(matrix: Matrix, axes: str) -> Matrix:
-    """Return the part of a matrix that is about Z, Y and X as a 4 × 4 one; absent axes stay."""
+    """Return the Z, Y, X part of a matrix as a 4 × 4 matrix; absent axes are the identity."""
     own = [(i, "ZYX".index(a)) for i, a in enumerate(axes) if a in "ZYX"]
     layer, place = ([pair[k] for pair in own] for k in (0, 1))
     found = np.eye(4)

@@ -1,4 +1,4 @@
-"""Whether an image can be super-resolved, and whether its axes are likely to be understood."""
+"""Check whether a layer can be super-resolved, and whether its axes are plausible."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from ...engine.axes import (
 )
 from ...engine.intensity import check_dtype
 from ...options import Options
-from ..jobs.queue import EXPECTED, sentence
+from ..errors import USER_ERRORS, format_error
 from .source import layer_source, level_0
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-NARROW = 16
-"""pixels along Y or X of fewer than which the axes are doubted"""
-LONGER = 4
-"""how many times longer another axis is in such a case"""
+NARROW_SIDE = 16
+"""side in pixels below which Y or X are suspected to be wrong"""
+LENGTH_RATIO = 4
+"""minimum ratio of another axis to the shorter of Y and X in this case"""
 
 
-def refusal(layer: Image, axes: str | None = None) -> str:
-    """Say why a layer cannot be super-resolved; empty where it can.
+def unsupported_reason(layer: Image, axes: str | None = None) -> str:
+    """Return why a layer cannot be super-resolved; empty if it can.
 
     Parameters
     ----------
     layer
-        Of its data type and shape are looked at, no values.
+        Only dtype and shape are checked, no values.
     axes
-        Those that a person typed.
+        Axes typed by the user.
     """
     try:
         data, options = layer_source(layer, Options(axes=axes))
         check_dtype(np.dtype(data.dtype))
         make_layout(parse_axes(str(options.axes), data.shape), data.shape, 1)
-    except EXPECTED as error:
-        return sentence(error)
+    except USER_ERRORS as error:
+        return format_error(error)
     return ""
 
 
-def doubt(layer: Image, axes: str | None = None) -> str:
-    """Say that axes, guessed or typed, make an image very narrow, and what to do; else nothing."""
+def axes_warning(layer: Image, axes: str | None = None) -> str:
+    """Return a warning if guessed or typed axes make an image very narrow; else empty."""
     shape = level_0(layer).shape
     if axes is None and complete_labels(layer.axis_labels, shape, rgb=layer.rgb):
         return ""
@@ -54,17 +54,17 @@ def doubt(layer: Image, axes: str | None = None) -> str:
     sizes = dict(zip(letters, shape, strict=True))
     height, width = sizes["Y"], sizes["X"]
     longest = max((n for axis, n in sizes.items() if axis not in "YXS"), default=0)
-    if min(height, width) >= NARROW or longest < LONGER * min(height, width):
+    if min(height, width) >= NARROW_SIDE or longest < LENGTH_RATIO * min(height, width):
         return ""
     number = int(np.prod([n for axis, n in sizes.items() if axis not in "YXS"]))
     return (
         f"Taken for {number} images of {height} × {width} pixels. If that is wrong, type the "
-        f"axes under Advanced, such as {_likely(shape, rgb=letters.endswith('S'))}."
+        f"axes under Advanced, such as {_suggest_axes(shape, rgb=letters.endswith('S'))}."
     )
 
 
-def _likely(shape: tuple[int, ...], *, rgb: bool) -> str:
-    """Return axes by which the two longest are Y and X."""
+def _suggest_axes(shape: tuple[int, ...], *, rgb: bool) -> str:
+    """Return axes in which the two longest are Y and X."""
     planes = list(shape[:-1] if rgb else shape)
     y, x = sorted(sorted(range(len(planes)), key=lambda i: (-planes[i], i))[:2])
     letters = {y: "Y", x: "X"}

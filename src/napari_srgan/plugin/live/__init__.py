@@ -1,1 +1,1 @@
-"""Live view: a layer whose visible tiles are super-resolved while one looks."""
+"""Live view: a multiscale layer whose visible tiles are super-resolved in the background."""

@@ -1,4 +1,4 @@
-"""What napari slices: arrays that are read plane by plane, and a bounded store for their parts."""
+"""Lazy array that napari slices, and a cache of bounded size for its parts."""
 
 from __future__ import annotations
 
@@ -16,94 +16,103 @@ from ...engine.tiles import Span
 
 Array = npt.NDArray[Any]
 Key = tuple[int, ...]
-"""which plane: its index along the axes that are not kept"""
+"""identifies a plane: indices along the axes that are not plane axes"""
 Read = Callable[[Key, Span, Span], Array]
-"""returns rows and columns of a plane, with the kept axes in their order"""
+"""returns a range of rows and columns of a plane, as an array of the plane axes"""
 
 CHUNK = 256
-"""side in pixels of the squares by which napari widens what it reads, so that it reads less often
-while one moves about"""
+"""chunk side in pixels. napari extends the requested region to whole chunks, so that it slices less
+often while panning"""
 
 
 class Cache:
-    """Arrays by name; beyond a limit of bytes those that were used longest ago are dropped.
+    """Thread-safe LRU cache of arrays with a limit in bytes.
+
+    Parameters
+    ----------
+    limit
+        Maximum size of the arrays in bytes; the last array is kept even if it is larger.
 
     Attributes
     ----------
-    held
-        Names of what is dropped last of all.
+    pinned
+        Names of the arrays that are evicted only if no others are left.
+    nbytes
+        Size of the arrays in bytes.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.held: frozenset[Hashable] = frozenset()
+        self.pinned: frozenset[Hashable] = frozenset()
         self.nbytes = 0
         self._entries: OrderedDict[Hashable, tuple[Array, int]] = OrderedDict()
         self._lock = threading.RLock()
 
     def get(self, name: Hashable) -> Array | None:
-        """Return an array, None where it is not there."""
+        """Return an array and mark it as used; None if it is not cached."""
         with self._lock:
             if name not in self._entries:
                 return None
             self._entries.move_to_end(name)
             return self._entries[name][0]
 
-    def stamp(self, name: Hashable) -> int | None:
-        """Return with which stamp an array was put, None where it is not there."""
+    def version(self, name: Hashable) -> int | None:
+        """Return the version with which an array was cached, None if it is not cached."""
         with self._lock:
             entry = self._entries.get(name)
             return None if entry is None else entry[1]
 
-    def put(self, name: Hashable, array: Array, stamp: int = 0) -> None:
-        """Keep an array."""
+    def put(self, name: Hashable, array: Array, version: int = 0) -> None:
+        """Cache an array, and evict others if the limit is exceeded."""
         with self._lock:
             self.drop(name)
-            self._entries[name] = (array, stamp)
+            self._entries[name] = (array, version)
             self.nbytes += array.nbytes
-            self._keep_to_limit()
+            self._evict()
 
     def resize(self, limit: int) -> None:
-        """Keep to another limit from now on."""
+        """Set the limit, and evict arrays if it is exceeded."""
         with self._lock:
             self.limit = limit
-            self._keep_to_limit()
+            self._evict()
 
-    def _keep_to_limit(self) -> None:
+    def _evict(self) -> None:
         while self.nbytes > self.limit and len(self._entries) > 1:
-            first = next((n for n in self._entries if n not in self.held), None)
+            first = next((n for n in self._entries if n not in self.pinned), None)
             old, _ = self._entries.pop(next(iter(self._entries)) if first is None else first)
             self.nbytes -= old.nbytes
 
     def drop(self, name: Hashable) -> None:
-        """Let go of an array if it is there."""
+        """Remove an array if it is cached."""
         with self._lock:
             entry = self._entries.pop(name, None)
             self.nbytes -= entry[0].nbytes if entry is not None else 0
 
     def clear(self) -> None:
-        """Let go of everything."""
+        """Remove all arrays."""
         with self._lock:
             self._entries.clear()
             self.nbytes = 0
 
 
 class LazyPlanes:
-    """An array that is read plane by plane when its values are asked for.
+    """A lazy array that is read plane by plane when it is converted to NumPy.
 
-    It has what napari needs of a layer's data. An index gives another such array, whatever its
-    order, as napari first cuts out what is in view and then picks the slice.
+    It implements the array protocol that napari expects of layer data. Indexing returns another
+    `LazyPlanes`: napari first crops to the visible region and then selects the slice.
 
     Parameters
     ----------
     shape, dtype
-        Of the whole array.
+        Shape and dtype of the full array.
     layout
-        Which axes are rows and columns, and which are kept together with them.
+        Axes of the array.
     read
-        What reads a part of a plane.
+        Reads a region of a plane.
     owner
-        What the array belongs to.
+        The object that the array belongs to, which is kept alive by it.
+    index
+        Selected index (int) or indices (range) of each axis of the full array; None for all.
     """
 
     def __init__(
@@ -117,13 +126,13 @@ class LazyPlanes:
     ) -> None:
         self.dtype = dtype
         self.owner = owner
-        self._whole = tuple(shape)
+        self._full_shape = tuple(shape)
         self._layout, self._read = layout, read
         self._index = tuple(map(range, shape)) if index is None else index
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Length of every axis."""
+        """Shape after indexing."""
         return tuple(len(at) for at in self._index if isinstance(at, range))
 
     @property
@@ -138,14 +147,14 @@ class LazyPlanes:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the values would take."""
+        """Size in bytes as a NumPy array."""
         return self.size * self.dtype.itemsize
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """What is best read at once: squares of one plane."""
+        """Preferred chunk shape: a square of one plane."""
         wide = {self._layout.y, self._layout.x}
-        kept = kept_axes(self._layout)
+        kept = plane_axes(self._layout)
         return tuple(
             min(CHUNK, len(at)) if axis in wide else (len(at) if axis in kept else 1)
             for axis, at in enumerate(self._index)
@@ -164,16 +173,20 @@ class LazyPlanes:
             raise IndexError(f"{len(given)} indices for an array of {self.ndim} dimensions")
         rest = iter(given + [slice(None)] * (self.ndim - len(given)))
         picked = tuple(
-            at[next(rest)] if isinstance(at, range) else at  # an int or a slice, as of a range
+            at[next(rest)]
+            if isinstance(at, range)
+            else at  # indexing a range gives an int or a range
             for at in self._index
         )
-        return LazyPlanes(self._whole, self.dtype, self._layout, self._read, self.owner, picked)
+        return LazyPlanes(
+            self._full_shape, self.dtype, self._layout, self._read, self.owner, picked
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        layout, kept = self._layout, kept_axes(self._layout)
+        layout, kept = self._layout, plane_axes(self._layout)
         others = [axis for axis in range(len(self._index)) if axis not in kept]
-        spans = [_ends(self._index[axis]) for axis in (layout.y, layout.x)]
-        inner = tuple(self._inner(axis, spans) for axis in kept)
+        spans = [_bounds(self._index[axis]) for axis in (layout.y, layout.x)]
+        inner = tuple(self._local_index(axis, spans) for axis in kept)
         lengths = [_length(self._index[axis]) for axis in others]
         planes = []
         for key in product(*(_entries(self._index[axis]) for axis in others)):
@@ -188,11 +201,11 @@ class LazyPlanes:
         elif len(planes) == 1 and all(isinstance(self._index[axis], int) for axis in others):
             values = planes[0]
         else:
-            values = self._arranged(planes, others, lengths, kept)
+            values = self._stack_planes(planes, others, lengths, kept)
         return np.asarray(values, dtype)
 
-    def _inner(self, axis: int, spans: list[Span]) -> int | slice:
-        """Return the index of an axis in what was read of it."""
+    def _local_index(self, axis: int, spans: list[Span]) -> int | slice:
+        """Return the index of a plane axis relative to the region that was read."""
         at = self._index[axis]
         ends = dict(zip((self._layout.y, self._layout.x), spans, strict=True))
         first = ends[axis][0] if axis in ends else 0
@@ -201,21 +214,21 @@ class LazyPlanes:
         start, stop = at.start - first, at.stop - first
         return slice(start, stop if stop >= 0 else None, at.step)
 
-    def _arranged(
+    def _stack_planes(
         self, planes: list[Array], others: list[int], lengths: list[int], kept: tuple[int, ...]
     ) -> Array:
-        """Put planes together, with the axes in the order of the whole array."""
+        """Stack planes, with the axes in the order of the full array."""
         stack = np.stack(planes).reshape((*lengths, *planes[0].shape))
         left = [axis for axis in kept if isinstance(self._index[axis], range)]
         order = np.argsort([*others, *left])
-        gone = [axis for axis in others if isinstance(self._index[axis], int)]
+        dropped = [axis for axis in others if isinstance(self._index[axis], int)]
         stack = stack.transpose(order)
         remaining = sorted([*others, *left])
-        return stack.squeeze(tuple(remaining.index(axis) for axis in gone))
+        return stack.squeeze(tuple(remaining.index(axis) for axis in dropped))
 
 
-def kept_axes(layout: Layout) -> tuple[int, ...]:
-    """Return the axes that a plane has: Y, X, samples, and channels that belong together."""
+def plane_axes(layout: Layout) -> tuple[int, ...]:
+    """Return the plane axes: Y, X, samples, and the channel axis if the network takes it whole."""
     return tuple(
         axis
         for axis, letter in enumerate(layout.axes)
@@ -224,8 +237,8 @@ def kept_axes(layout: Layout) -> tuple[int, ...]:
 
 
 def plane_index(layout: Layout, key: Key, rows: slice, columns: slice) -> tuple[int | slice, ...]:
-    """Return the index of a part of a plane in the whole array."""
-    kept = kept_axes(layout)
+    """Return the index of a region of a plane in the full array."""
+    kept = plane_axes(layout)
     entries = iter(key)
     return tuple(
         {layout.y: rows, layout.x: columns}.get(axis, slice(None)) if axis in kept
@@ -242,6 +255,6 @@ def _length(at: int | range) -> int:
     return 1 if isinstance(at, int) else len(at)
 
 
-def _ends(at: int | range) -> Span:
+def _bounds(at: int | range) -> Span:
     entries = _entries(at)
     return (min(entries), max(entries) + 1) if entries else (0, 0)

@@ -1,4 +1,4 @@
-"""What a live view shows: sharp tiles where they are there, the interpolated source elsewhere."""
+"""Compose the finer levels of a live layer: super-resolved tiles, else the interpolated source."""
 
 from __future__ import annotations
 
@@ -17,56 +17,70 @@ from .array import (
     Cache,
     Key,
     LazyPlanes,
-    kept_axes,
+    plane_axes,
 )
 from .source import (
-    PATIENCE,
+    TIME_BUDGET,
     SourcePlanes,
     empty_plane,
     paste,
 )
 from .visible_tiles import Box, Cell, Grid
 
-LOOK = 0.05
-"""seconds for which the window's patience is meant"""
-LARGE = 2048
-"""side of a plane in memory from which on coarser levels are made of it, to be quick to draw"""
+BUDGET_PERIOD = 0.05
+"""seconds within which all reads of the GUI thread share one `TIME_BUDGET`"""
+LARGE_PLANE = 2048
+"""side in pixels above which coarser levels of an array in memory are added, to draw faster"""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What napari read last of the finer levels."""
+class VisibleRegion:
+    """Region of the finer levels that napari read last."""
 
-    shrink: int
+    downsampling: int
+    """downsampling factor of the level relative to the result"""
     key: Key
+    """plane"""
     box: Box
-    """in pixels of the source"""
+    """rows and columns in pixels of the source"""
 
 
 class Compositor:
-    """The finer levels of a live layer, and the store of what was computed for them.
+    """The levels of a live layer that are finer than its source.
 
     Parameters
     ----------
     source
         The finest level of the source.
     scale
-        How many times finer the result is.
+        Upscaling factor.
     grid
         The tiles, in pixels of the source.
     cache
-        Holds interpolated squares.
+        Cache of interpolated cells.
     tiles
-        Holds what was computed. It is a store of its own, so that what can be had in a moment
-        never drives out what took long.
+        Cache of super-resolved tiles. It is separate, so that interpolated cells, which are cheap,
+        do not evict tiles, which are expensive.
+
+    Attributes
+    ----------
+    downsamplings
+        Downsampling factor of each level relative to the result, ascending.
+    visible_region
+        The region that napari read last, None before the first read.
+    version
+        Version of model and options. Tiles of older versions are displayed until replaced.
+    unrefined
+        Cells that were displayed by pixel repetition, for lack of time, as an ordered set.
+    refined
+        Cells that were interpolated in the current view; not repeated if the cache is too small.
 
     Notes
     -----
-    napari lays the levels of a pyramid over each other by the outer edges of their pixels: pixel
-    ``i`` of a level that is ``f`` times coarser covers the pixels ``f·i … f·i + f − 1`` of the
-    finest one, which is just what the source's pixel ``i`` covers of the result. So the source
-    itself is the coarser level; nothing is resampled for it. Between the two, the mean of
-    ``shrink × shrink`` pixels of the result covers them, too.
+    napari aligns the outer edges of the levels here: pixel ``i`` of a level that is ``f`` times
+    coarser covers pixels ``f·i … f·i + f − 1`` of the finest level. Pixel ``i`` of the source
+    covers the same pixels of the result, so the source is used as a coarser level without
+    resampling. The levels between are means of blocks of the result.
     """
 
     def __init__(
@@ -75,149 +89,163 @@ class Compositor:
         self.source, self.scale, self.grid = source, scale, grid
         self.cache, self.tiles = cache, tiles
         self.layout: Layout = source.layout
-        self.shrinks = shrinks_of(scale)
-        self.shown: Shown | None = None
-        self._began = -inf
-        self.stamp = 0
-        """which model and options count; tiles with another stamp are shown until replaced"""
-        self.rough: dict[tuple[Key, Cell, int], None] = {}
-        """squares that were only repeated, for want of time to interpolate them"""
+        self.downsamplings = level_downsamplings(scale)
+        self.visible_region: VisibleRegion | None = None
+        self._budget_start = -inf
+        self.version = 0
+        self.unrefined: dict[tuple[Key, Cell, int], None] = {}
         self.refined: set[tuple[Key, Cell, int]] = set()
-        """squares that were interpolated in this view: once, even where the store is too small"""
 
     def levels(self, owner: Any) -> list[LazyPlanes]:
-        """Return the levels that are finer than the source, the finest first."""
+        """Return the levels that are finer than the source, finest first."""
         layout, levels = self.layout, []
-        for shrink in self.shrinks:
-            n = self.scale // shrink
+        for downsampling in self.downsamplings:
+            n = self.scale // downsampling
             shape = [
                 size * n if axis in (layout.y, layout.x) else size
                 for axis, size in enumerate(self.source.shape)
             ]
             levels.append(
-                LazyPlanes(shape, self.source.dtype, layout, _Reader(self, shrink), owner)
+                LazyPlanes(
+                    shape, self.source.dtype, layout, _RegionReader(self, downsampling), owner
+                )
             )
         return levels
 
-    def show(self, shrink: int, key: Key, rows: Span, columns: Span) -> Array:
-        """Return a part of a plane at once, as sharp as it is by now."""
-        n = self.scale // shrink
-        box = (_coarser(rows, n), _coarser(columns, n))
-        self.shown = Shown(shrink, key, box)
+    def read(self, downsampling: int, key: Key, rows: Span, columns: Span) -> Array:
+        """Return a region of a plane without waiting for tiles that are not computed."""
+        n = self.scale // downsampling
+        box = (_divide_span(rows, n), _divide_span(columns, n))
+        self.visible_region = VisibleRegion(downsampling, key, box)
         shape = tuple(self.source.shape)
         out = empty_plane(self.layout, shape, rows, columns, self.source.dtype)
-        until = self._patience()
+        deadline = self._deadline()
         for cell in self.grid.cells(box):
-            block = self.tiles.get((key, cell, shrink))
+            block = self.tiles.get((key, cell, downsampling))
             if block is None:
-                block = self.cache.get(("smooth", key, cell, shrink))
+                block = self.cache.get(("smooth", key, cell, downsampling))
             if block is None:
-                block = self._interpolated(key, cell, shrink, until)
+                block = self._interpolate_or_repeat(key, cell, downsampling, deadline)
             y, x = self.grid.box(cell)
-            paste(self.layout, out, (rows, columns), block, (_finer(y, n), _finer(x, n)))
+            paste(
+                self.layout,
+                out,
+                (rows, columns),
+                block,
+                (_multiply_span(y, n), _multiply_span(x, n)),
+            )
         return out
 
-    def _patience(self) -> float:
-        """Return until when the window may interpolate; looks in quick succession share that."""
+    def _deadline(self) -> float:
+        """Return the time until which the GUI thread may interpolate, shared by several reads."""
         now = time.perf_counter()
-        if now > self._began + LOOK:
-            self._began = now
-        return self._began + PATIENCE
+        if now > self._budget_start + BUDGET_PERIOD:
+            self._budget_start = now
+        return self._budget_start + TIME_BUDGET
 
-    def _interpolated(self, key: Key, cell: Cell, shrink: int, until: float) -> Array:
-        if time.perf_counter() < until:
-            block = self.smooth(key, cell, shrink, until=until)
+    def _interpolate_or_repeat(
+        self, key: Key, cell: Cell, downsampling: int, deadline: float
+    ) -> Array:
+        if time.perf_counter() < deadline:
+            block = self.interpolate(key, cell, downsampling, deadline=deadline)
             if block is not None:
                 return block
-        if (key, cell, shrink) not in self.refined:
-            self.rough[key, cell, shrink] = None
+        if (key, cell, downsampling) not in self.refined:
+            self.unrefined[key, cell, downsampling] = None
         rows, columns = self.grid.box(cell)
-        values = self.source.read(key, rows, columns, until=until)
+        values = self.source.read(key, rows, columns, deadline=deadline)
         if values is None:
             return self.source.fill
-        n, (y, x) = self.scale // shrink, self._yx
+        n, (y, x) = self.scale // downsampling, self._yx
         return values.repeat(n, y).repeat(n, x)
 
-    def smooth(self, key: Key, cell: Cell, shrink: int, *, until: float = inf) -> Array | None:
-        """Interpolate the source in a cell, and keep that; None where it is not read yet."""
+    def interpolate(
+        self, key: Key, cell: Cell, downsampling: int, *, deadline: float = inf
+    ) -> Array | None:
+        """Interpolate the source linearly in a cell and cache it; None if it is not loaded."""
         spans = self.grid.box(cell)
         shape = self.grid.shape
         wider = [(max(0, a - 1), min(n, b + 1)) for (a, b), n in zip(spans, shape, strict=True)]
-        values = self.source.read(key, wider[0], wider[1], until=until)
+        values = self.source.read(key, wider[0], wider[1], deadline=deadline)
         if values is None:
             return None
         pad = [(0, 0)] * values.ndim
         for axis, (a, b), (c, d) in zip(self._yx, spans, wider, strict=True):
             pad[axis] = (1 - (a - c), 1 - (d - b))
-        block = enlarge(np.pad(values, pad, "edge"), self.scale // shrink, self._yx)
-        self.cache.put(("smooth", key, cell, shrink), block)
+        block = upsample_linear(np.pad(values, pad, "edge"), self.scale // downsampling, self._yx)
+        self.cache.put(("smooth", key, cell, downsampling), block)
         return block
 
     def refine(self) -> bool:
-        """Interpolate one square that was only repeated, in the background; whether one was."""
+        """Interpolate one of the unrefined cells; return whether there was one."""
         try:
-            key, cell, shrink = self.rough.popitem()[0]
+            key, cell, downsampling = self.unrefined.popitem()[0]
         except KeyError:
             return False
-        self.refined.add((key, cell, shrink))
-        if self.tiles.get((key, cell, shrink)) is None:
-            self.smooth(key, cell, shrink)
+        self.refined.add((key, cell, downsampling))
+        if self.tiles.get((key, cell, downsampling)) is None:
+            self.interpolate(key, cell, downsampling)
         return True
 
-    def put(self, key: Key, cell: Cell, block: Array, stamp: int) -> None:
-        """Keep a tile that was computed."""
-        for shrink in self.shrinks:
-            smaller = block if shrink == 1 else reduce(block, shrink, self._yx)
-            self.tiles.put((key, cell, shrink), smaller, stamp)
-            self.cache.drop(("smooth", key, cell, shrink))
+    def put(self, key: Key, cell: Cell, block: Array, version: int) -> None:
+        """Cache a super-resolved tile for all levels."""
+        for downsampling in self.downsamplings:
+            downsampled = block if downsampling == 1 else block_mean(block, downsampling, self._yx)
+            self.tiles.put((key, cell, downsampling), downsampled, version)
+            self.cache.drop(("smooth", key, cell, downsampling))
 
-    def forget(self, box: Box | None = None) -> None:
-        """Ask for no square outside of a box any more."""
+    def discard_requests(self, box: Box | None = None) -> None:
+        """Discard unrefined cells of other planes and outside of a box; None discards all."""
         near = set() if box is None else set(self.grid.cells(box))
-        key = None if self.shown is None else self.shown.key
-        for task in list(self.rough):
+        key = None if self.visible_region is None else self.visible_region.key
+        for task in list(self.unrefined):
             if task[0] != key or task[1] not in near:
-                self.rough.pop(task, None)
+                self.unrefined.pop(task, None)
 
-    def has(self, key: Key, cell: Cell) -> bool:
-        """Whether a tile is there, of the model and options that count."""
-        return all(self.tiles.stamp((key, cell, shrink)) == self.stamp for shrink in self.shrinks)
+    def is_current(self, key: Key, cell: Cell) -> bool:
+        """Whether a tile of the current version is cached."""
+        return all(
+            self.tiles.version((key, cell, downsampling)) == self.version
+            for downsampling in self.downsamplings
+        )
 
-    def hold(self, key: Key, cells: Sequence[Cell]) -> None:
-        """Keep these tiles as long as others can make room."""
-        self.tiles.held = frozenset((key, c, shrink) for c in cells for shrink in self.shrinks)
+    def pin(self, key: Key, cells: Sequence[Cell]) -> None:
+        """Evict these tiles only if no others are left."""
+        self.tiles.pinned = frozenset(
+            (key, c, downsampling) for c in cells for downsampling in self.downsamplings
+        )
 
-    def most_tiles(self) -> int:
-        """Return how many tiles may be wanted at once, so that they do not drive each other out."""
-        axes = set(kept_axes(self.layout)) - {self.layout.y, self.layout.x}
+    def max_tiles(self) -> int:
+        """Return the number of tiles that fit into the cache."""
+        axes = set(plane_axes(self.layout)) - {self.layout.y, self.layout.x}
         channels = int(np.prod([self.source.shape[axis] for axis in axes], dtype=np.int64))
-        values = self.grid.most_pixels * self.scale**2 * channels
-        tile = values * self.source.dtype.itemsize * sum(1 / s**2 for s in self.shrinks)
+        values = self.grid.max_cell_pixels * self.scale**2 * channels
+        tile = values * self.source.dtype.itemsize * sum(1 / s**2 for s in self.downsamplings)
         return max(1, int(self.tiles.limit / tile))
 
     @property
     def _yx(self) -> tuple[int, int]:
-        kept = kept_axes(self.layout)
+        kept = plane_axes(self.layout)
         return kept.index(self.layout.y), kept.index(self.layout.x)
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _RegionReader:
     compositor: Compositor
-    shrink: int
+    downsampling: int
 
     def __call__(self, key: Key, rows: Span, columns: Span) -> Array:
-        return self.compositor.show(self.shrink, key, rows, columns)
+        return self.compositor.read(self.downsampling, key, rows, columns)
 
 
 def coarser_levels(data: Array, layout: Layout, owner: Any) -> list[LazyPlanes]:
-    """Return levels of a large array in memory, each half as fine, down to what is drawn at once.
+    """Return coarser levels of an array in memory, each half the size, until one is small.
 
-    Their pixels are the source's that lie in the middle of what they cover.
+    A pixel of a level is the central one of the source pixels that it covers.
     """
     levels = []
     shape = layout.plane
-    while max(shape) > LARGE:
+    while max(shape) > LARGE_PLANE:
         shape = (max(1, shape[0] // 2), max(1, shape[1] // 2))
         whole = [
             {layout.y: shape[0], layout.x: shape[1]}.get(axis, n)
@@ -238,7 +266,7 @@ class _Sampler:
             ((np.arange(*span) + 0.5) * n / m).astype(np.intp)
             for span, n, m in zip((rows, columns), self.layout.plane, self.shape, strict=True)
         ]
-        kept = kept_axes(self.layout)
+        kept = plane_axes(self.layout)
         entries = iter(key)
         plane = self.data[
             tuple(slice(None) if a in kept else next(entries) for a in range(self.data.ndim))
@@ -248,17 +276,17 @@ class _Sampler:
         return plane
 
 
-def shrinks_of(scale: int) -> tuple[int, ...]:
-    """Return how many times coarser than the result its levels are: powers of two that divide."""
-    shrinks = [1]
-    while scale % (2 * shrinks[-1]) == 0 and 2 * shrinks[-1] < scale:
-        shrinks.append(2 * shrinks[-1])
-    return tuple(shrinks)
+def level_downsamplings(scale: int) -> tuple[int, ...]:
+    """Return the downsampling factors of the levels: powers of two that divide ``scale``."""
+    downsamplings = [1]
+    while scale % (2 * downsamplings[-1]) == 0 and 2 * downsamplings[-1] < scale:
+        downsamplings.append(2 * downsamplings[-1])
+    return tuple(downsamplings)
 
 
-def enlarge(values: Array, n: int, axes: tuple[int, int]) -> Array:
-    """Interpolate linearly between pixels, ``n`` for one, along axes padded by one pixel."""
-    fine = values.astype(_wide(values.dtype))
+def upsample_linear(values: Array, n: int, axes: tuple[int, int]) -> Array:
+    """Upsample by ``n`` with linear interpolation; the axes must be padded by one pixel."""
+    fine = values.astype(_float_dtype(values.dtype))
     for axis in axes:
         moved = np.moveaxis(fine, axis, 0)
         length = len(moved) - 2
@@ -270,39 +298,39 @@ def enlarge(values: Array, n: int, axes: tuple[int, int]) -> Array:
                 low, high = moved[first : first + length], moved[first + 1 : first + 1 + length]
                 out[:, phase] = low * fine.dtype.type(1 - share) + high * fine.dtype.type(share)
         fine = np.moveaxis(out.reshape(length * n, *moved.shape[1:]), 0, axis)
-    return _narrow(fine, values.dtype)
+    return _cast(fine, values.dtype)
 
 
-def reduce(values: Array, n: int, axes: tuple[int, int]) -> Array:
-    """Take the mean of each ``n × n`` pixels."""
-    coarse = values.astype(_wide(values.dtype))
+def block_mean(values: Array, n: int, axes: tuple[int, int]) -> Array:
+    """Return the means of blocks of ``n × n`` pixels."""
+    coarse = values.astype(_float_dtype(values.dtype))
     for axis in axes:
         moved = np.moveaxis(coarse, axis, 0)
         with np.errstate(invalid="ignore"):
             mean = moved.reshape(-1, n, *moved.shape[1:]).mean(1)
         coarse = np.moveaxis(mean, 0, axis)
-    return _narrow(coarse, values.dtype)
+    return _cast(coarse, values.dtype)
 
 
-def _narrow(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Return values in a layer's dtype; integers are rounded."""
+def _cast(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Cast to a dtype; integers are rounded and clipped."""
     if dtype.kind not in "iu":
         return values.astype(dtype)
     info = np.iinfo(dtype)
     top = float(info.max)
-    if dtype.itemsize == 8:  # float64 has no number for the largest value
+    if dtype.itemsize == 8:  # float64 cannot represent the largest 64-bit integers
         top = float(np.nextafter(top, 0))
     return np.clip(np.rint(values), info.min, top).astype(dtype)
 
 
-def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return a float type that holds every value of a dtype, or nearly."""
+def _float_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the float dtype for computing with values of a dtype."""
     return np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
 
 
-def _coarser(span: Span, n: int) -> Span:
+def _divide_span(span: Span, n: int) -> Span:
     return span[0] // n, -(-span[1] // n)
 
 
-def _finer(span: Span, n: int) -> Span:
+def _multiply_span(span: Span, n: int) -> Span:
     return span[0] * n, span[1] * n

@@ -1,4 +1,4 @@
-"""``live_layer``: a layer that sharpens where one looks."""
+"""``live_layer``: create a layer that is super-resolved where it is visible."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def live_layer(
     tile: str | int = "auto",
     nodata: Nodata = "auto",
 ) -> Image:
-    """Return a layer that is super-resolved where and when one looks at it.
+    """Return a layer that is super-resolved on demand, where it is visible.
 
-    Zoomed out it is the source. Where one zooms in until a pixel of the source is larger than one
-    of the screen, it is interpolated, and sharpens tile by tile from the centre of the view
-    outwards, computed in the background. In napari's console::
+    Zoomed out, the layer shows the source. Zoomed in until a source pixel is larger than a screen
+    pixel, it shows the interpolated source, which is replaced tile by tile, from the centre of the
+    view outwards, by the result computed in the background. In napari's console::
 
         viewer.add_layer(ns.live_layer(viewer.layers["cells"]))
 
@@ -42,16 +42,16 @@ def live_layer(
     layer
         An image layer of any number of dimensions up to T, C, Z, Y, X and samples.
     model, axes, detail, consistency, normalise, device, precision, tile, nodata
-        As in `napari_srgan.super_resolve_layer`. ``tile`` is ``auto`` or the side in pixels of
-        the source of what sharpens at once.
+        As in `napari_srgan.super_resolve_layer`. ``tile`` is ``auto`` or the side of a tile
+        in pixels of the source.
 
     Returns
     -------
     napari.layers.Image
-        Not yet in a viewer; a multiscale layer whose finest level is the result and whose coarser
-        ones are the source's data. Its pixels are those of `napari_srgan.super_resolve_layer`,
-        where they are computed. Of all live layers together, computed tiles are kept up to 10 % of
-        the memory that is free and 1 GiB. When it is removed from its viewer, the computing ends.
+        A multiscale layer, not added to a viewer. Its finest level is the result, its coarser
+        levels are the source's data. Computed tiles equal `napari_srgan.super_resolve_layer`. The
+        tiles of all live layers together take at most 10 % of the free memory and 1 GiB.
+        Computing ends when the layer is removed from its viewer.
 
     Raises
     ------

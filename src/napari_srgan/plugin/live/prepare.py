@@ -1,4 +1,4 @@
-"""Model, options and plan of a live layer, made ready in any thread."""
+"""Prepare model, options and plan of a live layer, in any thread."""
 
 from __future__ import annotations
 
@@ -19,30 +19,36 @@ if TYPE_CHECKING:
 
 
 TILES = {"cpu": 96, "cuda": 256, "mps": 128}
-"""side of a tile's core in pixels of the source: on a CPU small, so that the first comes soon"""
+"""device type → side of a tile in pixels of the source; small on a CPU for low latency"""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a live layer is made from."""
+    """Arguments of a live layer."""
 
     layer: Image
+    """the source"""
     data: Any
-    """the source's finest level"""
-    given: Any
-    """name, path or model, as given"""
-    asked: Options
-    """as given"""
+    """finest level of the source"""
+    requested_model: Any
+    """name, path or loaded model, as passed"""
+    requested_options: Options
+    """options as passed"""
     options: Options
-    """with the axes and the tile filled in"""
+    """options with axes and tile size filled in"""
     plan: Plan
-    """but for the intensities, which need a look at the values"""
+    """plan without the intensity map, which requires the values of the whole layer"""
 
 
 def prepare(layer: Layer, model: str | Path | Model, options: Options) -> Prepared:
-    """Check what was asked for, and load the model; no values are read.
+    """Check the arguments and load the model, without reading the data.
 
-    It may take seconds and can be called in any thread.
+    May take seconds; can be called in any thread.
+
+    Raises
+    ------
+    TypeError, ValueError, ModelError
+        As in `napari_srgan.super_resolve_layer`.
     """
     from ...engine.device import choose_device
     from ...upscale import plan_for
@@ -56,7 +62,7 @@ def prepare(layer: Layer, model: str | Path | Model, options: Options) -> Prepar
     return Prepared(source, data, model, options, filled, plan)
 
 
-def ready(layer: Image, model: Any, options: Options) -> Prepared:
-    """Prepare a live view, in a thread beside that of the window."""
+def prepare_in_thread(layer: Image, model: Any, options: Options) -> Prepared:
+    """Import PyTorch and prepare a live view, in a background thread."""
     load_torch()
     return prepare(layer, model, options)

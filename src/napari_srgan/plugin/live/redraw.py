@@ -1,4 +1,4 @@
-"""When a layer is drawn again after something came in another thread."""
+"""Rate-limited redraws of a layer after updates from another thread."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from weakref import WeakMethod
 from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 
-LEAST_SECONDS = 0.05
-"""between two redraws"""
+MIN_INTERVAL = 0.05
+"""minimum interval between two redraws in seconds"""
 
 
 def weak_callback(method: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that calls a method, as long as its object is there without it."""
-    known = WeakMethod(method)
+    """Return a function that calls a bound method, without keeping its object alive."""
+    reference = WeakMethod(method)
 
     def call(*arguments: Any) -> None:
-        found = known()
-        if found is not None:
-            found(*arguments)
+        bound_method = reference()
+        if bound_method is not None:
+            bound_method(*arguments)
 
     return call
 
 
-def timer_of(method: Callable[..., None]) -> QTimer:
-    """Return a timer that calls a method once, as long as its object is there without it."""
+def single_shot_timer(method: Callable[..., None]) -> QTimer:
+    """Return a single-shot timer that calls a bound method, without keeping its object alive."""
     timer = QTimer()
     timer.setSingleShot(True)
     timer.timeout.connect(weak_callback(method))
@@ -37,29 +37,31 @@ def timer_of(method: Callable[..., None]) -> QTimer:
 
 
 def stop_timer(timer: QTimer) -> None:
-    """Stop a timer, if it is still there."""
-    # Where Python ends, Qt may have deleted it before.
+    """Stop a timer, unless it was deleted."""
+    # At interpreter exit Qt may have deleted the timer.
     with suppress(RuntimeError):
         timer.stop()
 
 
-class RedrawSignal(QObject):
-    """Rings in the thread of the window when something happened in another."""
+class WorkerSignals(QObject):
+    """Signals from a worker thread to the GUI thread."""
 
-    arrived = QtSignal()
+    updated = QtSignal()
     failed = QtSignal(object)
     noted = QtSignal(str)
 
 
 class Redraw:
-    """Draws soon after something came, but not so often that the window has no time left.
+    """Redraws after updates, at a rate that leaves most of the time to the GUI.
 
     Parameters
     ----------
     draw
-        What draws, called in the thread of the window.
-    failed, noted
-        Called there with an error or a sentence.
+        Redraws; called in the GUI thread.
+    failed
+        Called in the GUI thread with an exception.
+    noted
+        Called in the GUI thread with a text for the user.
     """
 
     def __init__(
@@ -69,32 +71,34 @@ class Redraw:
         noted: Callable[[str], None] | None = None,
     ) -> None:
         self._draw = weak_callback(draw)
-        self._seconds = 0.0
-        self._drawn = -1.0
-        self.bell = RedrawSignal()
+        self._draw_seconds = 0.0
+        self._last_redraw = -1.0
+        self.signals = WorkerSignals()
         for signal, slot in (
-            (self.bell.arrived, self._soon),
-            (self.bell.failed, failed),
-            (self.bell.noted, noted),
+            (self.signals.updated, self._schedule),
+            (self.signals.failed, failed),
+            (self.signals.noted, noted),
         ):
             if slot is not None:
                 signal.connect(weak_callback(slot), Qt.ConnectionType.QueuedConnection)
-        self.timer = timer_of(self.now)
+        self.timer = single_shot_timer(self.now)
 
-    def _soon(self) -> None:
-        """Draw now, or when the last time is long enough ago."""
+    def _schedule(self) -> None:
+        """Redraw as soon as the minimum interval has passed."""
         if not self.timer.isActive():
-            # Where drawing takes long, the window has most of the time for itself.
-            pause = max(LEAST_SECONDS, 3 * self._seconds) - (time.perf_counter() - self._drawn)
+            # Slow redraws are spaced out, so that they take at most a quarter of the time.
+            pause = max(MIN_INTERVAL, 3 * self._draw_seconds) - (
+                time.perf_counter() - self._last_redraw
+            )
             self.timer.start(max(0, ceil(1000 * pause)))
 
     def now(self) -> None:
-        """Draw."""
-        since = time.perf_counter()
+        """Redraw immediately and measure the time."""
+        start_time = time.perf_counter()
         self._draw()
-        self._drawn = time.perf_counter()
-        self._seconds = self._drawn - since
+        self._last_redraw = time.perf_counter()
+        self._draw_seconds = self._last_redraw - start_time
 
     def stop(self) -> None:
-        """Draw no more of what came."""
+        """Cancel a scheduled redraw."""
         stop_timer(self.timer)

@@ -1,4 +1,4 @@
-"""A live layer and its source: they lie in one place, look alike and do not cover each other."""
+"""Synchronise transform, appearance and visibility of a live layer and its source."""
 
 from __future__ import annotations
 
@@ -11,85 +11,85 @@ from ..layers.result import finer_transform, layer_state
 if TYPE_CHECKING:
     from napari.layers import Image
 
-PLACED = ("scale", "translate", "rotate", "shear", "affine", "units")
-"""attributes of the source that place both layers"""
-LOOKS = ("contrast_limits", "gamma", "colormap")
-"""attributes that are the same in both, whichever is changed"""
-COVERING = ("opaque", "translucent", "translucent_no_depth")
-"""ways of blending in which a layer hides what is under it"""
+TRANSFORM_ATTRIBUTES = ("scale", "translate", "rotate", "shear", "affine", "units")
+"""attributes copied from the source to the live layer"""
+APPEARANCE_ATTRIBUTES = ("contrast_limits", "gamma", "colormap")
+"""attributes copied in both directions"""
+OPAQUE_BLENDINGS = ("opaque", "translucent", "translucent_no_depth")
+"""blending modes in which an opaque layer hides the layers below"""
 
 
 class LayerSync:
-    """What keeps a live layer and its source together.
+    """Keeps a live layer and its source in sync.
 
     Parameters
     ----------
     source, layer
-        The two layers, which are not kept alive by this.
+        The two layers, held by weak references.
     factors
-        How many times finer the live layer is along the axes of its transform.
+        Upscaling factor along each axis of the transform.
     """
 
     def __init__(self, source: Image, layer: Image, factors: Sequence[int]) -> None:
         self._source, self._layer = ref(source), ref(layer)
         self._factors = factors
-        self._busy = False
-        self._covered = False
-        for name in PLACED:
-            getattr(source.events, name).connect(self._moved)
-        for name in LOOKS[:2] if source.rgb else LOOKS:
+        self._copying = False
+        self._source_hidden = False
+        for name in TRANSFORM_ATTRIBUTES:
+            getattr(source.events, name).connect(self._copy_transform)
+        for name in APPEARANCE_ATTRIBUTES[:2] if source.rgb else APPEARANCE_ATTRIBUTES:
             for each in (source, layer):
-                getattr(each.events, name).connect(self._looks_changed)
+                getattr(each.events, name).connect(self._copy_appearance)
 
-    def _both(self) -> tuple[Any, Any] | None:
+    def _layer_pair(self) -> tuple[Any, Any] | None:
         source, layer = self._source(), self._layer()
         return None if source is None or layer is None else (source, layer)
 
-    def _moved(self, *_: Any) -> None:
-        """Lay the live layer where the source lies."""
-        if (both := self._both()) is None:
+    def _copy_transform(self, *_: Any) -> None:
+        """Set the transform of the live layer from that of the source."""
+        if (pair := self._layer_pair()) is None:
             return
-        source, layer = both
+        source, layer = pair
         state = layer_state(source)
-        for name in PLACED[2:]:
+        for name in TRANSFORM_ATTRIBUTES[2:]:
             setattr(layer, name, state[name])
         for name, value in finer_transform(state, self._factors, [0] * len(self._factors)).items():
             setattr(layer, name, value)
 
-    def _looks_changed(self, event: Any) -> None:
-        """Give one layer the looks of the other."""
-        both = self._both()
-        if both is None or self._busy:
+    def _copy_appearance(self, event: Any) -> None:
+        """Copy a changed attribute to the other layer."""
+        pair = self._layer_pair()
+        if pair is None or self._copying:
             return
-        here, there = both if event.source is both[0] else both[::-1]
-        self._busy = True
+        changed, other = pair if event.source is pair[0] else pair[::-1]
+        self._copying = True
         try:
-            setattr(there, event.type, getattr(here, event.type))
+            setattr(other, event.type, getattr(changed, event.type))
         finally:
-            self._busy = False
+            self._copying = False
 
-    def cover(self) -> None:
-        """Show the source only while the live layer is hidden, where both would add up."""
-        both = self._both()
-        if both is None or self._covered:
+    def hide_source(self) -> None:
+        """Hide the source while the live layer is visible, if blending would add both."""
+        pair = self._layer_pair()
+        if pair is None or self._source_hidden:
             return
-        source, layer = both
-        hides = layer.blending in COVERING and layer.opacity == 1
+        source, layer = pair
+        hides = layer.blending in OPAQUE_BLENDINGS and layer.opacity == 1
         if hides or not (source.visible and layer.visible):
             return
-        self._covered = True
+        self._source_hidden = True
         source.visible = False
-        layer.events.visible.connect(self._swap)
+        layer.events.visible.connect(self._toggle_source)
 
-    def _swap(self, *_: Any) -> None:
-        if (both := self._both()) is not None:
-            both[0].visible = not both[1].visible
+    def _toggle_source(self, *_: Any) -> None:
+        if (pair := self._layer_pair()) is not None:
+            pair[0].visible = not pair[1].visible
 
-    def part(self) -> None:
-        """Show a source that was covered again, as its live layer goes."""
-        both = self._both()
-        if both is None or not self._covered:
+    def restore_source(self) -> None:
+        """Show a hidden source again, when its live layer is removed."""
+        pair = self._layer_pair()
+        if pair is None or not self._source_hidden:
             return
-        source, layer = both
-        layer.events.visible.disconnect(self._swap)
+        source, layer = pair
+        layer.events.visible.disconnect(self._toggle_source)
         source.visible = source.visible or layer.visible

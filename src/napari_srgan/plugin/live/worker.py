@@ -1,4 +1,4 @@
-"""What a live view computes beside the window, in which order, and when that stops."""
+"""Compute the requested tiles of a live view in a background thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...engine.tiles import Tiles
 from ...options import Options
 from ..jobs.worker import load_torch, one_core_free
 from ..jobs.worker_thread import WorkerThread
-from .array import Key, kept_axes
+from .array import Key, plane_axes
 from .compositor import Compositor
 from .source import SourcePlanes
 from .visible_tiles import Cell
@@ -23,23 +23,31 @@ if TYPE_CHECKING:
 
 
 class LiveWorker(WorkerThread):
-    """Computes the tiles that are wanted, one after the other.
+    """Computes the requested tiles in the given order.
 
     Parameters
     ----------
     compositor
-        Takes the tiles.
+        Receives the tiles.
     sources
-        The levels of the source, of which lazy ones are read here.
+        Levels of the source, whose requested blocks are loaded.
     data
-        The finest of them.
+        The finest level.
     plan
-        How the source goes through the model, but for its intensities.
+        Plan of the run without the intensity map of the whole layer.
     options
-        From which the intensities follow.
-    arrived, failed, noted
-        Called in the thread: after something came that is worth to be drawn, when the work cannot
-        go on, and with a sentence that a person should know.
+        Options of the run, which determine the intensity map.
+    on_update, on_error
+        As in `WorkerThread`.
+    on_note
+        Called in the thread with a text for the user.
+
+    Attributes
+    ----------
+    plan
+        Plan with the intensity map of the whole layer; None until it is computed.
+    computed
+        Number of tiles computed.
     """
 
     def __init__(
@@ -50,116 +58,120 @@ class LiveWorker(WorkerThread):
         plan: Plan,
         options: Options,
         *,
-        arrived: Callable[[], None],
-        failed: Callable[[Exception], None],
-        noted: Callable[[str], None],
+        on_update: Callable[[], None],
+        on_error: Callable[[Exception], None],
+        on_note: Callable[[str], None],
     ) -> None:
-        super().__init__(arrived, failed)
+        super().__init__(on_update, on_error)
         self.compositor, self.sources, self.data = compositor, sources, data
-        self.sketch, self.options = plan, options
+        self.initial_plan, self.options = plan, options
         self.plan: Plan | None = None
-        """with the intensities of the whole layer; None until they were looked at"""
         self.computed = 0
-        """tiles so far"""
-        self._noted = noted
+        self._on_note = on_note
         self._runner: Runner | None = None
-        self._wanted: dict[tuple[Key, Cell], None] = {}
+        self._requested: dict[tuple[Key, Cell], None] = {}
 
-    def want(self, key: Key, cells: Sequence[Cell]) -> None:
-        """Compute these tiles, the first one first, and no others."""
+    def request(self, key: Key, cells: Sequence[Cell]) -> None:
+        """Replace the requested tiles; they are computed in this order."""
         with self._lock:
-            self.compositor.hold(key, cells)
-            self._wanted = {(key, c): None for c in cells if not self.compositor.has(key, c)}
+            self.compositor.pin(key, cells)
+            self._requested = {
+                (key, c): None for c in cells if not self.compositor.is_current(key, c)
+            }
             self._start()
 
-    def restart(self, plan: Plan, options: Options, stamp: int) -> None:
-        """Go on with another model or other options."""
+    def restart(self, plan: Plan, options: Options, version: int) -> None:
+        """Continue with another model or other options."""
         with self._lock:
-            self.sketch, self.options, self.plan, self._runner = plan, options, None, None
-            self.compositor.stamp = stamp
-            self._wanted.clear()
+            self.initial_plan, self.options, self.plan, self._runner = plan, options, None, None
+            self.compositor.version = version
+            self._requested.clear()
 
     def stop(self) -> None:
-        """Stop within a part of a tile, for good."""
+        """Stop between two parts of a tile and do not start again."""
         super().stop()
         with self._lock:
-            self._wanted.clear()
+            self._requested.clear()
 
     # -- in the thread ----------------------------------------------------------------------------
 
     def _work(self) -> None:
-        self._prepare()
-        if self._wanted:
+        self._load_and_refine()
+        if self._requested:
             load_torch()
             with one_core_free():
-                while (task := self._next()) is not None:
-                    self._compute(*task)
+                while (task := self._next_task()) is not None:
+                    self._compute_tile(*task)
 
-    def _next(self) -> tuple[Key, Cell, int] | None:
-        self._prepare()
+    def _next_task(self) -> tuple[Key, Cell, int] | None:
+        self._load_and_refine()
         with self._lock:
-            for key, cell in self._wanted:
-                return key, cell, self.compositor.stamp
+            for key, cell in self._requested:
+                return key, cell, self.compositor.version
         return None
 
-    def _prepare(self) -> None:
-        """Read and interpolate what the window did not wait for."""
+    def _load_and_refine(self) -> None:
+        """Load requested blocks and interpolate unrefined cells."""
         done = False
         while not self.stopped:
             if not (any(s.fetch() for s in self.sources) or self.compositor.refine()):
                 break
             done = True
         if done and not self.stopped:
-            self._tell()
+            self._notify()
 
-    def _asked(self) -> bool:
-        asked = any(source.asked for source in self.sources)
-        return bool(self._wanted or self.compositor.rough or asked)
+    def _has_work(self) -> bool:
+        requested = any(source.requested for source in self.sources)
+        return bool(self._requested or self.compositor.unrefined or requested)
 
-    def _current(self, key: Key, cell: Cell, stamp: int) -> bool:
-        return (key, cell) in self._wanted and stamp == self.compositor.stamp and not self.stopped
+    def _is_current(self, key: Key, cell: Cell, version: int) -> bool:
+        return (
+            (key, cell) in self._requested
+            and version == self.compositor.version
+            and not self.stopped
+        )
 
-    def _compute(self, key: Key, cell: Cell, stamp: int) -> None:
+    def _compute_tile(self, key: Key, cell: Cell, version: int) -> None:
         from ...engine.run import Run
         from ...upscale import plan_for
 
         plan = self.plan
         if plan is None:
-            sketch = self.sketch
-            mask = sketch.missing.mask
-            plan = plan_for(self.data, sketch.model, self.options, missing=mask)
+            initial_plan = self.initial_plan
+            mask = initial_plan.missing.mask
+            plan = plan_for(self.data, initial_plan.model, self.options, missing=mask)
             with self._lock:
-                if self.sketch is not sketch:
+                if self.initial_plan is not initial_plan:
                     return
                 self.plan = plan
-        run = Run(part_of(plan, key, cell), self.data, self._runner)
+        run = Run(tile_plan(plan, key, cell), self.data, self._runner)
         out = np.empty(run.plan.shape, run.plan.dtype)
         steps = run.into(out)
         for step in steps:
             if step.note:
-                self._noted(step.note)
-            self._prepare()
-            if not self._current(key, cell, stamp):
-                # It has left the view, or another model is to do it.
+                self._on_note(step.note)
+            self._load_and_refine()
+            if not self._is_current(key, cell, version):
+                # The tile is no longer requested, or model or options have changed.
                 steps.close()
                 return
-        kept = kept_axes(plan.layout)
+        kept = plane_axes(plan.layout)
         shape = [n for axis, n in enumerate(run.plan.shape) if axis in kept]
         with self._lock:
-            if stamp != self.compositor.stamp:
+            if version != self.compositor.version:
                 return
-            self.compositor.put(key, cell, out.reshape(shape), stamp)
-            self._wanted.pop((key, cell), None)
-            # Less memory or another device is handed on.
+            self.compositor.put(key, cell, out.reshape(shape), version)
+            self._requested.pop((key, cell), None)
+            # Keep a smaller batch or another device chosen after an out-of-memory error.
             self._runner = run.runner
             self.plan = replace(plan, compute=run.plan.compute)
         self.computed += 1
-        self._tell()
+        self._notify()
 
 
-def part_of(plan: Plan, key: Key, cell: Cell) -> Plan:
-    """Return the plan of one tile of one plane: the very tile of the plan for the whole."""
-    layout, kept = plan.layout, kept_axes(plan.layout)
+def tile_plan(plan: Plan, key: Key, cell: Cell) -> Plan:
+    """Return the plan of a single tile of one plane, with the tile geometry of ``plan``."""
+    layout, kept = plan.layout, plane_axes(plan.layout)
     row, column = cell
     tiles = Tiles((plan.tiles.rows[row],), (plan.tiles.columns[column],))
     tile = tiles[0]

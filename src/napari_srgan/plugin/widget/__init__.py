@@ -1,1 +1,1 @@
-"""The dock widget: its panel, its controls and the list of its jobs."""
+"""The dock widget: form, controllers of its buttons, estimate and job list."""

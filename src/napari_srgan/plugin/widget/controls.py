@@ -1,4 +1,4 @@
-"""Parts of the widget's form: detail, the advanced options, a model's card."""
+"""Composite controls of the form: detail slider, advanced options, model card."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
     from ...models import ModelCard
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-NORMALISE = (
+PRECISION_CHOICES = ("auto", "float32", "bfloat16", "float16")
+NORMALISE_CHOICES = (
     ("automatic", "auto"),
     ("as they are (0 to 1)", "none"),
     ("contrast limits", "limits"),
 )
-CONSISTENCY = (("off", 0), ("1 step", 1), ("2 steps", 2), ("3 steps", 3))
-TILES = (("auto", 0), *((f"{side} px", side) for side in (32, 64, 128, 256, 512, 1024)))
+CONSISTENCY_CHOICES = (("off", 0), ("1 step", 1), ("2 steps", 2), ("3 steps", 3))
+TILE_CHOICES = (("auto", 0), *((f"{side} px", side) for side in (32, 64, 128, 256, 512, 1024)))
 PRECISION_TIP = "Automatic takes half precision where the device is quicker with it"
-ONE_END = "faithful (the only end it has)"
+ONE_END_TEXT = "faithful (the only end it has)"
 
 
 class DetailRow(Container[Any]):
-    """How much a model may invent; a slider where it has both ends, else the reason."""
+    """Slider between fidelity and adversarial model; a text if the model has only one end."""
 
     def __init__(self) -> None:
         tip = "Faithful blurs where it does not know; realistic invents texture that looks right"
@@ -41,7 +41,8 @@ class DetailRow(Container[Any]):
         )
         self.ends = [Label(value="faithful"), Label(value="realistic")]
         self.reason = Label(
-            value=ONE_END, tooltip="This model has one end only, so its detail cannot be chosen"
+            value=ONE_END_TEXT,
+            tooltip="This model has one end only, so its detail cannot be chosen",
         )
         super().__init__(
             widgets=[self.ends[0], self.slider, self.ends[1], self.reason],
@@ -54,8 +55,8 @@ class DetailRow(Container[Any]):
         self.reason.native.setAlignment(Qt.AlignmentFlag.AlignLeft)
         self.set_both_ends(False)
 
-    def set_both_ends(self, both: bool, reason: str = ONE_END) -> None:
-        """Show the slider or the reason why there is none."""
+    def set_both_ends(self, both: bool, reason: str = ONE_END_TEXT) -> None:
+        """Show the slider, or ``reason`` if there is no choice."""
         self.reason.value = reason
         self.slider.enabled = both
         self.slider.visible = both
@@ -65,12 +66,20 @@ class DetailRow(Container[Any]):
 
     @property
     def detail(self) -> float | None:
-        """What was chosen; None where there is nothing to choose."""
+        """Value of the slider, 0 to 1; None if there is no choice."""
         return float(self.slider.value) if self.slider.enabled else None
 
 
-class Advanced(QWidget):
-    """Options that a first run does not need."""
+class AdvancedOptions(QWidget):
+    """Form of the options that have good defaults.
+
+    Attributes
+    ----------
+    persistent
+        Setting → combo box, for options that are saved in the settings.
+    controls
+        All controls, in the order shown.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,11 +87,11 @@ class Advanced(QWidget):
             tooltip="One letter per axis: T time, C channel, Z depth, Y rows, X columns"
         )
         self.normalise = ComboBox(
-            choices=NORMALISE,
+            choices=NORMALISE_CHOICES,
             tooltip="Which range of values the model sees as 0 to 1; it is undone in the result",
         )
         self.consistency = ComboBox(
-            choices=CONSISTENCY,
+            choices=CONSISTENCY_CHOICES,
             tooltip="Makes the result, reduced again, equal its source; one step is enough",
         )
         self.nodata = LineEdit(
@@ -94,22 +103,22 @@ class Advanced(QWidget):
             choices=["auto"], tooltip="What computes: the best graphics card, or the one chosen"
         )
         self.precision = ComboBox(
-            choices=PRECISIONS,
+            choices=PRECISION_CHOICES,
             tooltip=PRECISION_TIP,
         )
         self.tile = ComboBox(
-            choices=TILES,
+            choices=TILE_CHOICES,
             tooltip="Side in pixels of what is computed at once; the result does not depend on it",
         )
-        self.remembered = {
+        self.persistent = {
             "normalise": self.normalise,
             "consistency": self.consistency,
             "precision": self.precision,
             "tile": self.tile,
         }
-        for name, combo in self.remembered.items():
-            choose(combo, settings.get(name))
-        self.remembered["device"] = self.device
+        for name, combo in self.persistent.items():
+            select_if_offered(combo, settings.get(name))
+        self.persistent["device"] = self.device
         rows = {
             "Axes": self.axes,
             "Intensities": self.normalise,
@@ -123,21 +132,28 @@ class Advanced(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for text, control in rows.items():
-            form.addRow(caption(text, control.native), control.native)
+            form.addRow(make_label(text, control.native), control.native)
         self.controls = tuple(rows.values())
 
     def set_devices(self, devices: tuple[str, ...]) -> None:
-        """Offer the devices of this machine."""
+        """Set the entries of the device and select the one in the settings."""
         self.device.choices = ("auto", *devices)
-        choose(self.device, settings.get("device"))
+        select_if_offered(self.device, settings.get("device"))
 
-    def chosen(self, layer: Image, detail: float | None) -> Options:
-        """Return what was chosen.
+    def selected_options(self, layer: Image, detail: float | None) -> Options:
+        """Return the chosen options.
+
+        Parameters
+        ----------
+        layer
+            Its contrast limits are used if chosen as intensity range.
+        detail
+            Value of the detail slider.
 
         Raises
         ------
         ValueError
-            If a text is not what it should be.
+            If the no-data value is not a number.
         """
         text = self.nodata.value.strip()
         try:
@@ -161,32 +177,32 @@ class Advanced(QWidget):
             nodata=nodata,
         )
 
-    def forget(self) -> None:
-        """Empty what was said of one layer alone."""
+    def clear_layer_options(self) -> None:
+        """Clear the options that apply to one layer only: axes and no-data value."""
         self.axes.value = self.nodata.value = ""
 
-    def remember(self) -> None:
-        """Keep what was chosen for the next time."""
-        for name, combo in self.remembered.items():
+    def save(self) -> None:
+        """Write the chosen options to the settings."""
+        for name, combo in self.persistent.items():
             settings.put(name, combo.value)
 
 
-def caption(text: str, control: QWidget) -> QLabel:
-    """Return the label of a control."""
+def make_label(text: str, control: QWidget) -> QLabel:
+    """Return a label for a control, with the same tooltip."""
     label = QLabel(text)
     label.setBuddy(control)
     label.setToolTip(control.toolTip())
     return label
 
 
-def choose(combo: ComboBox, value: Any) -> None:
-    """Choose a value where it is among the choices."""
+def select_if_offered(combo: ComboBox, value: Any) -> None:
+    """Select a value if it is among the choices."""
     if value in combo.choices:
         combo.value = value
 
 
 def collapsible(title: str, content: QWidget) -> QCollapsible:
-    """Put a widget under a title that opens and closes it."""
+    """Return a collapsible section with a title."""
     box = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
     box.setDuration(0)
     box.addWidget(content)
@@ -201,7 +217,7 @@ def collapsible(title: str, content: QWidget) -> QCollapsible:
 
 
 def card_text(card: ModelCard) -> str:
-    """Return a model's card as rich text."""
+    """Format a model card as HTML."""
     figures = [
         f"<tr><td>{escape(name)}&nbsp;&nbsp;</td><td>"
         + ", ".join(f"{escape(k.upper())} {v:g}" for k, v in values.items())
@@ -221,7 +237,7 @@ def card_text(card: ModelCard) -> str:
 
 
 def show_card(card: ModelCard, parent: QWidget) -> QMessageBox:
-    """Show a model's card in a window beside the viewer's."""
+    """Show a model card in a non-modal dialog."""
     box = QMessageBox(parent)
     box.setWindowTitle(f"Model {card.name}")
     box.setText(card_text(card))

@@ -1,4 +1,4 @@
-"""Keeps the estimate up to date while a person changes what a run depends on."""
+"""Update the estimate in the background when layer or options change."""
 
 from __future__ import annotations
 
@@ -9,81 +9,81 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
+from ..errors import USER_ERRORS, format_error
 from ..jobs.estimate import estimate_run
-from ..jobs.queue import EXPECTED, sentence
 from ..jobs.worker import make_worker
 
-SETTLE = 150
-"""milliseconds without a change after which the estimate is worked out"""
+DEBOUNCE_MS = 150
+"""delay in milliseconds after the last change"""
 
 
 class EstimateUpdater:
-    """Works out in the background what a run would give.
+    """Runs `estimate_run` in a worker after changes, with a delay (debounced).
 
     Parameters
     ----------
-    question
-        Returns the arguments of `estimate_run`, or None where there is nothing to look at; raises
-        what a person can mend.
+    get_arguments
+        Returns the arguments of `estimate_run`, or None if there is no layer; may raise
+        `USER_ERRORS`.
     parent
-        The widget with which this ends.
+        Parent of the timer.
 
     Attributes
     ----------
     seen
-        Emitted with the `Estimate`, or None.
+        Emitted with the `Estimate`, or None if there is no layer.
     failed
-        Emitted with the sentence that says why there would be no result.
+        Emitted with the reason why a run would fail.
     """
 
-    seen = Signal(object)
+    ready = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, question: Callable[[], dict[str, Any] | None], parent: QWidget) -> None:
-        self.question = question
+    def __init__(self, get_arguments: Callable[[], dict[str, Any] | None], parent: QWidget) -> None:
+        self.get_arguments = get_arguments
         self.worker: Any = None
-        self.again = False
+        self.rerun = False
         self.timer = QTimer(parent)
         self.timer.setSingleShot(True)
-        self.timer.setInterval(SETTLE)
-        self.timer.timeout.connect(self.look)
+        self.timer.setInterval(DEBOUNCE_MS)
+        self.timer.timeout.connect(self.update)
 
-    def soon(self, *_: Any) -> None:
-        """Look again as soon as nothing has changed for a moment."""
+    def schedule(self, *_: Any) -> None:
+        """Update the estimate after the delay; restarts the delay."""
         self.timer.start()
 
-    def look(self) -> None:
-        """Look now, or after the look that is under way."""
+    def update(self) -> None:
+        """Start a worker, or run again when the current one has finished."""
         if self.worker is not None:
-            self.again = True
+            self.rerun = True
             return
         try:
-            asked = self.question()
-        except EXPECTED as error:
-            self.failed.emit(sentence(error))
+            arguments = self.get_arguments()
+        except USER_ERRORS as error:
+            self.failed.emit(format_error(error))
             return
-        if asked is None:
-            self.seen.emit(None)
+        if arguments is None:
+            self.ready.emit(None)
             return
-        self.worker = make_worker(estimate_run, **asked)
-        self.worker.yielded.connect(self._answer)
-        self.worker.errored.connect(lambda error: self.failed.emit(sentence(error)))
-        self.worker.finished.connect(self._end)
+        self.worker = make_worker(estimate_run, **arguments)
+        self.worker.yielded.connect(self._on_result)
+        self.worker.errored.connect(lambda error: self.failed.emit(format_error(error)))
+        self.worker.finished.connect(self._on_finished)
         self.worker.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop timer and worker."""
         self.timer.stop()
-        self.again = False
+        self.rerun = False
         if self.worker is not None:
             self.worker.quit()
 
-    def _answer(self, estimate: object) -> None:
-        if not self.again:
-            self.seen.emit(estimate)
+    def _on_result(self, estimate: object) -> None:
+        if not self.rerun:
+            self.ready.emit(estimate)
 
-    def _end(self) -> None:
+    def _on_finished(self) -> None:
         self.worker = None
-        if self.again:
-            self.again = False
-            self.look()
+        if self.rerun:
+            self.rerun = False
+            self.update()

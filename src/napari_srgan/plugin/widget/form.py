@@ -1,4 +1,4 @@
-"""The widget's form: what is where. Knows neither viewer nor layers."""
+"""Layout of the widget: controls, buttons and labels, without connections to a viewer."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from .controls import (
-    Advanced,
+    AdvancedOptions,
     DetailRow,
-    caption,
     collapsible,
+    make_label,
 )
 from .layer_choice import LayerChoice
+from .model_choice import ModelChoice
 from .object_choice import ObjectChoice
 
 WIDTH = 300
-"""the least, in pixels of the screen"""
+"""minimum width in screen pixels"""
 
 
 class Form(QWidget):
-    """One column of labelled controls, the buttons, and room for jobs and sentences below."""
+    """Labelled controls in one column, followed by buttons, job list and messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,8 +29,8 @@ class Form(QWidget):
             tooltip="The image that is super-resolved, or all of those that are selected"
         )
         self.help = PushButton(text="?", tooltip="Open the documentation in a browser")
-        self.about = QLabel()
-        self.model = ObjectChoice(
+        self.layer_info = QLabel()
+        self.model = ModelChoice(
             tooltip="What computes the finer image; automatic goes by the layer's channels",
         )
         self.card = PushButton(text="i", tooltip="What the model is for, and how good it is")
@@ -37,8 +38,8 @@ class Form(QWidget):
         self.region = ObjectChoice(
             tooltip="How much is super-resolved; draw a rectangle in a Shapes layer to choose it",
         )
-        self.forecast = QLabel()
-        self.advanced = Advanced()
+        self.estimate_label = QLabel()
+        self.advanced = AdvancedOptions()
         self.more = collapsible("Advanced", self.advanced)
         self.preview_button = PushButton(
             text="Preview", tooltip="Super-resolve what is in view, to see whether it is worth it"
@@ -59,13 +60,13 @@ class Form(QWidget):
         grid.setColumnStretch(1, 1)
         rows: list[tuple[str, QWidget, PushButton | None]] = [
             ("Layer", self.layer.native, self.help),
-            ("", self.about, None),
+            ("", self.layer_info, None),
             ("Model", self.model.native, self.card),
             ("Detail", self.detail.native, None),
             ("Region", self.region.native, None),
         ]
         for row, (text, control, button) in enumerate(rows):
-            grid.addWidget(caption(text, control), row, 0)
+            grid.addWidget(make_label(text, control), row, 0)
             grid.addWidget(control, row, 1, 1, 1 if button else 2)
             if button:
                 grid.addWidget(button.native, row, 2)
@@ -75,16 +76,16 @@ class Form(QWidget):
         for button, name in ((self.help, "Documentation"), (self.card, "About the model")):
             button.native.setFixedWidth(28)
             button.native.setAccessibleName(name)
-        for label in (self.about, self.forecast, self.message):
+        for label in (self.layer_info, self.estimate_label, self.message):
             label.setWordWrap(True)
             label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        for label, lines in ((self.about, 3), (self.forecast, 3)):
-            # Kept free, so that nothing moves while one aims at it.
+        for label, lines in ((self.layer_info, 3), (self.estimate_label, 3)):
+            # Reserved height, so that the buttons do not move when the text changes.
             label.setMinimumHeight(lines * label.fontMetrics().lineSpacing() + 4)
         self.run_button.native.setDefault(True)
         self.column.addLayout(grid)
-        self.column.addWidget(self.forecast)
+        self.column.addWidget(self.estimate_label)
         self.column.addWidget(self.more)
         self.column.addLayout(buttons)
         self.column.addWidget(self.run_button.native)
@@ -92,6 +93,6 @@ class Form(QWidget):
         self.column.addStretch(1)
         self.setMinimumWidth(WIDTH)
 
-    def add_jobs(self, rows: QWidget) -> None:
-        """Put the list of jobs under the buttons."""
+    def add_job_list(self, rows: QWidget) -> None:
+        """Insert the job list below the buttons."""
         self.column.insertWidget(self.column.indexOf(self.message), rows)

@@ -1,4 +1,4 @@
-"""The list of jobs under the button: what runs, how far it is, a cross that stops it."""
+"""List of the active jobs with progress bars and cancel buttons."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from qtpy.QtWidgets import QGridLayout, QProgressBar, QToolButton, QVBoxLayout, 
 from superqt import QElidingLabel
 
 from .. import formatting
-from ..jobs.queue import Job, JobQueue
+from ..jobs.job import Job
+from ..jobs.queue import JobQueue
 
 
 class Row(QWidget):
-    """A text, a bar, a cross.
+    """A text, a progress bar and a cancel button.
 
     Parameters
     ----------
     stop
-        Called when the cross is clicked.
+        Called when the cancel button is clicked.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
@@ -29,57 +30,57 @@ class Row(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
-        self.cross = QToolButton()
-        self.cross.setText("✕")
-        self.cross.clicked.connect(stop)
+        self.cancel_button = QToolButton()
+        self.cancel_button.setText("✕")
+        self.cancel_button.clicked.connect(stop)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 2, 0, 2)
         layout.setVerticalSpacing(2)
         layout.addWidget(self.text, 0, 0)
         layout.addWidget(self.bar, 1, 0)
-        layout.addWidget(self.cross, 0, 1, 2, 1)
+        layout.addWidget(self.cancel_button, 0, 1, 2, 1)
         layout.setColumnStretch(0, 1)
 
 
 class JobRow(Row):
-    """One job: its name, tile and time left, a bar, a cross."""
+    """Progress of one job."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job.cancel)
         self.job = job
-        self.cross.setToolTip("Stop this run; nothing is added")
-        self.cross.setAccessibleName(f"Cancel {job.name}")
+        self.cancel_button.setToolTip("Stop this run; nothing is added")
+        self.cancel_button.setAccessibleName(f"Cancel {job.name}")
         job.changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
-        """Show how far the job is."""
+        """Update text and bar."""
         step = self.job.progress
         self.bar.setValue(0 if step is None else round(1000 * step.done))
-        self.cross.setEnabled(self.job.state != "cancelling")
+        self.cancel_button.setEnabled(self.job.state != "cancelling")
         self.text.setText(f"{self.job.name}: {progress_text(self.job)}")
 
 
 class AllRow(Row):
-    """All jobs together, shown where there is more than one."""
+    """Progress of all jobs together, visible if there is more than one."""
 
     def __init__(self, queue: JobQueue) -> None:
         super().__init__(queue.cancel_all)
         self.queue = queue
-        self.cross.setToolTip("Stop all runs; layers that are done stay")
-        self.cross.setAccessibleName("Cancel all")
+        self.cancel_button.setToolTip("Stop all runs; layers that are done stay")
+        self.cancel_button.setAccessibleName("Cancel all")
 
     def refresh(self) -> None:
-        """Show how far all jobs are."""
+        """Update visibility, text and bar."""
         finished, jobs = self.queue.finished, self.queue.jobs
         self.setVisible(finished + len(jobs) > 1)
         self.bar.setValue(round(1000 * self.queue.done))
-        self.cross.setEnabled(any(job.state != "cancelling" for job in jobs))
+        self.cancel_button.setEnabled(any(job.state != "cancelling" for job in jobs))
         self.text.setText(f"All: {finished} of {finished + len(jobs)} done")
 
 
 class JobList(QWidget):
-    """All jobs of a viewer that are not over."""
+    """Rows of the unfinished jobs of a viewer."""
 
     def __init__(self, queue: JobQueue) -> None:
         super().__init__()
@@ -94,7 +95,7 @@ class JobList(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Add rows of new jobs and take away those of jobs that are over."""
+        """Add rows of new jobs and remove those of finished jobs."""
         layout = self.layout()
         assert layout is not None
         for row in [r for r in self.rows if r.job not in self.queue.jobs]:
@@ -111,14 +112,14 @@ class JobList(QWidget):
         self.all.refresh()
 
     def disconnect_all(self) -> None:
-        """Stop listening, when the widget goes."""
+        """Disconnect from the queue and the jobs, before the widget is deleted."""
         self.queue.changed.disconnect(self.refresh)
         for row in self.rows:
             row.job.changed.disconnect(row.refresh)
 
 
 def progress_text(job: Job) -> str:
-    """Say how far a job is: ``reading…``, ``tile 14 of 36 · 6 s left``."""
+    """Format the progress of a job: ``reading…``, ``tile 14 of 36 · 6 s left``."""
     if job.state == "waiting":
         return "waiting"
     if job.state == "cancelling":

@@ -1,4 +1,4 @@
-"""What the form says of a layer and of what will come out of it."""
+"""Format the descriptions of the source layer and of the estimate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...engine.axes import complete_labels
 from ...options import Options
 from .. import formatting
-from ..jobs.queue import EXPECTED
+from ..errors import USER_ERRORS
 from ..layers.source import layer_source, level_0
 
 if TYPE_CHECKING:
@@ -15,31 +15,33 @@ if TYPE_CHECKING:
 
     from ..jobs.estimate import Estimate
 
-NOTHING = "Open an image first: drop a file onto the window, or take File ▸ Open Sample."
+NO_IMAGE = "Open an image first: drop a file onto the window, or take File ▸ Open Sample."
 
 
-def source_text(layer: Image | None, remark: str = "", given: str | None = None) -> str:
-    """Say what was understood of a layer.
+def source_text(layer: Image | None, remark: str = "", typed_axes: str | None = None) -> str:
+    """Describe axes, shape, dtype and pixel size of a layer.
 
     Parameters
     ----------
     layer
-        The one that is looked at; None if there is none.
+        The source layer; None if there is none.
     remark
-        What is taken and why, where that needs saying.
-    given
-        Axes that a person typed.
+        Second line, empty for none.
+    typed_axes
+        Axes typed by the user.
     """
     if layer is None:
-        return NOTHING
+        return NO_IMAGE
     data = level_0(layer)
-    axes = axes_of(layer, given)
+    axes = axes_of(layer, typed_axes)
     rgb = layer.rgb
-    named = given or layer.ndim == 2 or complete_labels(layer.axis_labels, data.shape, rgb=rgb)
+    axes_known = (
+        typed_axes or layer.ndim == 2 or complete_labels(layer.axis_labels, data.shape, rgb=rgb)
+    )
     parts = [
         " ".join(axes.replace("S", ""))
         + (" RGB" if "S" in axes else "")
-        + ("" if named else " (guessed)"),
+        + ("" if axes_known else " (guessed)"),
         formatting.format_shape(data.shape[:-1] if rgb else data.shape),
         str(data.dtype),
         formatting.format_pixel_size(layer.scale[-2:], layer.units[-2:]),
@@ -48,29 +50,29 @@ def source_text(layer: Image | None, remark: str = "", given: str | None = None)
     return f"{text}\n{remark}" if remark else text
 
 
-def axes_of(layer: Image, given: str | None = None) -> str:
-    """Return a layer's axes as they were given or are understood; ``?`` where they are not."""
+def axes_of(layer: Image, typed_axes: str | None = None) -> str:
+    """Return the typed axes, else those of the layer; ``?`` if they cannot be determined."""
     try:
-        return layer_source(layer, Options(axes=given))[1].axes or "?"
-    except EXPECTED:
+        return layer_source(layer, Options(axes=typed_axes))[1].axes or "?"
+    except USER_ERRORS:
         return "?"
 
 
 def estimate_text(estimate: Estimate, layer: Image) -> str:
-    """Say what will come out of a run."""
+    """Describe the result of a run, its size, run time, memory and device."""
     rgb = "S" in estimate.axes
     factors = estimate.factors[: layer.ndim]
     scale = [abs(s) / f for s, f in zip(layer.scale, factors, strict=True)]
-    gives = [
+    output = [
         formatting.format_shape(estimate.shape[:-1] if rgb else estimate.shape) + " RGB" * rgb,
         estimate.dtype,
         formatting.format_pixel_size(scale[-2:], layer.units[-2:]),
     ]
-    costs = [
+    cost = [
         formatting.format_bytes(estimate.nbytes),
         "1 tile" if estimate.tiles == 1 else f"{estimate.tiles} tiles",
         formatting.format_estimate(estimate.seconds) if estimate.seconds is not None else "",
     ]
     memory = estimate.working_bytes + (0 if estimate.on_disk else estimate.nbytes)
-    lines = [gives, costs, [f"{formatting.format_bytes(memory)} of memory", estimate.where]]
+    lines = [output, cost, [f"{formatting.format_bytes(memory)} of memory", estimate.device]]
     return "→ " + "\n".join(" · ".join(part for part in line if part) for line in lines)

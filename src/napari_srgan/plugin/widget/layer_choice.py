@@ -1,4 +1,4 @@
-"""The layers that the widget takes: those that are selected, or the one chosen by hand."""
+"""Combo box of the source layers, which follows the layer selection of the viewer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from weakref import WeakSet, ref
 from napari.layers import Image
 from qtpy.QtCore import QTimer
 
-from ..layers.lineage import is_derived_from, made_from
+from ..layers.lineage import is_derived_from, parent_of
 from ..layers.source import source_of, sources_of
-from ..layers.validation import refusal
+from ..layers.validation import unsupported_reason
 from .object_choice import Entry, ObjectChoice
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Several:
-    """Several layers that are super-resolved one after the other."""
+class LayerGroup:
+    """Layers that are super-resolved one after the other."""
 
     layers: tuple[Image, ...]
 
@@ -29,160 +29,163 @@ class Several:
 class LayerChoice(ObjectChoice):
     """A combo box of the image layers of a viewer, which follows their selection.
 
-    A result that napari selects because it has just been added is not followed: what a person
-    chose stays chosen. So it is with a result that napari selects in the place of one that was
-    removed.
+    Results that napari selects automatically are not followed: a result that was just added, or
+    one selected in place of a removed layer.
     """
 
     viewer: ViewerModel | None = None
-    several: Several | None = None
-    """the layers that were selected together last, offered in one entry"""
+    group: LayerGroup | None = None
+    """the layers that were last selected together, offered as one entry"""
 
     def attach(self, viewer: ViewerModel) -> None:
-        """Offer the layers of a viewer."""
+        """Connect to a viewer and offer its layers."""
         self.viewer = viewer
-        self._selected: tuple[Any, ...] = ()
-        self._met: WeakSet[Any] = WeakSet(viewer.layers)
-        self._arrived: Any = lambda: None
-        self._removal = QTimer(self.native)
-        self._removal.setSingleShot(True)
-        self._removal.setInterval(0)
-        viewer.layers.events.removed.connect(self._removed)
-        self.choices = lambda _: self.offered()
-        self.follow()
+        self._last_selection: tuple[Any, ...] = ()
+        self._known_layers: WeakSet[Any] = WeakSet(viewer.layers)
+        self._last_added: Any = lambda: None
+        self._removal_timer = QTimer(self.native)
+        self._removal_timer.setSingleShot(True)
+        self._removal_timer.setInterval(0)
+        viewer.layers.events.removed.connect(self._on_removed)
+        self.choices = lambda _: self.available_entries()
+        self.follow_selection()
 
     def detach(self) -> None:
-        """Let go of the viewer."""
+        """Disconnect from the viewer."""
         if self.viewer is not None:
-            self.viewer.layers.events.removed.disconnect(self._removed)
-            self._removal.stop()
+            self.viewer.layers.events.removed.disconnect(self._on_removed)
+            self._removal_timer.stop()
 
-    # -- what is taken ----------------------------------------------------------------------------
+    # -- chosen layers ----------------------------------------------------------------------------
 
     @property
     def sources(self) -> tuple[Image, ...]:
-        """The layers that a run is for."""
+        """The chosen layers."""
         value = self.value
-        if isinstance(value, Several):
+        if isinstance(value, LayerGroup):
             return value.layers
         return () if value is None else (value,)
 
     @property
     def source(self) -> Image | None:
-        """The layer that is looked at: of several the topmost, as it is what is seen."""
+        """The chosen layer; of a group the topmost, which is visible."""
         return self.sources[-1] if self.sources else None
 
     @property
     def left_out(self) -> list[tuple[Image, str]]:
-        """The selected images that are not among several, with the reason of each."""
-        images = [] if self.source is None else sources_of(self._in_selection())
-        return [(each, refusal(each)) for each in images if each not in _fit(images)]
+        """Selected images that are not part of the group, with the reason for each."""
+        images = [] if self.source is None else sources_of(self._selected_layers())
+        return [
+            (each, unsupported_reason(each))
+            for each in images
+            if each not in _supported_or_topmost(images)
+        ]
 
     @property
     def remark(self) -> str:
-        """What is taken and why, where that is not just the layer that is selected."""
+        """Explanation of the choice, empty if it is just the selected layer."""
         if not self.sources:
             return ""
-        selected = self._in_selection()
-        images = _fit(sources_of(selected))
+        selected = self._selected_layers()
+        images = _supported_or_topmost(sources_of(selected))
         others = [each for each in selected if not isinstance(each, Image)]
-        several = len(self.sources) > 1
-        taken = f"the {len(self.sources)} layers" if several else f"“{self.sources[0].name}”"
-        verb = "are" if several else "is"
+        is_group = len(self.sources) > 1
+        taken = f"the {len(self.sources)} layers" if is_group else f"“{self.sources[0].name}”"
+        verb = "are" if is_group else "is"
         lines = []
-        if several:
+        if is_group:
             count, shown = len(self.sources), self.sources[-1].name
             lines.append(f"{count} layers, one after the other; shown here is “{shown}”.")
         if images and set(images) != set(self.sources):
-            if len(selected) == 1 and selected[0] is self._arrived():
+            if len(selected) == 1 and selected[0] is self._last_added():
                 lines.append(f"“{selected[0].name}” is new; {taken} {verb} still taken.")
             else:
                 names = ", ".join(f"“{each.name}”" for each in images)
                 lines.append(f"{names} {_is_or_are(images)} selected, but {taken} {verb} taken.")
         if images and others:
-            names = ", ".join(f"“{each.name}” ({_kind(each)})" for each in others)
+            names = ", ".join(f"“{each.name}” ({_type_name(each)})" for each in others)
             lines.append(f"Left out: {names}.")
         elif others:
             names = ", ".join(f"“{each.name}”" for each in others)
-            what = f"a {_kind(others[0])} layer" if len(others) == 1 else "no image layers"
-            image = "" if several else "the image "
+            what = f"a {_type_name(others[0])} layer" if len(others) == 1 else "no image layers"
+            image = "" if is_group else "the image "
             lines.append(f"{names} {_is_or_are(others)} {what}; {image}{taken} {verb} taken.")
         return "\n".join(lines)
 
-    # -- what there is ----------------------------------------------------------------------------
+    # -- entries ----------------------------------------------------------------------------------
 
-    def offered(self) -> list[Entry]:
-        """Return the images that may be taken; a live layer stands for its source."""
+    def available_entries(self) -> list[Entry]:
+        """Return the group and the image layers; live layers are represented by their source."""
         layers = () if self.viewer is None else self.viewer.layers
         images = [each for each in layers if isinstance(each, Image) and source_of(each) is each]
         entries: list[Entry] = [(each.name, each) for each in images]
-        if self.several is not None:
-            left = tuple(each for each in self.several.layers if each in images)
-            if left != self.several.layers:
-                self.several = Several(left) if len(left) > 1 else None
-        if self.several is not None:
-            names = ", ".join(each.name for each in self.several.layers)
-            entries.insert(0, (f"{len(self.several.layers)} layers: {names}", self.several))
+        if self.group is not None:
+            left = tuple(each for each in self.group.layers if each in images)
+            if left != self.group.layers:
+                self.group = LayerGroup(left) if len(left) > 1 else None
+        if self.group is not None:
+            names = ", ".join(each.name for each in self.group.layers)
+            entries.insert(0, (f"{len(self.group.layers)} layers: {names}", self.group))
         return entries
 
-    def fallback(self, kept: Any, entries: Sequence[Entry]) -> int:
-        """Take what is left of several layers, else what is selected, else the first image."""
-        before = kept.layers if isinstance(kept, Several) else ()
-        if before and self.several is not None:
+    def fallback_index(self, previous: Any, entries: Sequence[Entry]) -> int:
+        """Return the index of the rest of a group, else a selected layer, else the first image."""
+        before = previous.layers if isinstance(previous, LayerGroup) else ()
+        if before and self.group is not None:
             return 0
         values = [value for _, value in entries]
         images = [each for each in values if isinstance(each, Image)]
-        wanted = (*before, *sources_of(self._in_selection()), *images)
-        return values.index(next(each for each in wanted if each in images))
+        candidates = (*before, *sources_of(self._selected_layers()), *images)
+        return values.index(next(each for each in candidates if each in images))
 
-    # -- the selection ----------------------------------------------------------------------------
+    # -- selection --------------------------------------------------------------------------------
 
-    def follow(self) -> bool:
-        """Take what is selected, if another selection than before; say whether that is so."""
-        selected = self._in_selection()
-        if selected == self._selected:
+    def follow_selection(self) -> bool:
+        """Choose the selected layers; return whether the selection has changed."""
+        selected = self._selected_layers()
+        if selected == self._last_selection:
             return False
-        self._selected = selected
-        new = set(selected) - set(self._met)
-        self._met.update(selected)
+        self._last_selection = selected
+        new = set(selected) - set(self._known_layers)
+        self._known_layers.update(selected)
         images = sources_of(selected)
-        if len(selected) == 1 and self._is_napari_s(selected[0], new=bool(new)):
-            self._arrived = ref(selected[0]) if new else self._arrived
+        if len(selected) == 1 and self._selected_by_napari(selected[0], new=bool(new)):
+            self._last_added = ref(selected[0]) if new else self._last_added
         elif images:
-            self._take(_fit(images))
+            self._set_layers(_supported_or_topmost(images))
         return True
 
-    def _take(self, images: Sequence[Image]) -> None:
-        self.several = Several(tuple(images)) if len(images) > 1 else None
+    def _set_layers(self, images: Sequence[Image]) -> None:
+        self.group = LayerGroup(tuple(images)) if len(images) > 1 else None
         with self.changed.blocked():
             self.reset_choices()
-            self.value = self.several or images[0]
+            self.value = self.group or images[0]
 
-    def _is_napari_s(self, layer: Any, *, new: bool) -> bool:
-        """Whether napari selected a layer, and no person: a result just added, or left over."""
+    def _selected_by_napari(self, layer: Any, *, new: bool) -> bool:
+        """Whether napari, not the user, selected a layer: a new result, or one after a removal."""
         if new:
-            return made_from(layer) is not None
-        return self._removal.isActive() and any(
+            return parent_of(layer) is not None
+        return self._removal_timer.isActive() and any(
             is_derived_from(layer, each) for each in self.sources
         )
 
-    def _removed(self, *_: Any) -> None:
-        # Before the window works on, napari selects another layer.
-        self._removal.start()
+    def _on_removed(self, *_: Any) -> None:
+        # napari selects another layer before the event loop continues and the timer ends.
+        self._removal_timer.start()
 
-    def _in_selection(self) -> tuple[Any, ...]:
-        """Return the layers that are selected, the lowest first."""
+    def _selected_layers(self) -> tuple[Any, ...]:
+        """Return the selected layers, the bottom one first."""
         if self.viewer is None:
             return ()
         return tuple(each for each in self.viewer.layers if each in self.viewer.layers.selection)
 
 
-def _fit(images: list[Image]) -> list[Image]:
-    """Return those of several images that can be super-resolved, or the topmost if none can."""
-    return [each for each in images if not refusal(each)] or images[-1:]
+def _supported_or_topmost(images: list[Image]) -> list[Image]:
+    """Return the images that can be super-resolved, or the topmost one if none can."""
+    return [each for each in images if not unsupported_reason(each)] or images[-1:]
 
 
-def _kind(layer: Any) -> str:
+def _type_name(layer: Any) -> str:
     return type(layer).__name__.lower()
 
 

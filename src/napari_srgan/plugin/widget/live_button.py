@@ -1,4 +1,4 @@
-"""The button **Live view**: switches it on and off, and lets it follow what is chosen."""
+"""The button **Live view**: add, update and remove the live view of the chosen layer."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
-from ..jobs.queue import EXPECTED, sentence
+from ..errors import USER_ERRORS, format_error
 from ..jobs.worker import make_worker
 from ..layers.source import level_0
-from ..live.prepare import Prepared, ready
+from ..live.prepare import Prepared, prepare_in_thread
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ..live.controller import LiveController
     from .form import Form
 
-SETTLE = 200
-"""milliseconds without a change after which a live view follows"""
+DEBOUNCE_MS = 200
+"""delay in milliseconds after the last change of model or options"""
 
 
 class LiveButton:
@@ -29,50 +29,50 @@ class LiveButton:
     Parameters
     ----------
     form
-        The form whose layer, model and options count.
+        The form with the button, from which layer, model and options are read.
     viewer
-        The viewer that the live layers are added to.
-    can_run
+        Live layers are added to this viewer.
+    is_supported
         Returns whether a layer can be super-resolved.
-    say
-        Shows a sentence, and whether it tells of an error.
+    show_message
+        Called with a text for the user, and whether it reports an error.
     """
 
     def __init__(
         self,
         form: Form,
         viewer: Any,
-        can_run: Callable[[Image], bool],
-        say: Callable[[str, bool], None],
+        is_supported: Callable[[Image], bool],
+        show_message: Callable[[str, bool], None],
     ) -> None:
         self.form, self.viewer = form, viewer
-        self.can_run, self.say = can_run, say
+        self.is_supported, self.show_message = is_supported, show_message
         self.button = form.live_button.native
         self.worker: Any = None
         self.pending: Image | None = None
-        """the layer whose live view is being made ready"""
-        self.again = False
+        """the layer whose live view is being prepared"""
+        self.rerun = False
         self.timer = QTimer(form)
         self.timer.setSingleShot(True)
-        self.timer.setInterval(SETTLE)
-        self.timer.timeout.connect(self._follow)
+        self.timer.setInterval(DEBOUNCE_MS)
+        self.timer.timeout.connect(self._update)
         self.button.setCheckable(True)
-        self.button.clicked.connect(self.switch)
+        self.button.clicked.connect(self.toggle)
         for control in (form.model, form.detail.slider, *form.advanced.controls):
-            control.changed.connect(self.soon)
+            control.changed.connect(self.schedule)
         viewer.layers.events.removed.connect(self.refresh)
 
     @property
     def live(self) -> LiveController | None:
         """The live view of the chosen layer, if it has one."""
-        from ..live.controller import lives_of
+        from ..live.controller import controllers_of
 
-        return next(lives_of(self.viewer.layers, self.form.layer.source), None)
+        return next(controllers_of(self.viewer.layers, self.form.layer.source), None)
 
-    def switch(self, on: bool) -> None:
-        """Switch the live view of the chosen layer on or off."""
+    def toggle(self, on: bool) -> None:
+        """Add or remove the live view of the chosen layer."""
         layer, live = self.form.layer.source, self.live
-        self.say("", False)
+        self.show_message("", False)
         if on and live is None and layer is not None:
             self.pending = layer
             self._prepare()
@@ -81,94 +81,100 @@ class LiveButton:
             self._remove(live)
         self.refresh()
 
-    def soon(self, *_: Any) -> None:
-        """Follow as soon as nothing has changed for a moment."""
+    def schedule(self, *_: Any) -> None:
+        """Update the live view after the delay; restarts the delay."""
         if self.live is not None or self.pending is not None:
             self.timer.start()
 
     def refresh(self, *_: Any) -> None:
-        """Show whether the chosen layer has a live view."""
+        """Update checked and enabled state of the button."""
         layer = self.form.layer.source
         on = layer is not None and (self.pending is layer or self.live is not None)
-        self.button.setEnabled(on or (layer is not None and self.can_run(layer)))
+        self.button.setEnabled(on or (layer is not None and self.is_supported(layer)))
         self.button.setChecked(on)
 
     def close(self) -> None:
-        """Let go of the viewer; live views go on."""
+        """Disconnect from the viewer; live views continue."""
         self.timer.stop()
         self.pending = None
         self.viewer.layers.events.removed.disconnect(self.refresh)
 
-    # -- getting ready ----------------------------------------------------------------------------
+    # -- preparation ------------------------------------------------------------------------------
 
-    def _chosen(self, layer: Image) -> tuple[Any, Options]:
-        options = self.form.advanced.chosen(layer, self.form.detail.detail)
+    def _selected_options(self, layer: Image) -> tuple[Any, Options]:
+        options = self.form.advanced.selected_options(layer, self.form.detail.detail)
         return self.form.model.value, options
 
-    def _follow(self) -> None:
+    def _update(self) -> None:
         live = self.live
         if self.pending is None and live is None:
             return
         self._prepare()
 
     def _prepare(self) -> None:
-        """Load the model in the background and then show; after the load that is under way."""
+        """Load the model in a worker, then add or update the live layer.
+
+        If a worker is running, this is repeated when it has finished.
+        """
         if self.worker is not None:
-            self.again = True
+            self.rerun = True
             return
         layer = self.pending or self.form.layer.source
         if layer is None:
             return
         try:
-            model, options = self._chosen(layer)
-        except EXPECTED as error:
-            self._cannot(error)
+            model, options = self._selected_options(layer)
+        except USER_ERRORS as error:
+            self._on_error(error)
             return
         live = self.live
-        if live is not None and (live.prepared.given, live.prepared.asked) == (model, options):
+        if live is not None and (
+            live.prepared.requested_model,
+            live.prepared.requested_options,
+        ) == (model, options):
             return
-        self.worker = make_worker(ready, layer=layer, model=model, options=options)
-        self.worker.returned.connect(self._show)
-        self.worker.errored.connect(self._cannot)
-        self.worker.finished.connect(self._end)
+        self.worker = make_worker(prepare_in_thread, layer=layer, model=model, options=options)
+        self.worker.returned.connect(self._add_live_layer)
+        self.worker.errored.connect(self._on_error)
+        self.worker.finished.connect(self._on_finished)
         self.worker.start()
 
-    def _show(self, prepared: Prepared) -> None:
-        from ..live.controller import add_live, lives_of
+    def _add_live_layer(self, prepared: Prepared) -> None:
+        from ..live.controller import add_live, controllers_of
 
         layer, layers = prepared.layer, self.viewer.layers
-        old = next(lives_of(layers, layer), None)
+        old = next(controllers_of(layers, layer), None)
         if layer not in layers or (old is None and self.pending is not layer):
             return
         self.pending = None
         if level_0(layer) is not prepared.data:
-            self.pending, self.again = layer, True
+            self.pending, self.rerun = layer, True
             return
         if old is not None:
-            if old.follow(prepared):
+            if old.apply(prepared):
                 return
             self._remove(old)
-        add_live(self.viewer, prepared).failed.connect(self._failed)
+        add_live(self.viewer, prepared).failed.connect(self._on_failed)
         self.refresh()
 
-    def _end(self) -> None:
+    def _on_finished(self) -> None:
         self.worker = None
-        if self.again:
-            self.again = False
+        if self.rerun:
+            self.rerun = False
             self._prepare()
 
-    def _cannot(self, error: Exception) -> None:
+    def _on_error(self, error: Exception) -> None:
         self.pending = None
-        self.say(sentence(error), True)
+        self.show_message(format_error(error), True)
         self.refresh()
 
-    def _failed(self, text: str) -> None:
-        from ..live.controller import lives_of
+    def _on_failed(self, text: str) -> None:
+        from ..live.controller import controllers_of
 
-        for live in lives_of(self.viewer.layers):
-            if live.work.stopped:
+        for live in controllers_of(self.viewer.layers):
+            if live.worker.stopped:
                 self._remove(live)
-        self.say(text, True)
+        self.show_message(text, True)
 
     def _remove(self, live: LiveController | None) -> None:
         layers = self.viewer.layers

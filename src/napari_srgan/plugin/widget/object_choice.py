@@ -1,4 +1,4 @@
-"""A list to choose one object from, whatever the objects are called."""
+"""Combo box that identifies its entries by object instead of text."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from magicgui.widgets import ComboBox
 from qtpy.QtCore import QSignalBlocker
 
 Entry = tuple[str, Any]
-"""a text and what it stands for"""
+"""displayed text and value"""
 
 
 class ObjectChoice(ComboBox):
-    """A combo box that keeps the chosen object when the texts or their order change.
+    """A combo box that keeps the chosen object when texts or their order change.
 
-    magicgui's own finds its entries by their texts: one whose text changes is taken for another,
-    and of two with the same text only one is there.
+    magicgui's ComboBox identifies entries by text: it loses the value when a text changes, and
+    shows only one of two entries with the same text.
 
     Attributes
     ----------
     changed
-        Emitted with the object when another one is chosen, by a person or because the one before
-        is no longer offered; not when it is only renamed or moved.
+        Emitted with the new value when the user chooses another object or the chosen object is no
+        longer offered; not when its text or position changes.
     """
 
-    offer: Callable[[Any], Iterable[Entry]] | None = None
-    """returns what there is to choose from"""
+    get_entries: Callable[[Any], Iterable[Entry]] | None = None
+    """returns the entries"""
 
     def __init__(self, choices: Any = (), *, tooltip: str = "") -> None:
         super().__init__(tooltip=tooltip)
@@ -35,55 +35,57 @@ class ObjectChoice(ComboBox):
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The objects that are offered; set as `Entry` or as a function that returns them."""
+        """The values; can be set to a list of `Entry` or to a function that returns one."""
         return tuple(value for _, value in self.entries)
 
     @choices.setter
     def choices(self, choices: Any) -> None:
-        self.offer = choices if callable(choices) else lambda _: choices
+        self.get_entries = choices if callable(choices) else lambda _: choices
         self.reset_choices()
 
     @property
     def entries(self) -> list[Entry]:
-        """Texts and objects as they are shown."""
+        """Texts and values as displayed."""
         combo = self.native
         return [(combo.itemText(i), combo.itemData(i)) for i in range(combo.count())]
 
     def reset_choices(self, *_: Any) -> None:
-        """Ask anew what there is to choose from, and keep what is chosen."""
-        if self.offer is None:
+        """Update the entries and keep the chosen value."""
+        if self.get_entries is None:
             return
-        combo, kept, entries = self.native, self.value, list(self.offer(self))
-        there = _place(kept, entries)
+        combo, previous, entries = self.native, self.value, list(self.get_entries(self))
+        index = _index_of(previous, entries)
         with QSignalBlocker(combo):
             combo.clear()
             for text, value in entries:
                 combo.addItem(text, value)
             if entries:
-                combo.setCurrentIndex(self.fallback(kept, entries) if there is None else there)
-        if there is None and not (kept is None and not entries):
+                combo.setCurrentIndex(
+                    self.fallback_index(previous, entries) if index is None else index
+                )
+        if index is None and not (previous is None and not entries):
             self.changed.emit(self.value)
 
-    def renew(self) -> None:
-        """Do as `reset_choices`, without a signal."""
+    def update_entries(self) -> None:
+        """Update the entries without emitting ``changed``."""
         with self.changed.blocked():
             self.reset_choices()
 
-    def fallback(self, kept: Any, entries: Sequence[Entry]) -> int:
-        """Return the place of the entry that is taken where the chosen one is gone."""
+    def fallback_index(self, previous: Any, entries: Sequence[Entry]) -> int:
+        """Return the index of the entry to choose when the chosen value is no longer offered."""
         return 0
 
 
-def _place(wanted: Any, entries: Sequence[Entry]) -> int | None:
-    """Return the place of an object among the entries."""
+def _index_of(target: Any, entries: Sequence[Entry]) -> int | None:
+    """Return the index of a value among the entries, None if it is absent."""
     for i, (_, value) in enumerate(entries):
-        if value is wanted or (type(value) is type(wanted) and value == wanted):
+        if value is target or (type(value) is type(target) and value == target):
             return i
     return None
 
 
 def file_texts(files: Sequence[Path]) -> list[str]:
-    """Return the files' names, with as many folders before them as tell them apart."""
+    """Return file names, preceded by as many parent folders as needed to be unique."""
 
     def text(path: Path) -> str:
         for length in range(1, len(path.parts)):
