@@ -1,1 +1,1 @@
-"""The engine: arrays through a model, tile by tile; knows arrays and models."""
+"""Tiled inference: run a model on arrays. Independent of files and of the user interface."""

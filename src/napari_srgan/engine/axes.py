@@ -1,4 +1,4 @@
-"""Which axis of an array is which: tifffile's letters, one per dimension."""
+"""Meaning of array axes, as one letter for each dimension in tifffile's notation."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from itertools import product
 ALLOWED = "TCZYXS"
 MEANINGS = "T time, C channel, Z depth, Y rows, X columns, S samples of RGB or RGBA"
 FEW = 5
-"""a first axis of at most this many planes is taken for channels, a longer one for depth"""
+"""largest length of a leading axis that is guessed to be channels; a longer one is depth"""
 COLOURS = 3
-"""channels of a model of colour images, R, G and B: one that knows what grey is"""
+"""channels of an RGB model, which can also process grey images"""
 
 
 def parse_axes(axes: str, shape: Sequence[int]) -> str:
-    """Check a string of axis letters against a shape and return it in capitals.
+    """Validate axis letters against a shape and return them in capitals.
 
     Raises
     ------
     ValueError
-        If a letter is unknown, repeated or missing, if the number of letters is not that of the
-        dimensions, or if S is not last or has other than 3 or 4 samples.
+        If a letter is unknown, repeated or missing, if the number of letters differs from the
+        number of dimensions, or if S is not last or does not have 3 or 4 samples.
     """
     letters = axes.upper().replace(" ", "")
     if len(letters) != len(shape):
@@ -46,13 +46,13 @@ def parse_axes(axes: str, shape: Sequence[int]) -> str:
 def guess_axes(shape: Sequence[int], *, rgb: bool | None = None) -> str:
     """Guess the axes of an array from its shape.
 
-    A last axis of 3 or 4 behind two longer ones is RGB(A) unless ``rgb`` says otherwise. Before
-    Y and X stand, from the right, Z (or C where the axis has at most five planes), T and C.
+    A last axis of length 3 or 4 after two longer ones is RGB(A) unless ``rgb`` is given. The axes
+    before Y and X are, from right to left, Z (C if it has at most five planes), T and C.
 
     Raises
     ------
     ValueError
-        If there are fewer than two dimensions or more than letters.
+        If there are fewer than two dimensions, or more than there are letters.
     """
     dims = len(shape)
     if rgb is None:
@@ -74,9 +74,9 @@ def guess_axes(shape: Sequence[int], *, rgb: bool | None = None) -> str:
 
 
 def complete_labels(labels: Sequence[str], shape: Sequence[int], *, rgb: bool) -> str | None:
-    """Turn a layer's axis labels into letters, or None where they do not name the axes.
+    """Convert a layer's axis labels to axis letters; None if they do not name the axes.
 
-    ``labels`` leave out the samples of an RGB layer, as napari does.
+    ``labels`` do not include the samples of an RGB layer, as in napari.
     """
     names = {"time": "T", "channel": "C", "depth": "Z", "row": "Y", "column": "X"}
     letters = "".join(names.get(n.lower(), n.upper()) for n in map(str, labels)) + "S" * rgb
@@ -88,48 +88,48 @@ def complete_labels(labels: Sequence[str], shape: Sequence[int], *, rgb: bool) -
 
 @dataclass(frozen=True)
 class Layout:
-    """How an array of named axes is taken apart into 2D planes of ``channels`` channels."""
+    """Split of an array with named axes into 2D planes of one or several channels."""
 
     axes: str
     shape: tuple[int, ...]
     channel_axis: int | None
-    """axis whose entries go through the network together; None: each plane alone"""
+    """axis whose entries go through the network together; None if each plane goes alone"""
     colours: int
-    """entries of the channel axis that go through the network (an alpha is not among them)"""
+    """entries of the channel axis that go through the network; alpha is not one of them"""
 
     @property
     def y(self) -> int:
-        """Place of the axis of rows."""
+        """Index of the Y axis."""
         return self.axes.index("Y")
 
     @property
     def x(self) -> int:
-        """Place of the axis of columns."""
+        """Index of the X axis."""
         return self.axes.index("X")
 
     @property
     def plane(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """Number of rows and columns."""
         return self.shape[self.y], self.shape[self.x]
 
     @property
     def alpha(self) -> bool:
-        """Whether the samples end with an alpha, which is resampled and not super-resolved."""
+        """Whether the last sample is alpha, which is interpolated instead of super-resolved."""
         return self.axes[-1] == "S" and self.shape[-1] == 4
 
     @property
     def loop_axes(self) -> tuple[int, ...]:
-        """Axes that are gone through plane by plane."""
+        """Axes that are iterated over plane by plane."""
         fixed = {self.y, self.x, self.channel_axis}
         return tuple(i for i in range(len(self.axes)) if i not in fixed)
 
     def planes(self) -> list[tuple[int, ...]]:
-        """Index along the loop axes of every plane that goes through the network."""
+        """Return the indices along the loop axes of all planes that go through the network."""
         sizes = [3 if self.axes[i] == "S" and self.alpha else self.shape[i] for i in self.loop_axes]
         return list(product(*(range(n) for n in sizes)))
 
     def index(self, plane: tuple[int, ...], rows: slice, columns: slice) -> tuple[int | slice, ...]:
-        """Return the index of a part of a plane in the whole array."""
+        """Return the index into the whole array of a region of a plane."""
         index: list[int | slice] = [slice(None)] * len(self.axes)
         for axis, at in zip(self.loop_axes, plane, strict=True):
             index[axis] = at
@@ -139,7 +139,7 @@ class Layout:
         return tuple(index)
 
     def order(self) -> tuple[int, ...]:
-        """Axes of what `index` picks, transposed to (C, Y, X) or (Y, X)."""
+        """Return the permutation of axes from a result of `index` to (C, Y, X) or (Y, X)."""
         kept = sorted(a for a in (self.y, self.x, self.channel_axis) if a is not None)
         wanted = [self.y, self.x]
         if self.channel_axis is not None:
@@ -147,7 +147,7 @@ class Layout:
         return tuple(kept.index(a) for a in wanted)
 
     def channel_of(self, plane: tuple[int, ...]) -> int:
-        """Entry of the intensity map that a plane belongs to: its index along C, else 0."""
+        """Return the entry of the intensity map for a plane: its index along C, else 0."""
         for axis, at in zip(self.loop_axes, plane, strict=True):
             if self.axes[axis] == "C":
                 return at
@@ -155,16 +155,16 @@ class Layout:
 
 
 def make_layout(axes: str, shape: Sequence[int], channels: int) -> Layout:
-    """Decide how planes of ``shape`` go through a model of ``channels`` channels.
+    """Choose how planes of ``shape`` go through a model of ``channels`` channels.
 
-    A model of one channel takes every channel and every sample on its own. A model of several
-    takes all of the channels (or R, G and B) at once; one of `COLOURS` channels takes those of an
-    image that has other ones on their own, too.
+    A model of one channel processes each channel and each sample separately. A model of several
+    channels processes all channels (or R, G and B) together. A model of `COLOURS` channels
+    processes the channels of an image with a different number of them separately.
 
     Raises
     ------
     ValueError
-        If the image's channels do not fit the model's.
+        If the channels of the image do not fit those of the model, or an axis is empty.
     """
     shape = tuple(shape)
     if empty := [f"{a}={n}" for a, n in zip(axes, shape, strict=True) if n == 0]:

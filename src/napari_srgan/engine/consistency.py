@@ -1,4 +1,4 @@
-"""Back-projection: make a result, reduced again, equal what it was made from."""
+"""Back-projection: make a result agree with its input when it is downsampled again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..nn.resample import bicubic_down, bicubic_up
 Reduce = Callable[[Tensor, int], Tensor]
 
 REACH = 4
-"""LR pixels on each side that one step adds to what a result depends on: two for each resampling"""
+"""LR pixels by which each step extends the receptive field, two for each resampling"""
 
 
 def back_project(
@@ -31,15 +31,15 @@ def back_project(
     lr
         ``(N, C, H, W)`` float32, on the same range.
     scale
-        Factor between the two.
+        Factor between them.
     steps
-        How often; 0 returns ``sr`` as it is.
+        Number of iterations; 0 returns ``sr`` unchanged.
     limits
-        Least and greatest value that the result can hold. What lies beyond is cut off before each
-        step and so made up for by the pixels around it: beside a roof as bright as the image goes
-        the overshoot of an edge would else be lost afterwards.
+        Smallest and largest value that the result can hold. Values are clamped to it before each
+        step, so that the neighbouring pixels compensate. Without this, the overshoot beside an
+        edge of saturated pixels is lost when the result is clipped afterwards.
     reduce
-        D, how the sensor reduces; antialiased bicubic unless the model's card says otherwise.
+        D, the downsampling of the sensor; antialiased bicubic unless the model card says otherwise.
 
     Notes
     -----
@@ -47,7 +47,7 @@ def back_project(
     """
     for _ in range(steps):
         if limits is not None:
-            # What overflowed is not cut off: 0 · ∞ is NaN.
+            # 0 · ∞ is NaN: values that overflowed stay visible instead of being clamped.
             sr = sr.clamp(*limits).addcmul_(sr, sr.new_zeros(()))
         sr = sr + bicubic_up(lr - reduce(sr, scale), scale)
     return sr

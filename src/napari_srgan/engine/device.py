@@ -1,4 +1,4 @@
-"""Which device and precision to compute with, and why."""
+"""Choice of the device and of the floating-point precision."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and with which numbers the network runs."""
+    """Device and precision of the network."""
 
     device: torch.device
     dtype: torch.dtype
-    """of the network's trunk and upsampling"""
+    """dtype of the trunk and of the upsampling"""
     tail_dtype: torch.dtype
-    """of the convolution that writes the pixels"""
+    """dtype of the last convolution, which writes the pixels"""
     reason: str
-    """why this precision was taken, in words"""
+    """reason for this precision, as text for the user"""
 
     @property
     def precision(self) -> str:
-        """Name of the trunk's precision."""
+        """Name of the dtype of the trunk."""
         return str(self.dtype).removeprefix("torch.")
 
 
 def available_devices() -> list[str]:
-    """List what ``device`` may be on this machine, the best first."""
+    """List the allowed values of ``device`` on this machine, fastest first."""
     devices = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         devices.append("mps")
@@ -39,12 +39,12 @@ def available_devices() -> list[str]:
 
 
 def choose_device(device: str = "auto") -> torch.device:
-    """Return the device to compute on; ``auto`` is the best there is.
+    """Return the device to compute on; ``auto`` takes the fastest one.
 
     Raises
     ------
     ValueError
-        If the device is unknown or not there, naming those that are.
+        If the device is unknown or not available; the message lists the available ones.
     """
     there = available_devices()
     if device == "auto":
@@ -61,23 +61,24 @@ def choose_device(device: str = "auto") -> torch.device:
 def choose_compute(
     device: str = "auto", precision: str = "auto", *, eight_bit: bool = True
 ) -> Compute:
-    """Choose the device and the numbers to compute with.
+    """Choose the device and the precision.
 
     Parameters
     ----------
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     precision
-        ``auto`` takes half precision where the processor has units for it, else float32.
+        One of `PRECISIONS`. ``auto`` takes half precision if the processor has units for it, else
+        float32.
     eight_bit
-        Whether the image has at most 256 levels. If it has more, ``auto`` writes the pixels in
-        float32, since bfloat16 keeps about 8 bits of a value: of the 8238 levels that a uint16
-        image of the Moon has after super-resolution, 654 were left without.
+        Whether the image has at most 256 levels. Otherwise ``auto`` runs the last convolution in
+        float32, since bfloat16 resolves about 8 bits: of the 8238 levels of a super-resolved
+        uint16 image of the Moon, it lost 654.
 
     Raises
     ------
     ValueError
-        If device or precision is unknown or not there.
+        If the device or the precision is unknown or not available.
     """
     where = choose_device(device)
     if precision not in PRECISIONS:
@@ -90,14 +91,14 @@ def choose_compute(
     if where.type == "cuda":
         major, _ = torch.cuda.get_device_capability(where)
         if major < 7:
-            return _single(where, "this GPU has no units for half precision")
+            return _float32(where, "this GPU has no units for half precision")
         half, reason = torch.float16, "this GPU has units for it"
     elif where.type == "cpu" and has_bfloat16_units():
         half, reason = torch.bfloat16, "this processor has units for it"
     elif where.type == "cpu":
-        return _single(where, "this processor has no units for half precision")
+        return _float32(where, "this processor has no units for half precision")
     else:
-        return _single(where, "the safe choice on this device")
+        return _float32(where, "the safe choice on this device")
     return Compute(where, half, half if eight_bit else torch.float32, reason)
 
 
@@ -110,12 +111,12 @@ def has_bfloat16_units() -> bool:
     return any(test() for test in tests if test is not None)
 
 
-def _single(where: torch.device, reason: str) -> Compute:
+def _float32(where: torch.device, reason: str) -> Compute:
     return Compute(where, torch.float32, torch.float32, reason)
 
 
 def free_memory(device: torch.device) -> int:
-    """Return the bytes that are free for computing on a device."""
+    """Return the number of bytes that are free on a device, PyTorch's unused cache included."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -124,7 +125,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def free_ram() -> int:
-    """Return the bytes of main memory that are available."""
+    """Return the number of bytes of main memory that are available."""
     import psutil
 
     return int(psutil.virtual_memory().available)

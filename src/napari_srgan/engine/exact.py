@@ -1,4 +1,4 @@
-"""Float32 that is float32 on a GPU too."""
+"""Float32 convolutions without TF32 rounding on NVIDIA GPUs."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ import torch
 from torch import Tensor
 
 _lock = Lock()
-_inside = 0
-_before = True
+_active_count = 0
+_previous_setting = True
 
 
 @contextmanager
 def whole_float32() -> Iterator[None]:
-    """Keep convolutions of float32 from being rounded to TF32, 11 of its 24 bits.
+    """Disable TF32 in convolutions, which keeps only 11 of the 24 significant bits of float32.
 
-    NVIDIA GPUs from Ampere on do so unless torch is told otherwise, for the whole process; what
-    was set before is put back by the last of several threads that leaves.
+    PyTorch enables TF32 by default on NVIDIA GPUs from Ampere on. The setting belongs to the whole
+    process: the last of several threads that leaves restores it.
     """
-    global _inside, _before
+    global _active_count, _previous_setting
     with _lock:
-        if not _inside:
-            _before = torch.backends.cudnn.allow_tf32
+        if not _active_count:
+            _previous_setting = torch.backends.cudnn.allow_tf32
             torch.backends.cudnn.allow_tf32 = False
-        _inside += 1
+        _active_count += 1
     try:
         yield
     finally:
         with _lock:
-            _inside -= 1
-            if not _inside:
-                torch.backends.cudnn.allow_tf32 = _before
+            _active_count -= 1
+            if not _active_count:
+                torch.backends.cudnn.allow_tf32 = _previous_setting
 
 
 def exactly(stages: Generator[float, None, Tensor]) -> Generator[float, None, Tensor]:
-    """Go through the stages of a network in `whole_float32`; between them it does not hold."""
+    """Run each stage of a network in `whole_float32`; the setting is restored between stages."""
     while True:
         with whole_float32():
             try:

@@ -1,9 +1,8 @@
-"""Dim beside bright: a second look at what the range of the whole image leaves dim.
+"""Second exposure for images whose bulk of values lies in a small part of the range.
 
-Where most of an image lies in a small part of its range, a network that sees the whole range as 0
-to 1 sees that part without contrast and blurs it. It is therefore shown twice, with the whole and
-with the inner range as 0 to 1, and each pixel is taken from where it lies within the range: what
-photographers do with several exposures.
+A network that sees the whole range as 0 to 1 sees such a part with low contrast and blurs it.
+The image therefore goes through the network twice, with the whole and with the inner range mapped
+to 0 to 1. The results are merged by pixel value, as in exposure fusion in photography.
 """
 
 from __future__ import annotations
@@ -18,38 +17,38 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 REACH = 4
-"""LR pixels that the weight of an exposure depends on, on each side"""
+"""LR pixels on each side that the weight of an exposure depends on"""
 
 
 @dataclass(frozen=True)
 class Inner:
-    """The range of the second exposure, on the network's range of the first."""
+    """Range of the second exposure, relative to that of the first."""
 
     low: float
     high: float
 
     @property
     def span(self) -> float:
-        """Its length."""
+        """Length of the range."""
         return self.high - self.low
 
     def expose(self, seen: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return values as the second exposure shows them, clipped to 0 and 1."""
+        """Map values to the second exposure and clip them to 0 and 1."""
         low, span = np.float32(self.low), np.float32(self.span)
         return np.asarray(np.clip((seen - low) / span, 0, 1))
 
     def weight(self, seen: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the weight of the first exposure ``(1, H, W)``: 1 at pixels beyond the range.
+        """Return the weight of the first exposure, ``(1, H, W)``: 1 where values exceed the range.
 
-        It falls to 0 within three pixels, and is the same for all channels, which would else be
-        of different colours.
+        It falls to 0 within three pixels. All channels share it, since different weights would
+        change colours.
         """
         from scipy import ndimage
 
         outside = ((seen < self.low) | (seen > self.high)).any(0).astype(np.float32)
         wide = ndimage.maximum_filter(outside, 5, mode="nearest")
         smooth = ndimage.uniform_filter(wide, 3, mode="nearest")
-        # Sums of a running mean leave traces of what they passed.
+        # uniform_filter uses running sums, whose rounding errors persist along a row.
         return np.asarray(np.rint(9 * smooth) / 9, np.float32)[None]
 
 
@@ -59,13 +58,18 @@ def merge_(first: Tensor, second: Tensor, weight: Tensor, inner: Inner, scale: i
     Parameters
     ----------
     first, second
-        ``(C, scale·H, scale·W)``, what the network made of each.
+        Output of the network for each exposure, ``(C, scale·H, scale·W)``.
     weight
-        ``(1, H, W)``, that of the first.
+        Weight of the first exposure in LR pixels, ``(1, H, W)``.
     inner
-        Range of the second.
+        Range of the second exposure.
     scale
-        Factor between them.
+        Factor between weight and exposures.
+
+    Returns
+    -------
+    Tensor
+        ``first``.
     """
     from torch.nn import functional as F
 

@@ -1,4 +1,4 @@
-"""What a run will cost, said before it starts: memory and time."""
+"""Estimate the memory and the run time of a plan."""
 
 from __future__ import annotations
 
@@ -17,68 +17,68 @@ from .run import Run
 from .runner import working_bytes
 from .source import ReadOnce, read_once
 
-WARM_UP = 48
-"""side in LR pixels of the image that goes through the network before the one that is timed"""
-TIMED = 128
-"""side in LR pixels of the image that is timed"""
+WARM_UP_SIDE = 48
+"""side in LR pixels of the warm-up image"""
+TIMED_SIDE = 128
+"""side in LR pixels of the timed image"""
 
-_rates: dict[tuple[Any, ...], float] = {}
-_timed: tuple[Callable[[], Any], float] = (lambda: None), 0.0
-"""the lazy array that was timed last, if it still is there, and seconds for a chunk of it"""
+_seconds_per_pixel_cache: dict[tuple[Any, ...], float] = {}
+_last_chunk_time: tuple[Callable[[], Any], float] = (lambda: None), 0.0
+"""weak reference to the lazy array that was timed last, and its seconds per chunk"""
 
 
 def window_pixels(plan: Plan) -> int:
-    """Return how many LR pixels a run sends through the network, halos included.
+    """Return the number of LR pixels that go through the network, halos included.
 
-    With two exposures it is twice as many, though where a tile needs but one of them it is less.
+    With two exposures it is doubled: an upper bound, since some tiles need only one of them.
     """
     exposures = 2 if any(plan.intensity.inner) else 1
     return exposures * plan.window_pixels * len(plan.tiles) * len(plan.planes)
 
 
 def memory(plan: Plan) -> int:
-    """Return the memory that a run needs beside its result and the model."""
+    """Return the bytes that a run needs in addition to its result and the model."""
     pixels = plan.batch * plan.window_pixels
     return working_bytes(plan.model.network, plan.compute, pixels, plan.consistency)
 
 
 def known_seconds(plan: Plan) -> float | None:
-    """Return how long a run will take, None where nothing like it was timed yet."""
-    rate = _rates.get(_kind(plan))
+    """Return the run time in seconds; None if no similar run has been timed yet."""
+    rate = _seconds_per_pixel_cache.get(_cache_key(plan))
     return None if rate is None else rate * window_pixels(plan)
 
 
 def seconds(plan: Plan) -> float:
-    """Return how long a run will take, in seconds.
+    """Return the run time in seconds.
 
-    The first time that a model is asked for on a device, a small random image is sent through it
-    and timed, which takes about a second on a CPU.
+    For a model that has not been timed on the device yet, a small random image is processed and
+    timed, which takes about a second on a CPU.
     """
-    if _kind(plan) not in _rates:
-        _seconds_per_pixel(plan, WARM_UP)
-        _rates[_kind(plan)] = _seconds_per_pixel(plan, TIMED)
-    return _rates[_kind(plan)] * window_pixels(plan)
+    if _cache_key(plan) not in _seconds_per_pixel_cache:
+        _time_pixel(plan, WARM_UP_SIDE)
+        _seconds_per_pixel_cache[_cache_key(plan)] = _time_pixel(plan, TIMED_SIDE)
+    return _seconds_per_pixel_cache[_cache_key(plan)] * window_pixels(plan)
 
 
 def reading_seconds(data: Any) -> float:
-    """Return how long it will take to read a lazy image, from what one chunk in its middle took.
+    """Estimate the seconds needed to read a lazy image, from reading one chunk in its middle.
 
-    That is 0 for an image in memory, or one that does not say in which chunks it lies. An array
-    that was timed last is not timed again.
+    It is 0 for an image in memory and for one without chunk sizes. The time for the last array is
+    cached.
     """
     source = read_once(data)
     if not isinstance(source, ReadOnce):
         return 0.0
-    global _timed
-    timed, seconds = _timed
+    global _last_chunk_time
+    timed, seconds = _last_chunk_time
     if timed() is not data:
         _ = source[tuple(slice(n // 2, n // 2 + 1) for n in source.shape)]
         seconds = source.seconds_per_chunk or 0.0
-        _timed = ref(data), seconds
+        _last_chunk_time = ref(data), seconds
     return seconds * source.chunks_in_all
 
 
-def _seconds_per_pixel(plan: Plan, side: int) -> float:
+def _time_pixel(plan: Plan, side: int) -> float:
     channels = plan.model.channels
     shape, axes = ((side, side), "YX") if channels == 1 else ((channels, side, side), "CYX")
     image = np.random.default_rng(0).integers(0, 100, shape).astype(plan.dtype)
@@ -98,7 +98,7 @@ def _seconds_per_pixel(plan: Plan, side: int) -> float:
     return (time.perf_counter() - since) / window_pixels(small)
 
 
-def _kind(plan: Plan) -> tuple[Any, ...]:
+def _cache_key(plan: Plan) -> tuple[Any, ...]:
     network = plan.model.sha256 or (id(plan.model.network),)
     compute = plan.compute
     place = str(compute.device), compute.dtype, compute.tail_dtype, torch.get_num_threads()

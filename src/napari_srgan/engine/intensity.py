@@ -1,4 +1,4 @@
-"""Intensities on their way through a network: mapped to its range and exactly back."""
+"""Map intensities to the range of the network and exactly back."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from .sampling import Squares
 Array = npt.NDArray[Any]
 Normalise = Literal["auto", "none"] | tuple[float, float]
 
-LARGE = 1e300
-"""image values from which their differences may be too large for float64"""
-LARGEST = 1e30
-"""largest value on the network's range; further out nothing reaches the network anyway"""
+LARGE_VALUE = 1e300
+"""magnitude of image values whose differences may overflow float64"""
+MAX_MAPPED = 1e30
+"""largest magnitude after mapping; such values are outliers, which the network never sees"""
 
 
 @dataclass(frozen=True)
 class IntensityMap:
-    """An affine map from image values to the network's [0, 1] and back.
+    """Affine map from image values to the network's [0, 1] and back.
 
-    ``low`` and ``high`` are the image values at 0 and 1, one pair per channel. Nothing is clipped
-    on the way in; integers are rounded and clipped to their own dtype on the way out. What
-    float32 cannot hold of a wider value (float64, int32, or float32 with an offset) is kept as a
-    remainder and added again, so that a network that changes nothing changes nothing.
+    ``low`` and ``high`` are the image values at 0 and 1, one pair for each channel. The forward map
+    does not clip; the inverse map rounds integers and clips them to their dtype. The rounding
+    error of float32 (for float64, int32, or float32 with an offset) is kept as a remainder and
+    added to the result, so that an identity network reproduces the image exactly.
     """
 
     dtype: np.dtype[Any]
     low: tuple[float, ...]
     high: tuple[float, ...]
     inner: tuple[Inner | None, ...] = (None,)
-    """range of a second exposure of each channel, on the network's range"""
+    """range of the second exposure of each channel, relative to its range"""
 
     def forward(self, values: Array, channel: int = 0) -> npt.NDArray[np.float32]:
-        """Map image values to float32 on the network's range."""
-        low, span, shrink = self._terms(channel)
+        """Map image values to float32 relative to the range of a channel."""
+        low, span, shrink = self._coefficients(channel)
         if self.exact:
             return np.asarray((values.astype(np.float32) - np.float32(low)) / np.float32(span))
         mapped = (values.astype(np.float64) * shrink - low) / span
-        return np.clip(mapped, -LARGEST, LARGEST).astype(np.float32)
+        return np.clip(mapped, -MAX_MAPPED, MAX_MAPPED).astype(np.float32)
 
     def remainder(self, values: Array, channel: int = 0) -> npt.NDArray[np.float64] | None:
-        """Return what `forward` rounds off, in image values; None where that is nothing."""
+        """Return the rounding error of `forward` in image values; None if there is none."""
         if self.exact:
             return None
-        low, span, shrink = self._terms(channel)
+        low, span, shrink = self._coefficients(channel)
         mapped = self.forward(values, channel) * np.float64(span) + low
         return (values.astype(np.float64) * shrink - mapped) / shrink
 
@@ -60,8 +60,8 @@ class IntensityMap:
         channel: int = 0,
         remainder: npt.NDArray[np.float64] | None = None,
     ) -> Array:
-        """Map the network's values back to the image's dtype, adding the remainder if given."""
-        low, span, shrink = self._terms(channel)
+        """Map network values back to the image's dtype and add the remainder if there is one."""
+        low, span, shrink = self._coefficients(channel)
         if self.exact:
             values: Array = result * np.float32(span)
             values += np.float32(low)
@@ -74,7 +74,7 @@ class IntensityMap:
         if self.dtype.kind in "iu":
             info = np.iinfo(self.dtype)
             top = float(info.max)
-            if int(top) > info.max:  # 64 bits: float64 has no number for the largest value
+            if int(top) > info.max:  # 64 bits: the largest integer is not representable in float64
                 top = float(np.nextafter(top, 0))
             np.rint(values, out=values)
             np.clip(values, float(info.min), top, out=values)
@@ -87,45 +87,45 @@ class IntensityMap:
 
     @property
     def limits(self) -> tuple[float, float] | None:
-        """Least and greatest value of the network that some channel can hold; None for floats."""
+        """Smallest and largest network value that any channel can store; None for floats."""
         if self.dtype.kind not in "iu":
             return None
         info = np.iinfo(self.dtype)
-        terms = [self._terms(channel) for channel in range(len(self.low))]
+        terms = [self._coefficients(channel) for channel in range(len(self.low))]
         return (
             min((info.min - low) / span for low, span, _ in terms),
             max((info.max - low) / span for low, span, _ in terms),
         )
 
     def inner_of(self, channel: int) -> Inner | None:
-        """Return the range of a channel's second exposure; None where it has one only."""
+        """Return the range of a channel's second exposure; None if it has none."""
         return self.inner[channel] if channel < len(self.inner) else None
 
     @property
     def pairs(self) -> list[list[float]]:
-        """Low and high of each channel."""
+        """Low and high value of each channel."""
         return [list(pair) for pair in zip(self.low, self.high, strict=True)]
 
     @property
     def exact(self) -> bool:
-        """Whether float32 arithmetic gives every value of the dtype back: up to 16-bit integers."""
+        """Whether float32 reproduces every value of the dtype: integers of at most 16 bits."""
         return self.dtype.kind in "iu" and self.dtype.itemsize <= 2
 
-    def _terms(self, channel: int) -> tuple[float, float, float]:
-        """Return low, high − low, and by what both are multiplied so that they are finite."""
+    def _coefficients(self, channel: int) -> tuple[float, float, float]:
+        """Return low, high − low, and the factor applied to both to keep them finite."""
         low, high = self.low[channel], self.high[channel]
-        shrink = 1.0 if max(abs(low), abs(high)) < LARGE else 2.0**-4
+        shrink = 1.0 if max(abs(low), abs(high)) < LARGE_VALUE else 2.0**-4
         low, high = low * shrink, high * shrink
         return low, high - low, shrink
 
 
 def check_dtype(dtype: np.dtype[Any]) -> None:
-    """Refuse what has no intensities.
+    """Refuse dtypes that have no intensities.
 
     Raises
     ------
     TypeError
-        For boolean, complex, text and structured data, saying what to do instead.
+        For boolean, complex, text and structured data; the message proposes a conversion.
     """
     if dtype.kind in "iuf":
         return
@@ -137,12 +137,12 @@ def check_dtype(dtype: np.dtype[Any]) -> None:
 
 
 def check_normalise(normalise: object) -> None:
-    """Refuse what is not a way to normalise.
+    """Refuse an invalid value of the option ``normalise``.
 
     Raises
     ------
     ValueError
-        Naming what was given and what is allowed.
+        The message gives the value and the allowed ones.
     """
     if normalise in ("auto", "none"):
         return
@@ -159,18 +159,18 @@ def check_normalise(normalise: object) -> None:
 def make_intensity_map(
     samples: Sequence[Squares], dtype: np.dtype[Any], normalise: Normalise = "auto"
 ) -> IntensityMap:
-    """Choose the map of a layer.
+    """Choose the intensity map of a layer.
 
     Parameters
     ----------
     samples
-        Squares of each channel, from the whole layer, NaN where there is no value.
+        Sample squares of each channel from the whole layer, with NaN at missing values.
     dtype
-        The layer's dtype, which the result will have.
+        dtype of the layer and of the result.
     normalise
-        ``auto`` maps the whole range of 8-bit integers, and of anything else what `choose_range`
-        says of each channel. ``none`` takes the values as they are, for data that lie in
-        [0, 1] already. A pair of numbers is taken for every channel.
+        ``auto`` maps the whole dtype range of 8-bit integers, and the range from `choose_range`
+        for each channel of other dtypes. ``none`` keeps the values, for data in [0, 1].
+        ``(low, high)`` is used for all channels.
     """
     if normalise == "none":
         ranges = [Range(0.0, 1.0)] * len(samples)

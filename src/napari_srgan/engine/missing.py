@@ -1,4 +1,4 @@
-"""Pixels without a value: NaN, nodata, masked and transparent ones."""
+"""Pixels without a value: NaN, nodata, masked and transparent pixels."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ Mask = npt.NDArray[np.bool_]
 Nodata = float | Literal["auto"] | None
 
 FILL_REACH = 4
-"""pixels over which valid neighbours are carried into invalid ones"""
+"""distance in pixels over which invalid pixels are filled from valid ones"""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """What says that a pixel of an image has no value.
+    """Criteria for pixels without a value.
 
-    NaN and infinity never have one, nor has a colour whose alpha is 0.
+    NaN, infinity and colours with an alpha of 0 are always missing.
     """
 
     nodata: float | None = None
-    """a value that stands for none; of an axis S, where R, G and B all have it"""
+    """nodata value; a pixel with an axis S is missing if R, G and B all equal it"""
     mask: Any | None = None
-    """array-like of bool, True where there is no value: of the image's shape with or without S, or
-    of rows and columns, for all planes alike"""
+    """boolean array-like, True at missing values: of the image's shape with or without S, or of
+    rows and columns only, for all planes"""
 
     def read(
         self, source: Any, layout: Layout, index: tuple[int | slice, ...]
     ) -> tuple[Array, Mask | None]:
-        """Return a part of an image, and where it has no values; None where it has all.
+        """Read a region of an image and the mask of its missing values.
 
         Parameters
         ----------
@@ -44,7 +44,12 @@ class Missing:
         layout
             Its axes.
         index
-            One that `Layout.index` returned.
+            Index from `Layout.index`.
+
+        Returns
+        -------
+        values, invalid
+            The mask has the shape of the values; it is None if all are valid.
         """
         if layout.axes[-1] != "S":
             values = np.asarray(source[index])
@@ -52,13 +57,13 @@ class Missing:
         else:
             values, invalid = self._read_colours(source, layout, index)
         if self.mask is not None:
-            invalid = _either(invalid, self._masked(layout, index, values.shape))
+            invalid = _union(invalid, self._mask_region(layout, index, values.shape))
         return values, invalid if invalid is not None and invalid.any() else None
 
     def _read_colours(
         self, source: Any, layout: Layout, index: tuple[int | slice, ...]
     ) -> tuple[Array, Mask | None]:
-        """Read samples of RGB(A). A sample that goes alone is read with those that say more."""
+        """Read samples of RGB(A). A single sample needs the others too, to find missing pixels."""
         *where, sample = index
         if self.nodata is None and not layout.alpha:
             values = np.asarray(source[index])
@@ -73,19 +78,19 @@ class Missing:
             empty |= samples[..., 3:] == 0
         if alone:
             empty = empty[..., 0]
-        return values, _either(invalid_pixels(values, None), np.broadcast_to(empty, values.shape))
+        return values, _union(invalid_pixels(values, None), np.broadcast_to(empty, values.shape))
 
     def transparent(self, source: Any, layout: Layout, index: tuple[int | slice, ...]) -> Mask:
-        """Return where alpha is 0, and no mask says that there is no value.
+        """Return the mask of pixels with an alpha of 0 that are not masked as missing.
 
         Parameters
         ----------
         source
-            The image, of axes that end with R, G, B and alpha.
+            Image whose last axis is R, G, B and alpha.
         layout
             Its axes.
         index
-            One that `Layout.index` returned.
+            Index from `Layout.index`.
         """
         *where, sample = index
         clear: Mask = np.asarray(np.asarray(source[(*where, slice(3, 4))]) == 0)
@@ -93,16 +98,18 @@ class Missing:
             clear = clear.repeat(layout.shape[-1] - 1, -1)
         else:
             clear = clear[..., 0]
-        return clear if self.mask is None else clear & ~self._masked(layout, index, clear.shape)
+        return (
+            clear if self.mask is None else clear & ~self._mask_region(layout, index, clear.shape)
+        )
 
-    def _masked(
+    def _mask_region(
         self, layout: Layout, index: tuple[int | slice, ...], shape: tuple[int, ...]
     ) -> Mask:
         assert self.mask is not None
         if len(self.mask.shape) == len(layout.shape):
             return np.asarray(self.mask[index], bool)
         if len(self.mask.shape) == 2 and layout.axes not in ("YXS", "XYS"):
-            # The same for all planes; a channel axis goes before or behind.
+            # One mask for all planes, broadcast along the channel axis on either side.
             masked = np.asarray(self.mask[index[layout.y], index[layout.x]], bool)
             if layout.x < layout.y:
                 masked = masked.T
@@ -118,7 +125,7 @@ def check_mask(mask: Any, layout: Layout) -> None:
     Raises
     ------
     ValueError
-        If its shape is not the image's, that without samples, or that of rows and columns.
+        If its shape is neither the image's, nor that without samples, nor rows and columns.
     """
     allowed = list(dict.fromkeys((layout.shape, _without_samples(layout), layout.plane)))
     if mask is not None and tuple(mask.shape) not in allowed:
@@ -133,12 +140,12 @@ def _without_samples(layout: Layout) -> tuple[int, ...]:
 
 
 def check_nodata(nodata: object) -> None:
-    """Refuse what does not say which value stands for none.
+    """Refuse an invalid value of the option ``nodata``.
 
     Raises
     ------
     ValueError
-        Naming what was given and what is allowed.
+        The message gives the value and the allowed ones.
     """
     if nodata in (None, "auto"):
         return
@@ -148,23 +155,24 @@ def check_nodata(nodata: object) -> None:
 
 
 def invalid_pixels(values: Array, nodata: float | None) -> Mask | None:
-    """Return where there is no value: NaN, infinity or ``nodata``; None where all are valid."""
+    """Return the mask of NaN, infinity and ``nodata``; None if all values are valid."""
     invalid: Mask | None = None
     if values.dtype.kind == "f":
         invalid = ~np.isfinite(values)
     if nodata is not None and not np.isnan(nodata):
-        invalid = _either(invalid, np.asarray(values == nodata))
+        invalid = _union(invalid, np.asarray(values == nodata))
     return invalid if invalid is not None and invalid.any() else None
 
 
 def fill_invalid(
     values: npt.NDArray[np.float32], invalid: Mask, constant: float = 0.5
 ) -> npt.NDArray[np.float32]:
-    """Replace invalid pixels of ``(H, W)`` by what borders on them.
+    """Fill the invalid pixels of ``(H, W)`` from their valid neighbours.
 
-    In each of ``FILL_REACH`` rounds the invalid pixels next to valid ones get the mean of those
-    among their eight neighbours; what is left gets ``constant``. A filled value depends on pixels
-    at most ``FILL_REACH`` away, so tiles that see that far beyond their halo agree.
+    In each of ``FILL_REACH`` iterations, invalid pixels next to valid ones get the mean of the
+    valid ones among their eight neighbours; the remaining pixels get ``constant``. A filled value
+    depends on pixels at most ``FILL_REACH`` away, so a halo enlarged by that many pixels suffices
+    for tiles to agree.
     """
     values = np.where(invalid, np.float32(0), values)
     known = ~invalid
@@ -191,21 +199,22 @@ def neighbour_sum(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def keep_clear(values: Array, nodata: float | None, samples: int | None = None) -> Array:
-    """Move results off the value that stands for none, by as little as the dtype allows.
+    """Change results equal to the nodata value by the smallest step of the dtype.
 
     Parameters
     ----------
     values
         Results of valid pixels.
     nodata
-        The value that stands for none.
+        The nodata value.
     samples
-        Axis of R, G and B, which stand for none only where all of them have that value.
+        Axis of R, G and B, if a pixel is missing only where all three equal ``nodata``.
 
     Returns
     -------
     array
-        With the nearest value above ``nodata`` in its place, or below where there is none above.
+        ``values`` with ``nodata`` replaced by the next larger value, or the next smaller one if
+        there is none.
     """
     if nodata is None or np.isnan(nodata):
         return values
@@ -224,10 +233,10 @@ def keep_clear(values: Array, nodata: float | None, samples: int | None = None) 
     return np.where(same, np.asarray(beside, dtype), values)
 
 
-def _either(a: Mask | None, b: Mask) -> Mask:
+def _union(a: Mask | None, b: Mask) -> Mask:
     return b if a is None else a | b
 
 
 def without(values: Sequence[Array], nodata: float) -> list[Array]:
-    """Return float arrays with NaN where they have the value that stands for none."""
+    """Return float arrays in which the nodata value is replaced by NaN."""
     return [np.where(each == nodata, np.nan, each) for each in values]

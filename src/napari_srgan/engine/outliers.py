@@ -1,8 +1,8 @@
-"""Values outside the range that a network was trained on, which must not reach it.
+"""Keep values far outside the training range away from the network.
 
-A hot pixel far above 1 makes a network draw a block of noise around it. So the network sees the
-image without the excess, and the excess is interpolated: ``SR(x) = N(z) + B(x − z)``, with z the
-values that the network sees and B bilinear interpolation, which has no dark rings.
+A network turns a hot pixel far above 1 into a block of noise. It therefore gets the image without
+the excess, which is interpolated instead: ``SR(x) = N(z) + B(x − z)``, with z the input of the
+network and B bilinear interpolation, which does not undershoot.
 """
 
 from __future__ import annotations
@@ -16,71 +16,71 @@ from .missing import Mask, fill_invalid, neighbour_sum
 
 Values = npt.NDArray[np.float32]
 
-ALONE = 1.0
-"""how far beyond 0 and 1 an isolated value may lie before it counts as an outlier"""
-MARGIN = 1.0
-"""how far any other value may"""
-FAR = 2.0
-"""how far beyond it is far out"""
-NEIGHBOURS = 1
-"""values as far out among the eight neighbours of an isolated one, at most"""
+ISOLATED_DISTANCE = 1.0
+"""distance from [0, 1] beyond which an isolated value is an outlier"""
+CLIPPED_DISTANCE = 1.0
+"""distance from [0, 1] beyond which any other value is an outlier; also the clipping limit"""
+FILLED_DISTANCE = 2.0
+"""distance from [0, 1] beyond which outliers are filled instead of clipped"""
+MAX_OUTLYING_NEIGHBOURS = 1
+"""maximal number of outliers among the eight neighbours of an isolated value"""
 REACH = 1
-"""pixels on each side that decide how an outlier is seen, beside those that fill it"""
+"""pixels on each side that decide on the kind of an outlier, in addition to the filling"""
 
 
 @dataclass(frozen=True)
 class Outliers:
-    """Where values lie beyond the range, and how the network sees them."""
+    """Masks of outliers, by their replacement in the input of the network."""
 
     hidden: Mask
-    """as what borders on them, like invalid pixels: isolated or far out"""
+    """isolated or very distant values, filled from their neighbours like invalid pixels"""
     clipped: Mask
-    """as the end of the range: saturated stars, metal"""
+    """other outliers, such as saturated stars and metal, clipped to the end of the range"""
 
     @property
     def all(self) -> Mask:
-        """All of them."""
+        """Mask of all outliers."""
         return self.hidden | self.clipped
 
 
 def find_outliers(values: Values, invalid: Mask | None = None) -> Outliers | None:
-    """Find the outliers among values ``(C, H, W)`` on the network's range; None without any.
+    """Find outliers in mapped values ``(C, H, W)``; None if there are none.
 
-    A hot or dead pixel or a cosmic ray is isolated: at most one of its neighbours is as far out.
+    Hot and dead pixels and cosmic rays are isolated: at most one neighbour is an outlier too.
     """
-    out = _beyond(values, ALONE)
+    out = _outside(values, ISOLATED_DISTANCE)
     if invalid is not None:
         out &= ~invalid
     if not out.any():
         return None
     around = np.stack([neighbour_sum(each.astype(np.float32)) for each in out])
-    hidden = out & ((around <= NEIGHBOURS) | _beyond(values, FAR))
-    clipped = out & ~hidden & _beyond(values, MARGIN)
+    hidden = out & ((around <= MAX_OUTLYING_NEIGHBOURS) | _outside(values, FILLED_DISTANCE))
+    clipped = out & ~hidden & _outside(values, CLIPPED_DISTANCE)
     return Outliers(hidden, clipped) if (hidden | clipped).any() else None
 
 
 def split_outliers(
     values: Values, outliers: Outliers | None, invalid: Mask | None = None
 ) -> tuple[Values, Values | None]:
-    """Part values into what the network sees and the excess over it.
+    """Split values into the input of the network and the excess over it.
 
     Parameters
     ----------
     values
-        ``(C, H, W)`` on the network's range.
+        ``(C, H, W)``, mapped to the range of the network.
     outliers
-        What `find_outliers` returned of them.
+        Result of `find_outliers` for the values.
     invalid
-        Where there are no values; these are filled, too.
+        Mask of missing values, which are filled too.
 
     Returns
     -------
     seen, excess
-        Their sum is ``values``; no excess where there are no outliers.
+        Their sum is ``values`` except at missing ones; the excess is None without outliers.
     """
     if outliers is None and invalid is None:
         return values, None
-    seen = np.clip(values, -MARGIN, 1 + MARGIN)
+    seen = np.clip(values, -CLIPPED_DISTANCE, 1 + CLIPPED_DISTANCE)
     hidden = np.zeros(values.shape, bool) if invalid is None else invalid
     if outliers is not None:
         hidden = hidden | outliers.hidden
@@ -90,5 +90,5 @@ def split_outliers(
     return seen, np.where(outliers.all, values - seen, np.float32(0))
 
 
-def _beyond(values: Values, distance: float) -> Mask:
+def _outside(values: Values, distance: float) -> Mask:
     return np.asarray((values > 1 + distance) | (values < -distance))

@@ -1,4 +1,4 @@
-"""Limits on what a network may make of a pixel, from the pixels around it."""
+"""Limit the output of a network by the surrounding LR pixels."""
 
 from __future__ import annotations
 
@@ -16,68 +16,74 @@ from .lines import REACH as LINE_REACH
 
 REACH = LINE_REACH + 1
 """LR pixels on each side that the limits depend on"""
-AROUND = 5
-"""side in LR pixels of the square in which plateaus count"""
-STEEP = 0.15
-"""overshoot that is allowed beside an edge, as a part of the local range"""
-FINE = 2.0
-"""how much brighter a line or dot may become than it is in LR, as a part of its height"""
-TWO_VALUED = (0.05, 0.1)
-"""parts of the local range within which all pixels are at its ends: surely, and no longer"""
-BEYOND = 0.5
-"""what `FINE` is beyond the network's range, where saturated spots lie"""
+PLATEAU_WINDOW = 5
+"""side in LR pixels of the square from which plateaus are taken"""
+EDGE_OVERSHOOT = 0.15
+"""overshoot allowed beside an edge, relative to the local range"""
+DETAIL_GAIN = 2.0
+"""brightness that a line or dot may gain over LR, relative to its height"""
+BINARY_TOLERANCE = (0.05, 0.1)
+"""distance of all pixels to the ends of the local range, relative to it: below the first value a
+neighbourhood is binary, above the second it is not"""
+SATURATED_GAIN = 0.5
+"""value of `DETAIL_GAIN` outside the range of the network, where saturated spots lie"""
 
 
 def limit_overshoot_(sr: Tensor, lr: Tensor, scale: int) -> Tensor:
-    """Keep each pixel within what the LR pixels around it allow, in place.
+    """Limit each SR pixel by the LR pixels around it, in place.
 
     Parameters
     ----------
     sr
-        ``(N, C, scale·H, scale·W)``, what the network made of ``lr``.
+        Output of the network for ``lr``, ``(N, C, scale·H, scale·W)``.
     lr
-        ``(N, C, H, W)`` on the network's range.
+        ``(N, C, H, W)``, mapped to the range of the network.
     scale
-        Factor between the two.
+        Factor between them.
+
+    Returns
+    -------
+    Tensor
+        ``sr``.
 
     Notes
     -----
-    Two things allow a pixel to be bright (or, likewise, dark): a plateau within two LR pixels, up
-    to 0.15 of the range of the plateaus there; and a line or a dot among the adjacent LR pixels,
-    up to three times its height, since LR shows it fainter than it is. Plateaus are what
-    morphological opening leaves.
+    The upper limit (likewise the lower) is the larger of two. Plateaus within two LR pixels allow
+    an overshoot of 0.15 of the range of the plateaus there; plateaus are the grey opening. Lines
+    and dots among the adjacent LR pixels allow three times their height, since LR reduces their
+    contrast.
 
-    Lines and dots get 0.15 of the local range only where the pixels around have two values, as in
-    labels and at a dead pixel: there is nothing of what is between LR pixels. Beyond the network's
-    range they get half of their height, and 0.15 where a line has no flanks: a bad column, a
-    cosmic ray. A constant stays constant. NaN and infinity of a computation that overflowed stay,
-    for them to be seen.
+    Lines and dots get only 0.15 of the local range if the neighbourhood is binary, as in labels
+    and at a dead pixel, where there are no intermediate values from antialiasing. Outside the
+    range of the network they get half of their height, and 0.15 if a line has no flanks (a bad
+    column, a cosmic ray). Constant regions stay constant. NaN and infinity stay, so that overflow
+    in a computation can be detected.
     """
-    limits = -_greatest_allowed(-lr, 0.0), _greatest_allowed(lr, 1.0)
+    limits = -_upper_limit(-lr, 0.0), _upper_limit(lr, 1.0)
     low, high = (each[:, :, :, None, :, None] for each in limits)
     blocks = sr.unflatten(3, (-1, scale)).unflatten(2, (-1, scale))
-    # clamp would hide an infinity.
+    # clamp alone would hide an infinity: 0 · ∞ is NaN.
     blocks.copy_(blocks.clamp(low, high).addcmul_(blocks, blocks.new_zeros(())))
     return sr
 
 
-def _greatest_allowed(lr: Tensor, end: float) -> Tensor:
-    """Return the greatest value that each LR pixel's SR pixels may have; ``end`` is the range's."""
+def _upper_limit(lr: Tensor, end: float) -> Tensor:
+    """Return the upper limit of SR in each LR pixel; ``end`` is the upper end of the range."""
     plateaus = opened(lr)
-    top, bottom = greatest(plateaus, AROUND), -greatest(opened(-lr), AROUND)
-    beside_edges = top + STEEP * (top - bottom)
+    top, bottom = greatest(plateaus, PLATEAU_WINDOW), -greatest(opened(-lr), PLATEAU_WINDOW)
+    beside_edges = top + EDGE_OVERSHOOT * (top - bottom)
     top, bottom = greatest(lr, 3), -greatest(-lr, 3)
-    least = top + STEEP * (top - bottom)
-    height = (top - greatest(plateaus, 3)).clamp(min=0) * _many_valued(lr, bottom, top)
-    fine = least + FINE * height
-    if (fine > end + STEEP).any():
+    least = top + EDGE_OVERSHOOT * (top - bottom)
+    height = (top - greatest(plateaus, 3)).clamp(min=0) * _not_binary(lr, bottom, top)
+    fine = least + DETAIL_GAIN * height
+    if (fine > end + EDGE_OVERSHOOT).any():
         flanked = (height - greatest(line_heights(lr), 3) / DEFECT).clamp(min=0)
-        fine = fine.minimum((least + BEYOND * flanked).clamp(min=end + STEEP))
+        fine = fine.minimum((least + SATURATED_GAIN * flanked).clamp(min=end + EDGE_OVERSHOOT))
     return beside_edges.maximum(fine)
 
 
-def _many_valued(lr: Tensor, bottom: Tensor, top: Tensor) -> Tensor:
-    """Return 0 where all nine pixels have the least or greatest value of them, 1 elsewhere."""
+def _not_binary(lr: Tensor, bottom: Tensor, top: Tensor) -> Tensor:
+    """Return 0 where all nine pixels are at the ends of their range, 1 where some are not."""
     around = F.pad(lr, (1, 1, 1, 1), mode="replicate")
     height, width = lr.shape[-2:]
     between = torch.zeros_like(lr)
@@ -85,6 +91,6 @@ def _many_valued(lr: Tensor, bottom: Tensor, top: Tensor) -> Tensor:
         for j in range(3):
             value = around[..., i : i + height, j : j + width]
             between = between.maximum((value - bottom).minimum(top - value))
-    surely, no_longer = TWO_VALUED
+    surely, no_longer = BINARY_TOLERANCE
     share = between / (top - bottom).clamp(min=torch.finfo(lr.dtype).tiny)
     return ((share - surely) / (no_longer - surely)).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""The plan of a run: what it will do, as data."""
+"""Plan of a run, as data."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from ..models import Model
 
 LEAST_CORE = 16
-"""side in LR pixels of the smallest tile that is tried when memory runs out"""
+"""side in LR pixels of the smallest tile that is tried after running out of memory"""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How one image will be super-resolved: axes, numbers, tiles, device.
+    """Settings for super-resolving one image: axes, intensities, tiles, device.
 
-    Made by `planning.make_plan`, carried out by `run.Run`.
+    Made by `planning.make_plan` and executed by `run.Run`.
     """
 
     model: Model
@@ -39,29 +39,28 @@ class Plan:
     compute: Compute
     consistency: int
     missing: Missing
-    """what says that a pixel has no value"""
+    """criteria for pixels without a value"""
     found_nodata: bool
-    """whether nothing but the values says what stands for missing data"""
+    """whether the nodata value was inferred from the pixel values alone"""
     halo: int
-    """LR pixels around a tile's core that its result depends on"""
+    """LR pixels around the core of a tile that its result depends on"""
     spans: tuple[Span, ...]
-    """the part of the image that is super-resolved: first entry along each axis and the one after
-    its last"""
+    """half-open range of super-resolved entries along each axis"""
     tiles: Tiles
-    """of one plane; all windows have one shape"""
+    """tiles of one plane; all windows have the same shape"""
     batch: int
-    """windows that go through the network together"""
+    """number of windows that go through the network together"""
     limited: bool = True
     """whether overshoot is limited"""
 
     @property
     def scale(self) -> int:
-        """Factor along Y and X."""
+        """Scale factor along Y and X."""
         return self.model.scale
 
     @property
     def nodata(self) -> float | None:
-        """Value that stands for missing data."""
+        """Nodata value, or None."""
         return self.missing.nodata
 
     @property
@@ -74,18 +73,18 @@ class Plan:
 
     @property
     def factors(self) -> tuple[int, ...]:
-        """How many times finer each axis becomes."""
+        """Scale factor of each axis."""
         return tuple(self.scale if axis in "YX" else 1 for axis in self.layout.axes)
 
     @property
     def window_pixels(self) -> int:
-        """LR pixels of one window."""
+        """Number of LR pixels in a window."""
         height, width = self.tiles[0].window_shape
         return height * width
 
     @property
     def planes(self) -> list[tuple[int, ...]]:
-        """Index along the layout's loop axes of every plane of the part."""
+        """Indices along the loop axes of the layout of all planes within the spans."""
         loop = [self.spans[axis] for axis in self.layout.loop_axes]
         return [
             plane
@@ -95,7 +94,7 @@ class Plan:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Dtype of the result: the image's own."""
+        """Element type of the result, equal to that of the image."""
         return self.intensity.dtype
 
     @property
@@ -105,7 +104,7 @@ class Plan:
 
     @property
     def remarks(self) -> list[str]:
-        """What the image's values need, in phrases for a person."""
+        """Notes for the user on special treatment of the values."""
         remarks = []
         if self.found_nodata:
             remarks.append(f"{self.nodata:.6g} taken for missing data")
@@ -114,12 +113,12 @@ class Plan:
         return remarks
 
     def split(self, tile: Tile, size: int) -> Tiles:
-        """Cut a tile into smaller ones with cores of at most ``size``."""
+        """Split a tile into tiles with cores of at most ``size`` pixels along each axis."""
         region = (tile.core_y, tile.core_x)
         return make_tiles(self.layout.plane, self.halo, size=size, region=region)
 
     def place(self, index: tuple[int | slice, ...]) -> tuple[int | slice, ...]:
-        """Return where an index of the whole result lies in the part's."""
+        """Convert an index into the whole result to an index into the result of the spans."""
         starts = zip(self.factors, self.spans, strict=True)
         return tuple(
             _shifted(at, factor * first)
@@ -127,12 +126,12 @@ class Plan:
         )
 
     def part(self, spans: Sequence[Span]) -> Plan:
-        """Return the plan for a part of the image, which equals that part of the whole result.
+        """Return the plan of a region, whose result equals that region of the whole result.
 
         Raises
         ------
         ValueError
-            If the part does not lie in the image.
+            If the region does not lie in the image.
         """
         layout = self.layout
         spans = check_spans(spans, layout)
@@ -141,19 +140,19 @@ class Plan:
         return replace(self, spans=spans, tiles=tiles)
 
     def on_cpu(self) -> Plan:
-        """Return the plan with the CPU instead of its device; float32 stays float32."""
+        """Return the same plan for the CPU; float32 stays float32."""
         precision = "float32" if self.compute.precision == "float32" else "auto"
         compute = choose_compute("cpu", precision, eight_bit=self.dtype.itemsize == 1)
         return replace(self, compute=compute, batch=1)
 
 
 def check_spans(spans: Sequence[Span], layout: Layout) -> tuple[Span, ...]:
-    """Return the spans of a part; channels that the model takes at once are always all in it.
+    """Validate the spans of a region and extend them to all channels processed together.
 
     Raises
     ------
     ValueError
-        If the part does not lie in the image.
+        If the region does not lie in the image.
     """
     spans = tuple((int(first), int(last)) for first, last in spans)
     inside = len(spans) == len(layout.shape) and all(

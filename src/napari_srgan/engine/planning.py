@@ -1,4 +1,4 @@
-"""Decide how an image goes through a model: axes, range, tiles, device and memory."""
+"""Plan a run: axes, intensity range, tiles, device and memory."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 
 from .plan import LEAST_CORE, Plan, check_spans
 
-MOST_PIXELS = {"cpu": 768 * 768, "cuda": 2048 * 2048, "mps": 512 * 512}
-"""largest window in LR pixels: beyond it tiles save hardly any work, but a cancel waits longer"""
-SHARE_OF_FREE = 0.4
-"""part of the free memory that a run's windows may take"""
-BATCH_PIXELS = 1 << 14
-"""LR pixels of the windows that go through the network together on a CPU"""
+MAX_WINDOW_PIXELS = {"cpu": 768 * 768, "cuda": 2048 * 2048, "mps": 512 * 512}
+"""largest window in LR pixels; larger ones save little work and delay cancelling"""
+MEMORY_FRACTION = 0.4
+"""fraction of the free memory that the windows of a run may take"""
+CPU_BATCH_PIXELS = 1 << 14
+"""LR pixels of all windows of a batch on a CPU"""
 
 
 def make_plan(source: Any, model: Model, **options: Any) -> Plan:
-    """Return what `plan_steps` returns, at once."""
+    """Run `plan_steps` to its end and return the plan."""
     return finish(plan_steps(source, model, **options))
 
 
@@ -68,31 +68,30 @@ def plan_steps(
     look: bool = True,
     limited: bool = True,
 ) -> Generator[Progress, None, Plan]:
-    """Decide how an image goes through a model; see `napari_srgan.super_resolve` for the options.
+    """Plan a run on an image; see `napari_srgan.super_resolve` for the options.
 
-    While the image is read, how much of the sample was read is yielded.
+    Yields the progress of reading samples.
 
     Parameters
     ----------
     source
-        Anything with ``shape``, ``dtype`` and numpy's basic indexing. Only samples are read.
+        Object with ``shape``, ``dtype`` and numpy's basic indexing. Only samples are read.
     spans
-        The part to super-resolve: first entry along each axis and the one after its last. None is
-        all of the image. The part's result depends on what surrounds it.
+        Region to super-resolve, as a half-open range for each axis; None for the whole image. The
+        result also depends on pixels around the region.
     missing
-        Array-like of bool: True where there is no value. It has the image's shape, with or without
-        S, or that of its rows and columns, for all planes alike.
+        Boolean array-like, True at missing values. It has the image's shape, with or without S, or
+        that of its rows and columns, for all planes.
     limited
-        Whether overshoot is limited; a training looks at what the network alone does.
+        Whether overshoot is limited; training evaluates the network without it.
     look
-        Whether a sample of the values is read, where the range or what stands for missing data
-        follow from it. Without it the plan has the right shape, tiles and device but a range
-        that means nothing.
+        Whether a sample is read, if the intensity range or the nodata value depend on it. Without
+        it, shape, tiles and device of the plan are valid, but the intensity range is not.
 
     Raises
     ------
     TypeError, ValueError
-        If the image or an option cannot be used, saying what was given and what is allowed.
+        If the image or an option is invalid; the message gives the value and the allowed ones.
     """
     dtype = np.dtype(source.dtype)
     check_dtype(dtype)
@@ -118,12 +117,12 @@ def plan_steps(
     if not eight_bit and nodata in (None, "auto"):
         found = find_fill_value(channels)
     if found is not None:
-        # Where it is said to be a value like others, it is an outlier: the range is without it.
+        # A found value that is declared valid is an outlier, so the range excludes it.
         channels = [without(squares, found) for squares in channels]
         if nodata == "auto":
             known = replace(known, nodata=found)
     intensity = make_intensity_map(channels, dtype, normalise)
-    # Of the options alone, so that a plan without a look has the same tiles.
+    # The halo depends on options only, so that a plan without samples has the same tiles.
     halo = max(model.halo, EXPOSURE_REACH, OVERSHOOT_REACH) + CONSISTENCY_REACH * consistency
     outliers = not eight_bit or normalise != "auto"
     if outliers or nodata not in (None, "auto") or missing is not None or layout.alpha:
@@ -131,10 +130,10 @@ def plan_steps(
     if outliers:
         halo += OUTLIER_REACH
     spans = check_spans([(0, n) for n in layout.shape] if spans is None else spans, layout)
-    most = most_pixels(model, compute, consistency)
+    most = max_batch_pixels(model, compute, consistency)
     region = spans[layout.y], spans[layout.x]
     tiles = make_tiles(layout.plane, halo, size=size, pixels=None if size else most, region=region)
-    together = BATCH_PIXELS if compute.device.type == "cpu" else most
+    together = CPU_BATCH_PIXELS if compute.device.type == "cpu" else most
     plan = Plan(
         model=model,
         layout=layout,
@@ -154,12 +153,12 @@ def plan_steps(
 
 
 def check_tile(tile: str | int) -> int | None:
-    """Return the side of a tile's core in pixels, None for ``auto``.
+    """Return the side of a tile's core in pixels; None for ``auto``.
 
     Raises
     ------
     ValueError
-        If it is neither ``auto`` nor a whole number of at least 1.
+        If it is neither ``auto`` nor a positive integer.
     """
     if tile == "auto":
         return None
@@ -168,11 +167,11 @@ def check_tile(tile: str | int) -> int | None:
     raise ValueError(f"tile={tile!r}; allowed are 'auto' or a number of pixels of at least 1")
 
 
-def most_pixels(model: Model, compute: Compute, consistency: int = 0) -> int:
-    """Return how many LR pixels a batch of windows may have on a device."""
+def max_batch_pixels(model: Model, compute: Compute, consistency: int = 0) -> int:
+    """Return the maximal number of LR pixels in a batch of windows on a device."""
     least = (2 * model.halo + LEAST_CORE) ** 2
-    allowed = SHARE_OF_FREE * free_memory(compute.device)
-    pixels = MOST_PIXELS[compute.device.type]
+    allowed = MEMORY_FRACTION * free_memory(compute.device)
+    pixels = MAX_WINDOW_PIXELS[compute.device.type]
     while working_bytes(model.network, compute, pixels, consistency) > allowed and pixels > least:
         pixels = int(0.9 * pixels)
     return max(least, pixels)

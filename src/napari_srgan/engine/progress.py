@@ -1,4 +1,4 @@
-"""What a run says of itself while it goes on."""
+"""Progress reports of a run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run yields: several times within a tile and after each one."""
+    """State of a run, reported several times within a tile and after each tile."""
 
     done: float
-    """part of the work that is done, 0 to 1"""
+    """fraction of the work that is done, 0 to 1"""
     tiles: int
-    """tiles whose pixels are in the result"""
+    """number of tiles written to the result"""
     total: int
-    """tiles in all; grows when memory runs out and tiles are halved"""
+    """number of all tiles; grows when tiles are halved for lack of memory"""
     note: str = ""
-    """what a person should know that has just happened, in a sentence"""
+    """message for the user about an event, as a sentence"""
     stage: Literal["reading", "computing"] = "computing"
-    """while an image is read to find its range, ``done`` is the part of it that was read"""
+    """``reading`` while the image is sampled to find its range; ``done`` then counts samples"""
 
 
 def finish(steps: Generator[Any, None, T]) -> T:

@@ -1,4 +1,4 @@
-"""Which range of an image's values the network sees, chosen from a sample of them."""
+"""Choose the intensity range of the network's input from a sample of the image."""
 
 from __future__ import annotations
 
@@ -18,107 +18,108 @@ from .sampling import Squares
 Array = npt.NDArray[Any]
 
 PERCENTILES = (0.1, 99.9)
-"""of a channel's values, what the network sees as 0 and 1"""
-SPIKES = 1.5
-"""ranges by which isolated pixels may widen it: more than the speckle of radar does"""
-LINES = 3.0
-"""ranges of all else from which lines without flanks, far beyond it, may not widen it"""
-MOST_LINES = 0.05
-"""part of the values that bad columns, rows and tracks have, at most"""
-NOISE = 0.5
-"""part of its deviation that means of nine have, up to which all else is noise"""
+"""percentiles of a channel that map to 0 and 1"""
+MAX_SPIKE_WIDENING = 1.5
+"""widening by isolated pixels that is kept, in ranges without them; more than radar speckle"""
+BAD_LINE_DISTANCE = 3.0
+"""distance above the other values, in ranges of those, from which lines are bad pixels"""
+MAX_BAD_LINE_FRACTION = 0.05
+"""maximal fraction of values in bad columns, rows and cosmic-ray tracks"""
+NOISE_RATIO = 0.5
+"""ratio of deviations after and before a 3 × 3 mean up to which an image counts as noise"""
 FENCE = 1.5
-"""quartile distances beyond the quartiles up to which values belong to the bulk (Tukey 1977)"""
-CONSTANT = 0.2
-"""share of the least or greatest value from which it counts as a background without detail"""
-DIM = 3.0
-"""times that the whole range exceeds the bulk's from which the bulk has an exposure of its own"""
-SENTINELS = (-9999.0, -99999.0, -999.0, -32768.0, -32767.0, 1e20, -1e20)
-"""values that usually stand for missing data; beside them all beyond `HUGE`"""
-HUGE = 1e30
-"""numbers from which no measurement is meant: −3.4e38 is the least of float32"""
-HALF_THE_LARGEST = float(np.finfo(np.float64).max) / 2
-"""numbers from which their differences may be none"""
-MOST = (5, 95)
-"""percentiles between which most values lie"""
-APART = (1.0, 10.0)
-"""distance of a fill value to all others, in ranges of most: of a usual one, of any other"""
-FEW = 64
-"""values up to which every one counts"""
-FEWEST = 16
-"""pixels that a fill value must have, of those that are sampled"""
+"""interquartile ranges beyond the quartiles that still belong to the bulk (Tukey 1977)"""
+BACKGROUND_FRACTION = 0.2
+"""fraction of values equal to an extreme from which that is a background without detail"""
+MIN_RANGE_RATIO = 3.0
+"""ratio of the whole range to that of the bulk from which the bulk gets a second exposure"""
+COMMON_NODATA = (-9999.0, -99999.0, -999.0, -32768.0, -32767.0, 1e20, -1e20)
+"""common nodata values, in addition to all beyond `IMPLAUSIBLE`"""
+IMPLAUSIBLE = 1e30
+"""magnitude that exceeds any measurement; −3.4e38 is the smallest float32"""
+HALF_FLOAT64_MAX = float(np.finfo(np.float64).max) / 2
+"""magnitude from which differences may overflow float64"""
+BULK_PERCENTILES = (5, 95)
+"""percentiles that bound most of the values"""
+MIN_NODATA_GAP = (1.0, 10.0)
+"""minimal distance of a nodata value to all others, in units of their 5–95 % range: for common
+nodata values, for others"""
+FEW_VALUES = 64
+"""number of values up to which no outliers are removed"""
+MIN_NODATA_PIXELS = 16
+"""minimal number of sampled pixels with a nodata value"""
 
 
 @dataclass(frozen=True)
 class Range:
-    """Image values that the network sees as 0 and 1."""
+    """Image values that map to 0 and 1."""
 
     low: float
     high: float
     inner: Inner | None = None
-    """range of a second exposure"""
+    """range of a second exposure, relative to this one"""
 
 
 def choose_range(squares: Squares) -> Range:
-    """Choose what the network sees of a channel as 0 and 1.
+    """Choose the intensity range of a channel.
 
-    The 0.1 and 99.9 percentiles; where isolated pixels (hot ones, cosmic rays) or lines of bad
-    pixels widen that, the percentiles without them. Where the bulk of the values lies in a small
-    part of that range, it gets an exposure of its own.
+    It is the 0.1 to 99.9 percentile range, without isolated pixels (hot pixels, cosmic rays) and
+    lines of bad pixels where these widen it. If the bulk of the values lies in a small part of it,
+    the bulk gets a second exposure.
     """
-    values = _joined(squares)
+    values = _valid_values(squares)
     if not values.size:
         return Range(0.0, 1.0)
-    if np.abs(values).max() > HALF_THE_LARGEST:
-        # Differences of such numbers are too large for float64.
+    if np.abs(values).max() > HALF_FLOAT64_MAX:
+        # Differences would overflow float64.
         found = choose_range([each / 64 for each in squares])
         return replace(found, low=64 * found.low, high=64 * found.high)
-    if values.size > FEW:
-        squares = _without_bad_lines(squares)
-    calm = _joined(squares)
+    if values.size > FEW_VALUES:
+        squares = _remove_bad_lines(squares)
+    calm = _valid_values(squares)
     low, high = _percentiles(calm)
-    if high > low and values.size > FEW:
-        upper, lower = _without_spikes(squares)
+    if high > low and values.size > FEW_VALUES:
+        upper, lower = _remove_spikes(squares)
         top, bottom = _percentiles(upper)[1], _percentiles(lower)[0]
-        allowed = SPIKES * (top - bottom)
+        allowed = MAX_SPIKE_WIDENING * (top - bottom)
         if high - top > allowed:
             high, calm = top, np.minimum(calm, top)
         if bottom - low > allowed:
             low, calm = bottom, np.maximum(calm, bottom)
-    if not _differ(low, high):
+    if not _are_distinct(low, high):
         low, high = float(values.min()), float(values.max())
-    if not _differ(low, high):
+    if not _are_distinct(low, high):
         return Range(min(low, 0.0), max(low, 0.0)) if low else Range(0.0, 1.0)
     return Range(low, high, _inner_range(calm, low, high))
 
 
 def find_fill_value(channels: Sequence[Squares]) -> float | None:
-    """Return the value that stands for missing data though nothing says so, if there is one.
+    """Infer an undeclared nodata value from the pixel values; None if there is none.
 
-    It is the least or the greatest value of all, exactly repeated, apart from the rest, and either
-    usual for this or found in patches that belong together (a saturated pixel is not).
+    It is the smallest or largest value, exactly repeated and distant from all others, and either
+    a common nodata value or found in connected patches (a saturated pixel is not).
     """
     squares = [each for channel in channels for each in channel]
-    values = _joined(squares)
-    if values.size <= FEWEST:
+    values = _valid_values(squares)
+    if values.size <= MIN_NODATA_PIXELS:
         return None
     for extreme in (values.min(), values.max()):
         rest = values[values != extreme]
-        if values.size - rest.size < FEWEST or not rest.size:
+        if values.size - rest.size < MIN_NODATA_PIXELS or not rest.size:
             continue
-        usual = extreme in SENTINELS or abs(extreme) >= HUGE
-        # Halves, since the difference of the largest numbers is none.
+        usual = extreme in COMMON_NODATA or abs(extreme) >= IMPLAUSIBLE
+        # Halves, since the difference of the largest floats overflows.
         gap = max(rest.min() / 2 - extreme / 2, extreme / 2 - rest.max() / 2)
-        # Hot pixels must not widen what it is compared with.
-        low, high = np.percentile(rest / 2, MOST)
-        apart = gap > APART[0 if usual else 1] * (high - low)
+        # Percentiles, so that hot pixels do not widen the range.
+        low, high = np.percentile(rest / 2, BULK_PERCENTILES)
+        apart = gap > MIN_NODATA_GAP[0 if usual else 1] * (high - low)
         if apart and (usual or (high > low and _in_patches(squares, extreme))):
             return float(extreme)
     return None
 
 
 def _in_patches(squares: Squares, value: float) -> bool:
-    """Whether most pixels of a value have three others beside them."""
+    """Whether most pixels of a value have at least three neighbours of that value."""
     total = inside = 0
     for each in squares:
         same = each == value
@@ -127,7 +128,7 @@ def _in_patches(squares: Squares, value: float) -> bool:
     return 2 * inside > total
 
 
-def _joined(squares: Squares) -> Array:
+def _valid_values(squares: Squares) -> Array:
     if not squares:
         return np.empty(0)
     values = np.concatenate([each.ravel() for each in squares])
@@ -139,11 +140,11 @@ def _percentiles(values: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _without_spikes(squares: Squares) -> tuple[Array, Array]:
-    """Return the values with isolated bright, and with isolated dark pixels levelled.
+def _remove_spikes(squares: Squares) -> tuple[Array, Array]:
+    """Return the values after removing isolated bright pixels, and isolated dark ones.
 
-    A pixel keeps at most the third largest value of the nine around it: a spike and its neighbour
-    go, a line stays.
+    Each pixel is limited to the third largest value of its 3 × 3 neighbourhood, which removes a
+    spike of up to two pixels and keeps a line.
     """
     from scipy import ndimage
 
@@ -159,25 +160,25 @@ def _without_spikes(squares: Squares) -> tuple[Array, Array]:
     return np.concatenate(upper), np.concatenate(lower)
 
 
-def _without_bad_lines(squares: Squares) -> Squares:
-    """Return the squares with bright and dark lines of bad pixels levelled.
+def _remove_bad_lines(squares: Squares) -> Squares:
+    """Replace bright and dark lines of bad pixels by the grey opening.
 
-    A line of bad pixels has no flanks and is far beyond all else, of which it is a small part. In
-    mere noise a line may be what the image shows, and stays.
+    A line of bad pixels has no flanks, is far above all other values, and bad pixels are a small
+    fraction of all. In an image of noise, lines may be signal and are kept.
     """
     for sign in (1.0, -1.0):
         shown = [sign * each for each in squares]
-        rest = [_opened(each) for each in shown]
-        low, high = np.percentile(_joined(shown), MOST)
-        top = _percentiles(_joined(rest))[1]
-        bottom = -_percentiles(_joined([_opened(-each) for each in shown]))[1]
+        rest = [_grey_opening(each) for each in shown]
+        low, high = np.percentile(_valid_values(shown), BULK_PERCENTILES)
+        top = _percentiles(_valid_values(rest))[1]
+        bottom = -_percentiles(_valid_values([_grey_opening(-each) for each in shown]))[1]
         span = max(top - bottom, high - low)
-        far = top + LINES * span
-        bad = [_lines_beyond(far, *pair) for pair in zip(shown, rest, strict=True)]
-        share = sum(int(each.sum()) for each in bad) / _joined(squares).size
-        if not 0 < share <= MOST_LINES:
+        far = top + BAD_LINE_DISTANCE * span
+        bad = [_bad_lines(far, *pair) for pair in zip(shown, rest, strict=True)]
+        share = sum(int(each.sum()) for each in bad) / _valid_values(squares).size
+        if not 0 < share <= MAX_BAD_LINE_FRACTION:
             continue
-        # Nor may hot and dead pixels, which are noise, decide whether all else is.
+        # Hot and dead pixels are noise and would bias the test for noise.
         calm = [np.where(s > far, r, s) for s, r in zip(shown, rest, strict=True)]
         if not _is_noise([each.clip(bottom - span, None) for each in calm]):
             levelled = zip(bad, rest, shown, strict=True)
@@ -185,8 +186,8 @@ def _without_bad_lines(squares: Squares) -> Squares:
     return squares
 
 
-def _opened(square: Array) -> Array:
-    """Return the grey opening by 3 × 3 pixels, for which NaN is no pixel."""
+def _grey_opening(square: Array) -> Array:
+    """Return the grey opening by 3 × 3 pixels, ignoring NaN."""
     from scipy import ndimage
 
     valid = ~np.isnan(square)
@@ -195,8 +196,8 @@ def _opened(square: Array) -> Array:
     return np.where(valid, found, np.nan)
 
 
-def _lines_beyond(far: float, square: Array, rest: Array) -> Mask:
-    """Return which pixels beyond a value belong to lines without flanks."""
+def _bad_lines(far: float, square: Array, rest: Array) -> Mask:
+    """Return the mask of pixels above ``far`` that belong to lines without flanks."""
     beyond = np.asarray(square > far)
     if not beyond.any():
         return beyond
@@ -206,31 +207,31 @@ def _lines_beyond(far: float, square: Array, rest: Array) -> Mask:
 
 
 def _is_noise(squares: Squares) -> bool:
-    """Whether neighbours vary so independently that means over nine pixels hardly do."""
+    """Whether neighbours are almost independent: a 3 × 3 mean removes most of the deviation."""
     from scipy import ndimage
 
-    mean = float(_joined(squares).mean())
+    mean = float(_valid_values(squares).mean())
     filled = [np.where(np.isnan(each), mean, each) - mean for each in squares]
     smooth = [ndimage.uniform_filter(each, 3) for each in filled]
-    return bool(_joined(smooth).std() <= NOISE * _joined(filled).std())
+    return bool(_valid_values(smooth).std() <= NOISE_RATIO * _valid_values(filled).std())
 
 
 def _inner_range(values: Array, low: float, high: float) -> Inner | None:
-    """Return where the bulk of the values lies, if that is a small part of the range."""
+    """Return the range of the bulk of the values if it is a small part of the whole, else None."""
     for background in (values.min(), values.max()):
         others = values[values != background]
-        if values.size - others.size > CONSTANT * values.size and others.size:
+        if values.size - others.size > BACKGROUND_FRACTION * values.size and others.size:
             values = others
     first, third = (float(v) for v in np.percentile(values, (25, 75)))
     bottom, top = first - FENCE * (third - first), third + FENCE * (third - first)
     length = top - bottom
-    # What adds no more than its own length is taken in.
+    # Extend to an end of the range if that adds at most the length of the bulk.
     bottom = bottom if bottom - low > length else low
     top = top if high - top > length else high
-    if not _differ(bottom, top) or (high - low) < DIM * (top - bottom):
+    if not _are_distinct(bottom, top) or (high - low) < MIN_RANGE_RATIO * (top - bottom):
         return None
     return Inner((bottom - low) / (high - low), (top - low) / (high - low))
 
 
-def _differ(low: float, high: float) -> bool:
+def _are_distinct(low: float, high: float) -> bool:
     return high - low > abs(low) * 1e-12

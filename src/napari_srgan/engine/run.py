@@ -1,4 +1,4 @@
-"""The run: window by window through the network and into the result."""
+"""Execute a plan: read windows, run the network on them, write the results."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from .window import (
 
 
 def make_runner(plan: Plan) -> Runner:
-    """Return the runner that takes windows of a plan's image through the network."""
+    """Return the runner for the model and the device of a plan."""
     network, limits = plan.model.network, plan.intensity.limits
     return Runner(network, plan.compute, plan.consistency, limits, limited=plan.limited)
 
 
 @dataclass
-class Tally:
-    """How far a run is."""
+class ProgressCounter:
+    """Progress counters of a run."""
 
     pixels: int
     total: int
@@ -43,27 +43,27 @@ class Tally:
     tiles: int = 0
 
     def add(self, written: Sequence[Work]) -> None:
-        """Count tiles that are written."""
+        """Count tiles that have been written."""
         self.done += sum(work.pixels for work in written)
         self.tiles += len(written)
 
     def progress(self, more: float = 0, note: str = "") -> Progress:
-        """Return where the run stands, ``more`` pixels being under way."""
+        """Return the progress, with ``more`` pixels of unfinished tiles done."""
         return Progress(min(1.0, (self.done + more) / self.pixels), self.tiles, self.total, note)
 
 
 @dataclass(frozen=True)
-class Launched:
-    """A batch on its way through the network."""
+class BatchInFlight:
+    """A batch that is being computed."""
 
     windows: Sequence[Window]
     place: dict[int, int]
-    """place in the computed batch of each window that had to be computed"""
+    """index into the computed batch, for the windows that need the network"""
     fetch: Pending | None
     scale: int
 
     def results(self) -> Iterator[tuple[Window, Values]]:
-        """Wait for the results and give each with its window."""
+        """Wait for the results and yield each with its window."""
         computed = self.fetch() if self.fetch is not None else ()
         for i, window in enumerate(self.windows):
             known = i not in self.place
@@ -71,71 +71,73 @@ class Launched:
 
 
 class Run:
-    """State of a run over one image.
+    """State of a run on one image.
 
     Parameters
     ----------
     plan
-        What `make_plan` decided.
+        The plan from `make_plan`.
     source
-        The image; read tile by tile.
+        The image, which is read tile by tile.
+    runner
+        Runner to reuse; a new one if None.
     """
 
     def __init__(self, plan: Plan, source: Any, runner: Runner | None = None) -> None:
         self.plan, self.source = plan, source
         self.runner = runner or make_runner(plan)
         self.outliers = 0
-        """values so far that were interpolated, since the network must not see them"""
+        """number of values so far that were interpolated as outliers"""
 
     @property
     def remarks(self) -> list[str]:
-        """What was special about the values, in phrases for a person."""
+        """Notes for the user on special treatment of the values."""
         remarks = []
         if self.outliers:
             remarks.append(f"{self.outliers} outlier{'s' * (self.outliers > 1)} interpolated")
         return remarks + self.plan.remarks
 
     def into(self, out: Any) -> Generator[Progress, None, None]:
-        """Super-resolve into ``out``, yielding progress.
+        """Super-resolve into ``out`` and yield progress.
 
         Parameters
         ----------
         out
-            Takes values at numpy's basic indices: an array or a zarr array of the plan's shape
-            and dtype.
+            Array of the plan's shape and dtype that supports numpy's basic assignment, such as a
+            numpy or zarr array.
 
         Raises
         ------
         MemoryError
-            If not even the smallest tile fits, on the device and on the CPU.
+            If the smallest tile does not fit in memory, neither on the device nor on the CPU.
         """
         queue = deque(Work(plane, tile) for plane in self.plan.planes for tile in self.plan.tiles)
-        tally = Tally(sum(work.pixels for work in queue), len(queue))
+        counter = ProgressCounter(sum(work.pixels for work in queue), len(queue))
         core = max((max(work.tile.core_shape) for work in queue), default=0)
-        # On a GPU one batch is computed while the one before is fetched and written.
-        ahead: deque[Launched] = deque()
+        # A GPU computes one batch while the previous one is copied back and written.
+        ahead: deque[BatchInFlight] = deque()
         while queue or ahead:
             batch = self._next_batch(queue)
             try:
                 if batch:
-                    ahead.append((yield from self._launch(batch, tally)))
+                    ahead.append((yield from self._launch(batch, counter)))
                     batch = []
                 if len(ahead) > self.runner.on_cuda or not queue:
                     for window, result in ahead[0].results():
                         write_window(self.plan, self.source, window, result, out)
                         self.outliers += window.outliers
-                    tally.add([w.work for w in ahead.popleft().windows])
-                    yield tally.progress()
+                    counter.add([w.work for w in ahead.popleft().windows])
+                    yield counter.progress()
             except (RuntimeError, MemoryError) as error:
-                if not (is_out_of_memory(error) or self._is_lost(error)):
+                if not (is_out_of_memory(error) or self._is_device_failure(error)):
                     raise
                 left = [w.work for launched in ahead for w in launched.windows] + batch
                 ahead.clear()
-                core, note = self._back_off(core, error)
+                core, note = self._reduce_memory(core, error)
                 left += queue
                 queue = deque(Work(w.plane, t) for w in left for t in self.plan.split(w.tile, core))
-                tally.total = tally.tiles + len(queue)
-                yield tally.progress(note=note)
+                counter.total = counter.tiles + len(queue)
+                yield counter.progress(note=note)
 
     def _next_batch(self, queue: deque[Work]) -> list[Work]:
         batch: list[Work] = []
@@ -145,14 +147,14 @@ class Run:
             batch.append(queue.popleft())
         return batch
 
-    def _back_off(self, core: int, error: BaseException) -> tuple[int, str]:
-        """Halve the tiles, or go to the CPU where they are small already or the device is lost.
+    def _reduce_memory(self, core: int, error: BaseException) -> tuple[int, str]:
+        """Halve the tiles, or switch to the CPU if they are small already or the device has failed.
 
-        Returns the largest core from now on, and what a person should know.
+        Returns the maximal side of a core from now on, and a message for the user.
         """
         device = self.plan.compute.device
-        if self._is_lost(error):
-            self._go_on_with_cpu()
+        if self._is_device_failure(error):
+            self._switch_to_cpu()
             return core, f"{device} failed ({_first_line(error)}); going on with the CPU"
         if device.type == "cuda":
             torch.cuda.empty_cache()
@@ -166,24 +168,26 @@ class Run:
                 f"not enough memory for a tile of {core} × {core} pixels with its surroundings "
                 f"({self.plan.halo} on each side); close other programs or take a smaller model"
             ) from error
-        self._go_on_with_cpu()
+        self._switch_to_cpu()
         return (
             core,
             f"{device} ran out of memory even for the smallest tile; going on with the CPU",
         )
 
-    def _go_on_with_cpu(self) -> None:
+    def _switch_to_cpu(self) -> None:
         self.plan = self.plan.on_cpu()
         self.runner = make_runner(self.plan)
 
-    def _is_lost(self, error: BaseException) -> bool:
-        """Whether an error says that the GPU does not answer any more."""
+    def _is_device_failure(self, error: BaseException) -> bool:
+        """Whether an error means that the GPU has failed."""
         return self.plan.compute.device.type != "cpu" and is_device_error(error)
 
-    def _launch(self, batch: Sequence[Work], tally: Tally) -> Generator[Progress, None, Launched]:
-        """Read a batch and put it on its way through the network.
+    def _launch(
+        self, batch: Sequence[Work], counter: ProgressCounter
+    ) -> Generator[Progress, None, BatchInFlight]:
+        """Read a batch and start its computation.
 
-        A window of one value (air, nodata) is known without it.
+        Windows of a single value (air, nodata) do not need the network.
         """
         windows = [read_window(self.plan, self.source, work) for work in batch]
         computed = [i for i, w in enumerate(windows) if not w.is_known(self.plan.limited)]
@@ -194,16 +198,16 @@ class Run:
             work = self.runner.start([windows[i] for i in computed])
             while fetch is None:
                 try:
-                    yield tally.progress(next(work) * size)
+                    yield counter.progress(next(work) * size)
                 except StopIteration as end:
                     fetch = end.value
-        return Launched(windows, place, fetch, self.plan.scale)
+        return BatchInFlight(windows, place, fetch, self.plan.scale)
 
 
 def run(plan: Plan, source: Any, out: Any) -> Generator[Progress, None, None]:
-    """Carry out a plan: super-resolve ``source`` into ``out``, yielding `Progress`.
+    """Execute a plan: super-resolve ``source`` into ``out`` and yield `Progress`.
 
-    Whoever drives the generator may stop at any yield; what is finished by then is in ``out``.
+    The caller may stop at any yield; ``out`` then holds the tiles finished so far.
     """
     yield from Run(plan, source).into(out)
 

@@ -1,4 +1,4 @@
-"""Runs a network on batches of windows, on whatever device there is."""
+"""Run a network on batches of windows on a CPU or GPU."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ from .overshoot import limit_overshoot_
 from .progress import finish
 from .window import Values, Window
 
-SLACK = 1.08
-"""memory that is taken for each byte that is asked for"""
+ALLOCATION_OVERHEAD = 1.08
+"""ratio of memory allocated to memory requested"""
 
 Pending = Callable[[], Values]
 
 _corrections: WeakKeyDictionary[networks.Generator, dict[tuple[Any, ...], Tensor]]
 _corrections = WeakKeyDictionary()
-"""what half precision needs to keep the levels of float32, of the networks that have run"""
+"""cached half-precision corrections of `measure_correction`, for each network"""
 
 
 class Runner:
-    """A network made ready for one device and precision.
+    """Network prepared for one device and precision.
 
     Parameters
     ----------
     network
-        The generator; it is not changed.
+        The generator; it is not modified.
     compute
         Device and precision.
     consistency
-        Steps of back-projection.
+        Number of back-projection steps.
     limits
-        What `back_project` keeps to.
+        Value limits for `back_project`.
     limited
         Whether overshoot is limited.
 
     Notes
     -----
-    On a GPU, copies go through pinned memory on a stream of their own: the windows of a batch
-    travel while the one before is computed, and so does its result back. A window for which half
-    precision overflows is computed again in float32.
+    On a GPU, copies use pinned memory and a separate stream, so that transfers of one batch
+    overlap with the computation of another. Windows that overflow in half precision are computed
+    again in float32.
     """
 
     def __init__(
@@ -89,17 +89,20 @@ class Runner:
 
     @property
     def on_cuda(self) -> bool:
-        """Whether an NVIDIA or AMD GPU does the work."""
+        """Whether the device is an NVIDIA or AMD GPU."""
         return self.compute.device.type == "cuda"
 
     def start(self, windows: Sequence[Window]) -> Generator[float, None, Pending]:
-        """Compute windows of one shape, yielding the part of the work done.
+        """Start computing windows of equal shape and yield the fraction of the work done.
 
-        What is returned gives the results, ``(N, C, scale·H, scale·W)`` float32, when it is called;
-        on a GPU that waits until they are there. In memory the channels may come last.
+        Returns
+        -------
+        callable
+            Waits for the results and returns them: ``(N, C, scale·H, scale·W)`` float32, whose
+            memory format may be channels-last.
         """
         y = yield from self._compute(windows, self.network)
-        fetch = self._fetch(y)
+        fetch = self._download(y)
 
         def result_of() -> Values:
             result = fetch()
@@ -114,30 +117,29 @@ class Runner:
         return self._prepare(torch.float32, torch.float32)
 
     def _in_float32(self, windows: Sequence[Window]) -> Values:
-        return self._fetch(finish(self._compute(windows, self._float32_network)))()
+        return self._download(finish(self._compute(windows, self._float32_network)))()
 
     def _compute(
         self, windows: Sequence[Window], network: InferenceGenerator
     ) -> Generator[float, None, Tensor]:
-        """Return what the network makes of windows, with all that belongs to it.
+        """Run all stages on windows: network, limits, exposures, outliers, back-projection.
 
-        Each exposure that is needed goes through the network; the overshoot of each is limited;
-        exposures are merged; what outliers exceed is interpolated and added; and the whole is
-        back-projected.
+        Each required exposure goes through the network and its overshoot is limited; exposures are
+        merged; the excess of outliers is interpolated and added; the sum is back-projected.
         """
         shown = [_exposures(window) for window in windows]
-        # The windows of the second exposures go through the network after all first ones.
+        # All first exposures go through the network before the second ones.
         firsts = [i for i, each in enumerate(shown) if each.first]
         seconds = [i for i, each in enumerate(shown) if each.second is not None]
         total = len(firsts) + len(seconds)
-        x = self._send(torch.from_numpy(np.stack([window.seen for window in windows])))
+        x = self._upload(torch.from_numpy(np.stack([window.seen for window in windows])))
         scale = self.source.config.scale
         y: Tensor | None = None
         if firsts:
             chosen = x if len(firsts) == len(windows) else x[firsts]
-            y = yield from share_of(self._limited(network, chosen), 0, len(firsts) / total)
+            y = yield from share_of(self._apply_network(network, chosen), 0, len(firsts) / total)
         if len(firsts) < len(windows):
-            # Windows that need the second exposure only have an empty place.
+            # Windows that only need the second exposure keep zeros here.
             with torch.inference_mode():
                 n, c, height, width = x.shape
                 room = torch.zeros((n, c, scale * height, scale * width), device=x.device)
@@ -148,7 +150,7 @@ class Runner:
         if seconds:
             dim = np.stack([cast("Values", shown[i].second) for i in seconds])
             inner = yield from share_of(
-                self._limited(network, self._send(torch.from_numpy(dim))),
+                self._apply_network(network, self._upload(torch.from_numpy(dim))),
                 len(firsts) / total,
                 len(seconds) / total,
             )
@@ -164,14 +166,16 @@ class Runner:
                 x[i] += excess
             return back_project(y, x, scale, self.consistency, self.limits)
 
-    def _limited(self, network: InferenceGenerator, x: Tensor) -> Generator[float, None, Tensor]:
+    def _apply_network(
+        self, network: InferenceGenerator, x: Tensor
+    ) -> Generator[float, None, Tensor]:
         y = yield from exactly(network.stages(x))
         if not self.limited:
             return y
         with torch.inference_mode():
             return limit_overshoot_(y, x, self.source.config.scale)
 
-    def _send(self, x: Tensor) -> Tensor:
+    def _upload(self, x: Tensor) -> Tensor:
         if self.copies is None:
             return x.to(self.compute.device)
         here = torch.cuda.current_stream(self.compute.device)
@@ -181,7 +185,7 @@ class Runner:
         x.record_stream(here)
         return x
 
-    def _fetch(self, y: Tensor) -> Callable[[], npt.NDArray[Any]]:
+    def _download(self, y: Tensor) -> Callable[[], npt.NDArray[Any]]:
         if self.copies is None:
             return lambda: y.cpu().numpy()
         host = torch.empty(y.shape, dtype=y.dtype, pin_memory=True)
@@ -200,14 +204,14 @@ class Runner:
 
 @dataclass(frozen=True)
 class _Exposures:
-    """What of a window goes through the network."""
+    """Exposures of a window that go through the network."""
 
     first: bool = True
     """whether the exposure of the whole range is needed"""
     second: Values | None = None
-    """the exposure of the inner range, where that is needed"""
+    """the exposure of the inner range, if it is needed"""
     weight: Values | None = None
-    """of the first"""
+    """weight of the first exposure"""
 
 
 def _exposures(window: Window) -> _Exposures:
@@ -220,14 +224,14 @@ def _exposures(window: Window) -> _Exposures:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device, or the machine, has no memory left."""
+    """Whether an error means that a device or the machine has run out of memory."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def is_device_error(error: BaseException) -> bool:
-    """Whether an error says that a GPU failed: unplugged, reset, or its driver gone."""
+    """Whether an error means that a GPU has failed: unplugged, reset or without its driver."""
     lost = getattr(torch, "AcceleratorError", ())
     return isinstance(error, lost) or "CUDA error" in str(error)
 
@@ -235,17 +239,17 @@ def is_device_error(error: BaseException) -> bool:
 def working_bytes(
     network: networks.Generator, compute: Compute, pixels: int, consistency: int = 0
 ) -> int:
-    """Return the memory that a batch of windows of ``pixels`` LR pixels needs, without the model.
+    """Return the bytes that a batch of windows of ``pixels`` LR pixels needs, without the model.
 
-    It is the most of three phases: three feature maps of the trunk; its last one with the pixels
-    and the features at their size, on a CPU of one strip only; and the pixels, four times
-    in float32 while they are mapped back and written, six times with back-projection.
+    It is the maximum of three phases: three feature maps of the trunk; one of them with the output
+    and the upsampled features (on a CPU, of one strip only); and four copies of the output in
+    float32 while it is mapped back and written, or six with back-projection.
     """
     config = network.config
     maps = config.features * torch.empty((), dtype=compute.dtype).element_size()
     tail = config.features * torch.empty((), dtype=compute.tail_dtype).element_size()
     out = config.channels * config.scale**2 * 4
-    # What the stages before each shuffle give, and a copy of it where the tail's numbers differ.
+    # Outputs of the convolutions before each shuffle, and a copy if the tail has another dtype.
     full = sum(4 ** (i + 1) for i in range(len(network.upsample))) * maps
     if tail != maps:
         full += (config.scale**2 if len(network.upsample) else 1) * tail
@@ -256,4 +260,4 @@ def working_bytes(
         (maps + out) * pixels + full * strip,
         (6 if consistency else 4) * out * pixels,
     )
-    return round(SLACK * float(max(phases)))
+    return round(ALLOCATION_OVERHEAD * float(max(phases)))

@@ -1,4 +1,4 @@
-"""Values from all over an image, without reading all of it."""
+"""Sample an image without reading all of it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from .progress import Progress
 
 Array = npt.NDArray[Any]
 Squares = list[Array]
-"""squares ``(H, W)`` of float64 with NaN where there is no value"""
+"""squares ``(H, W)`` of float64 with NaN at missing values"""
 
-PATCH = 64
-"""side of the squares that are read"""
-PATCHES = 256
-"""squares read per channel, at most"""
-EVERY = 0.1
-"""seconds after which it is said how much was read"""
-VALUES = 1 << 20
-"""values per channel up to which an image in memory is taken whole"""
+SQUARE_SIDE = 64
+"""side in pixels of a sample square"""
+MAX_SQUARES = 256
+"""maximal number of squares for each channel"""
+REPORT_INTERVAL = 0.1
+"""interval in seconds between progress reports"""
+MAX_WHOLE_VALUES = 1 << 20
+"""number of values per channel up to which an image in memory is used as a whole"""
 
 
 def sample_channels(
     source: Any, layout: Layout, missing: Missing
 ) -> Generator[Progress, None, list[Squares]]:
-    """Return squares of each entry along C (one entry if there is no C).
+    """Return sample squares for each entry along C (one entry without C).
 
-    R, G and B share one entry, so that colours stay what they are. The squares lie evenly over
-    the planes of a channel, always at the same places.
+    R, G and B share one entry, so that the mapping preserves hue. The squares are spaced evenly
+    over the planes of a channel, at the same positions in each call.
     """
     planes = layout.planes()
     channels = 1 + max((layout.channel_of(p) for p in planes), default=0)
@@ -42,11 +42,14 @@ def sample_channels(
     per_channel = ceil(len(planes) / channels)
     rows, columns = layout.plane
     colours = layout.colours if layout.channel_axis is not None else 1
-    if isinstance(source, np.ndarray) and rows * columns * per_channel * colours <= VALUES:
+    if (
+        isinstance(source, np.ndarray)
+        and rows * columns * per_channel * colours <= MAX_WHOLE_VALUES
+    ):
         grid = [(slice(0, rows), slice(0, columns))]
     else:
-        grid = _grid_of_squares(layout.plane, min(per_channel, PATCHES))
-    every = ceil(per_channel / PATCHES)
+        grid = _grid_of_squares(layout.plane, min(per_channel, MAX_SQUARES))
+    every = ceil(per_channel / MAX_SQUARES)
     total = channels * ceil(per_channel / every) * len(grid)
     done, since = 0, time.perf_counter()
     for channel in range(channels):
@@ -60,20 +63,20 @@ def sample_channels(
                 squares = squares.transpose(layout.order())
                 taken[channel] += [squares] if squares.ndim == 2 else list(squares)
                 done += 1
-                if time.perf_counter() - since > EVERY:
+                if time.perf_counter() - since > REPORT_INTERVAL:
                     since = time.perf_counter()
                     yield Progress(done / total, 0, 0, stage="reading")
     return taken
 
 
 def _grid_of_squares(plane: tuple[int, int], planes: int) -> list[tuple[slice, slice]]:
-    side = max(1, int((PATCHES / planes) ** 0.5))
-    rows, columns = (_spread(length, side) for length in plane)
+    side = max(1, int((MAX_SQUARES / planes) ** 0.5))
+    rows, columns = (_spaced_slices(length, side) for length in plane)
     return [(r, c) for r in rows for c in columns]
 
 
-def _spread(length: int, count: int) -> list[slice]:
-    count = min(count, ceil(length / PATCH))
-    width = length if count * PATCH >= length else PATCH
+def _spaced_slices(length: int, count: int) -> list[slice]:
+    count = min(count, ceil(length / SQUARE_SIDE))
+    width = length if count * SQUARE_SIDE >= length else SQUARE_SIDE
     starts = np.linspace(0, length - width, count if width < length else 1).astype(int)
     return [slice(int(s), int(s) + width) for s in starts]

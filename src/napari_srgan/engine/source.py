@@ -1,4 +1,4 @@
-"""Lazy images whose chunks are slow to come: each is read once where memory allows it."""
+"""Cache the chunks of lazy images, so that each is read once if memory allows it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Array = npt.NDArray[Any]
 Index = tuple[int | slice, ...]
 
 MOST_BYTES = 256 << 20
-"""bytes of chunks that are kept"""
+"""maximal size of the cache in bytes"""
 
 
 class ReadOnce:
-    """An array whose chunks are kept when they were read, the latest up to a limit.
+    """Array with a least-recently-used cache of its chunks.
 
-    The sample from which the range is chosen, and tiles that overlap, read the same chunks.
+    Range sampling and overlapping tiles read the same chunks.
 
     Parameters
     ----------
     source
-        An array in chunks: dask, zarr or h5py.
+        Chunked array of dask, zarr or h5py.
     edges
-        Where the chunks begin and end along each axis.
+        Chunk boundaries along each axis, from 0 to the length of the axis.
     """
 
     def __init__(self, source: Any, edges: Sequence[Sequence[int]]) -> None:
@@ -46,24 +46,24 @@ class ReadOnce:
 
     @property
     def chunks_in_all(self) -> int:
-        """How many chunks the array has."""
+        """Number of chunks of the array."""
         return int(prod(len(each) - 1 for each in self.edges))
 
     @property
     def seconds_per_chunk(self) -> float | None:
-        """Mean time that a chunk took; None before the first one."""
+        """Mean read time of a chunk; None before the first one."""
         return self._seconds / self._read if self._read else None
 
     def __getitem__(self, index: Index) -> Array:
-        """Return what integers and slices of step 1 pick."""
-        spans = [_span(at, n) for at, n in zip(index, self.shape, strict=True)]
+        """Return the values at integers and slices of step 1."""
+        spans = [_index_range(at, n) for at, n in zip(index, self.shape, strict=True)]
         whole = np.empty([stop - start for start, stop in spans], self.dtype)
         with self._lock:
             touched = [
-                range(*_chunks_of(span, edges))
+                range(*_chunk_range(span, edges))
                 for span, edges in zip(spans, self.edges, strict=True)
             ]
-            for place, block in self._blocks(list(product(*touched))):
+            for place, block in self._get_chunks(list(product(*touched))):
                 into, of = [], []
                 for axis, number in enumerate(place):
                     first, last = (int(self.edges[axis][number + i]) for i in (0, 1))
@@ -73,14 +73,14 @@ class ReadOnce:
                 whole[tuple(into)] = block[tuple(of)]
         return whole[tuple(0 if isinstance(at, (int, np.integer)) else slice(None) for at in index)]
 
-    def _blocks(self, places: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], Array]]:
-        """Return chunks, reading those that are not there, of a dask array all at once."""
+    def _get_chunks(self, places: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], Array]]:
+        """Return chunks, and read missing ones, those of a dask array in one computation."""
         new = [place for place in places if place not in self._kept]
         found = [(place, self._kept[place]) for place in places if place in self._kept]
         for place, _ in found:
             self._kept.move_to_end(place)
         since = time.perf_counter()
-        parts = [self.source[self._index(place)] for place in new]
+        parts = [self.source[self._chunk_index(place)] for place in new]
         if new and hasattr(parts[0], "dask"):
             from dask.base import compute
 
@@ -97,7 +97,7 @@ class ReadOnce:
             self._bytes -= gone.nbytes
         return found + read
 
-    def _index(self, place: tuple[int, ...]) -> tuple[slice, ...]:
+    def _chunk_index(self, place: tuple[int, ...]) -> tuple[slice, ...]:
         return tuple(
             slice(int(edges[number]), int(edges[number + 1]))
             for edges, number in zip(self.edges, place, strict=True)
@@ -105,14 +105,14 @@ class ReadOnce:
 
 
 def read_once(source: Any) -> Any:
-    """Return an array whose chunks are read once; what has no chunks is returned as it is."""
+    """Add a chunk cache to an array; arrays without chunks are returned unchanged."""
     if isinstance(source, (np.ndarray, ReadOnce)):
         return source
-    edges = _edges(source)
+    edges = _chunk_edges(source)
     return source if edges is None else ReadOnce(source, edges)
 
 
-def _edges(source: Any) -> list[list[int]] | None:
+def _chunk_edges(source: Any) -> list[list[int]] | None:
     chunks = getattr(source, "chunks", None)
     shape = tuple(source.shape)
     if not isinstance(chunks, tuple) or len(chunks) != len(shape):
@@ -128,7 +128,7 @@ def _edges(source: Any) -> list[list[int]] | None:
     return edges if all(each[-1] == n for each, n in zip(edges, shape, strict=True)) else None
 
 
-def _span(at: int | slice, length: int) -> tuple[int, int]:
+def _index_range(at: int | slice, length: int) -> tuple[int, int]:
     if isinstance(at, slice):
         start, stop, step = at.indices(length)
         if step != 1:
@@ -138,7 +138,7 @@ def _span(at: int | slice, length: int) -> tuple[int, int]:
     return number, number + 1
 
 
-def _chunks_of(span: tuple[int, int], edges: npt.NDArray[np.int64]) -> tuple[int, int]:
+def _chunk_range(span: tuple[int, int], edges: npt.NDArray[np.int64]) -> tuple[int, int]:
     first = int(np.searchsorted(edges, span[0], side="right")) - 1
     last = int(np.searchsorted(edges, span[1], side="left"))
     return first, last

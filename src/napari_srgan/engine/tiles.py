@@ -1,4 +1,4 @@
-"""Tile geometry: which pixels a tile yields and which it has to see. Knows numbers only."""
+"""Tile geometry: cores that tiles write and windows that they read. Independent of arrays."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile of an image, in pixels of the image that is read.
+    """Tile of an image, in LR pixels.
 
     ::
 
         ┌──────────── window ────────────┐
         │      halo                      │
         │    ┌───────── core ─────┐      │
-        │    │ what the tile      │      │
-        │    │ yields             │      │
+        │    │ output region      │      │
+        │    │ of the tile        │      │
         │    └────────────────────┘      │
         └────────────────────────────────┘
 
-    At the image's border the window is cut, never padded, and moved inwards so that all windows
-    of an image have one shape.
+    At the image border the window is cropped instead of padded, and shifted inwards so that all
+    windows of an image have the same shape.
     """
 
     core_y: Span
-    """first row of the core and the one after its last"""
+    """half-open range of rows of the core"""
     core_x: Span
     window_y: Span
     window_x: Span
@@ -46,31 +46,31 @@ class Tile:
 
     @property
     def window(self) -> tuple[slice, slice]:
-        """The window as an index of the image."""
+        """Index of the window in the image."""
         return slice(*self.window_y), slice(*self.window_x)
 
     def core(self, scale: int = 1) -> tuple[slice, slice]:
-        """Return the core as an index of the image, ``scale`` times finer."""
-        return _scaled(self.core_y, scale), _scaled(self.core_x, scale)
+        """Return the index of the core in the image, ``scale`` times finer."""
+        return _scaled_slice(self.core_y, scale), _scaled_slice(self.core_x, scale)
 
     def core_in_window(self, scale: int = 1) -> tuple[slice, slice]:
-        """Return the core as an index of the window, ``scale`` times finer."""
+        """Return the index of the core in the window, ``scale`` times finer."""
         (y0, y1), (x0, x1) = self.core_y, self.core_x
         y, x = self.window_y[0], self.window_x[0]
-        return _scaled((y0 - y, y1 - y), scale), _scaled((x0 - x, x1 - x), scale)
+        return _scaled_slice((y0 - y, y1 - y), scale), _scaled_slice((x0 - x, x1 - x), scale)
 
 
 @dataclass(frozen=True)
 class Tiles(Sequence[Tile]):
-    """The tiles of an image, row by row, made when they are asked for.
+    """Lazy sequence of the tiles of an image in row-major order.
 
-    A large image has millions of them, which would take more memory than its pixels in view.
+    A large image has millions of tiles, which would take more memory than the pixels in view.
     """
 
     rows: tuple[tuple[Span, Span], ...]
-    """cores and windows along Y"""
+    """core and window ranges along Y"""
     columns: tuple[tuple[Span, Span], ...]
-    """the same along X"""
+    """core and window ranges along X"""
 
     def __len__(self) -> int:
         return len(self.rows) * len(self.columns)
@@ -88,15 +88,20 @@ class Tiles(Sequence[Tile]):
         return Tile(core_y, core_x, window_y, window_x)
 
 
-def _scaled(span: Span, scale: int) -> slice:
+def _scaled_slice(span: Span, scale: int) -> slice:
     return slice(scale * span[0], scale * span[1])
 
 
 def count_windows(length: int, window: int, halo: int) -> int:
-    """Return how many windows of at most ``window`` pixels cover an axis of ``length``.
+    """Return the number of windows of at most ``window`` pixels that cover ``length`` pixels.
 
     The outer windows need a halo on one side only, so ``n`` windows cover
     ``n·(window − 2·halo) + 2·halo`` pixels.
+
+    Raises
+    ------
+    ValueError
+        If the window is not longer than two halos.
     """
     if length <= window:
         return 1
@@ -106,14 +111,14 @@ def count_windows(length: int, window: int, halo: int) -> int:
 
 
 def window_length(length: int, count: int, halo: int) -> int:
-    """Return the smallest window with which ``count`` of them cover ``length`` pixels."""
+    """Return the smallest window length with which ``count`` windows cover ``length`` pixels."""
     if count == 1:
         return length
     return min(length, ceil((length - 2 * halo) / count) + 2 * halo)
 
 
 def split_axis(length: int, count: int, halo: int) -> list[tuple[Span, Span]]:
-    """Split an axis into ``count`` equal windows; return (core, window) of each."""
+    """Split an axis into ``count`` windows of equal length; return (core, window) of each."""
     window = window_length(length, count, halo)
     step = window - 2 * halo
     spans = []
@@ -127,11 +132,11 @@ def split_axis(length: int, count: int, halo: int) -> list[tuple[Span, Span]]:
 
 
 def choose_grid(shape: Sequence[int], halo: int, pixels: int) -> tuple[int, int]:
-    """Return how many tiles along Y and X do the least work.
+    """Return the numbers of tiles along Y and X that need the least work.
 
-    Among all grids whose windows hold at most ``pixels`` pixels, the one with the smallest sum of
-    windows is taken; of equals the one with fewer tiles. Where not even the smallest window with
-    a core fits, that one is taken.
+    Among all grids whose windows have at most ``pixels`` pixels, this is the one with the smallest
+    total window area; among equal ones, the one with fewer tiles. If even the smallest window
+    exceeds ``pixels``, it is used nevertheless.
     """
     height, width = shape
     best: tuple[int, int, tuple[int, int]] | None = None
@@ -166,17 +171,17 @@ def make_tiles(
     shape
         Rows and columns of the image.
     halo
-        Pixels that a result depends on beyond its own, on each side.
+        Pixels on each side that a result depends on.
     size
-        Side of the largest core, in pixels.
+        Maximal side of a core in pixels.
     pixels
-        Instead of ``size``: pixels of the largest window; the grid with the least work is chosen.
+        Maximal number of pixels in a window, instead of ``size``; the grid needs the least work.
     region
-        Rows and columns to yield; the whole image if None. Windows still reach beyond it.
+        Rows and columns that the cores cover; the whole image if None. Windows extend beyond it.
     """
     (y0, y1), (x0, x1) = region or ((0, shape[0]), (0, shape[1]))
-    # The part of the image that the region can see, and the region in it.
-    seen_y, seen_x = _grown((y0, y1), halo, shape[0]), _grown((x0, x1), halo, shape[1])
+    # The region grown by the halo; tiles are laid out in it and cropped to the region.
+    seen_y, seen_x = _grow((y0, y1), halo, shape[0]), _grow((x0, x1), halo, shape[1])
     seen = seen_y[1] - seen_y[0], seen_x[1] - seen_x[0]
     if size is not None:
         grid = tuple(count_windows(n, size + 2 * halo, halo) for n in seen)
@@ -184,23 +189,23 @@ def make_tiles(
         grid = choose_grid(seen, halo, pixels or seen[0] * seen[1])
     spans = [
         tuple(
-            (_shifted(core, seen[0]), _shifted(window, seen[0]))
+            (_shift(core, seen[0]), _shift(window, seen[0]))
             for whole, window in split_axis(seen[1] - seen[0], count, halo)
-            if (core := _overlap(whole, (first - seen[0], last - seen[0])))
+            if (core := _intersection(whole, (first - seen[0], last - seen[0])))
         )
         for (first, last), seen, count in (((y0, y1), seen_y, grid[0]), ((x0, x1), seen_x, grid[1]))
     ]
     return Tiles(spans[0], spans[1])
 
 
-def _grown(span: Span, halo: int, length: int) -> Span:
+def _grow(span: Span, halo: int, length: int) -> Span:
     return max(0, span[0] - halo), min(length, span[1] + halo)
 
 
-def _shifted(span: Span, offset: int) -> Span:
+def _shift(span: Span, offset: int) -> Span:
     return span[0] + offset, span[1] + offset
 
 
-def _overlap(a: Span, b: Span) -> Span | None:
+def _intersection(a: Span, b: Span) -> Span | None:
     first, last = max(a[0], b[0]), min(a[1], b[1])
     return (first, last) if first < last else None

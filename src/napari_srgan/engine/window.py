@@ -1,4 +1,4 @@
-"""One tile's way in and out: read and made ready for the network, mapped back and written."""
+"""Read and preprocess the window of a tile; postprocess and write its result."""
 
 from __future__ import annotations
 
@@ -26,51 +26,51 @@ Plane = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Work:
-    """One tile of one plane."""
+    """A tile of a plane."""
 
     plane: Plane
     tile: Tile
 
     @property
     def pixels(self) -> int:
-        """LR pixels that come of it."""
+        """Number of LR pixels in the core."""
         rows, columns = self.tile.core_shape
         return rows * columns
 
 
 @dataclass(frozen=True)
 class Window:
-    """What a tile reads, made ready for the network."""
+    """Values of a tile's window, prepared for the network."""
 
     work: Work
     stored: Array
-    """``(C, h, w)`` as the image has it"""
+    """``(C, h, w)``, original values"""
     seen: Values
-    """the same on the network's range; outliers are levelled and invalid pixels filled"""
+    """the values mapped for the network, with outliers clipped and invalid pixels filled"""
     excess: Values | None
-    """what outliers have beyond that; None where there are none"""
+    """excess of outliers over ``seen``; None without outliers"""
     outliers: int
-    """values of the core that are outliers"""
+    """number of outliers in the core"""
     inner: Inner | None
-    """range of a second exposure"""
+    """range of the second exposure"""
     invalid: Mask | None
 
     def is_known(self, limited: bool) -> bool:
-        """Whether nothing has to be computed: there is no value, or, if limited, a single one."""
+        """Whether the network is not needed: no valid pixel, or, if limited, a constant image."""
         if self.invalid is not None and self.invalid.all():
             return True
         return limited and self.excess is None and bool((self.seen == self.seen[:, :1, :1]).all())
 
 
 def read_window(plan: Plan, source: Any, work: Work) -> Window:
-    """Read what a tile sees and map it to the network's range."""
+    """Read the window of a tile and map it to the range of the network."""
     layout, intensity = plan.layout, plan.intensity
     index = layout.index(work.plane, *work.tile.window)
     part, missing = plan.missing.read(source, layout, index)
     stored = _as_channels(part, layout)
     invalid = None if missing is None else _as_channels(missing, layout)
     channel = layout.channel_of(work.plane)
-    values = intensity.forward(_valid(stored, invalid), channel)
+    values = intensity.forward(_zero_invalid(stored, invalid), channel)
     outliers = find_outliers(values, invalid)
     seen, excess = split_outliers(values, outliers, invalid)
     core = (slice(None), *work.tile.core_in_window())
@@ -80,10 +80,11 @@ def read_window(plan: Plan, source: Any, work: Work) -> Window:
 
 
 def write_window(plan: Plan, source: Any, window: Window, result: Values, out: Any) -> None:
-    """Map a result back to the image's values and put its core into ``out``.
+    """Map a result back to image values and write its core to ``out``.
 
-    Invalid pixels get what is stored. Of those that alpha alone hides, only what stays hidden does:
-    what the finer alpha shows of them takes its colour from what is visible around.
+    Invalid pixels keep their original values. Pixels hidden by alpha alone keep them only where
+    the upsampled alpha is 0; elsewhere they get the result, whose colour comes from visible
+    neighbours.
     """
     scale = plan.scale
     work, tile = window.work, window.work.tile
@@ -92,7 +93,7 @@ def write_window(plan: Plan, source: Any, window: Window, result: Values, out: A
     fine = (slice(None), *tile.core_in_window(scale))
     stored = window.stored[inner]
     invalid = None if window.invalid is None else window.invalid[inner]
-    remainder = plan.intensity.remainder(_valid(stored, invalid), channel)
+    remainder = plan.intensity.remainder(_zero_invalid(stored, invalid), channel)
     if remainder is not None:
         remainder = nearest(remainder, scale)
     values = plan.intensity.inverse(result[fine], channel, remainder)
@@ -118,7 +119,7 @@ def write_window(plan: Plan, source: Any, window: Window, result: Values, out: A
 
 
 def _finer_alpha(plan: Plan, source: Any, work: Work) -> Array:
-    """Return the alpha of a tile's core, resampled by bicubic interpolation: ``(Y, X)``."""
+    """Return the alpha of a tile's core, upsampled bicubically: ``(Y, X)``."""
     layout, tile, dtype = plan.layout, work.tile, plan.dtype
     index = (*layout.index(work.plane, *tile.window)[:-1], 3)
     stored = np.asarray(source[index])
@@ -131,15 +132,15 @@ def _finer_alpha(plan: Plan, source: Any, work: Work) -> Array:
 
 
 def nearest(values: Array, scale: int) -> Array:
-    """Repeat each pixel of ``(..., H, W)``."""
+    """Upsample ``(..., H, W)`` by nearest-neighbour interpolation."""
     return values.repeat(scale, -2).repeat(scale, -1)
 
 
-def _valid(stored: Array, invalid: Mask | None) -> Array:
+def _zero_invalid(stored: Array, invalid: Mask | None) -> Array:
     return stored if invalid is None else np.where(invalid, np.zeros((), stored.dtype), stored)
 
 
 def _as_channels(part: Array, layout: Layout) -> Array:
-    """Return what an index of the layout picks as ``(C, Y, X)``."""
+    """Transpose a region read with `Layout.index` to ``(C, Y, X)``."""
     part = part.transpose(layout.order())
     return part if part.ndim == 3 else part[None]
