@@ -1,6 +1,6 @@
 """Super-resolution of scientific images in napari, with the SRGAN generator.
 
-The names below are the public ones; each is imported when it is first used, so that
+The names below are the public interface. Each is imported on first use, so that
 ``import napari_srgan`` loads neither PyTorch nor Qt.
 """
 

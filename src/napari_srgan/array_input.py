@@ -1,4 +1,4 @@
-"""An image of any array library as the engine reads it."""
+"""Common form of input images from all array libraries."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import Any
 import numpy as np
 
 Back = Callable[[Any, str, int], Any]
-"""makes of a result, its axes and its scale what the image was"""
+"""converts a result to the type of the image, given the result, its axes and the scale"""
 
 
 @dataclass(frozen=True)
 class ArrayInput:
-    """An image as the engine reads it."""
+    """An input image and its metadata."""
 
     data: Any
-    """a numpy array, or a lazy one with ``shape``, numpy's ``dtype`` and basic indexing"""
+    """numpy array, or a lazy array with ``shape``, numpy's ``dtype`` and basic indexing"""
     axes: str | None = None
-    """a letter per dimension, where the image says so"""
+    """one letter for each dimension, if the image names them"""
     nodata: float | None = None
-    """value of pixels without one, where the image says so"""
+    """nodata value, if the image has one"""
     missing: Any = None
-    """True where there is no value, in the image's shape, where the image says so"""
+    """mask of missing values in the shape of the image, if it has one"""
     back: Back = field(default=lambda result, axes, scale: result)
-    """what makes a result of the image's kind"""
+    """converts a result to the type of the image"""
 
     @property
     def lazy(self) -> bool:
-        """Whether the image is read tile by tile, and the result computed on demand."""
+        """Whether the image is read tile by tile and the result computed on demand."""
         return not isinstance(self.data, np.ndarray)
 
 
 def repeated(values: Any, axes: str, scale: int) -> Any:
-    """Return an array of numpy or dask with each entry ``scale`` times along Y and X."""
+    """Repeat each entry of a numpy or dask array ``scale`` times along Y and X."""
     for axis in (axes.index("Y"), axes.index("X")):
         values = values.repeat(scale, axis)
     return values

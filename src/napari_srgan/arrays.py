@@ -1,4 +1,4 @@
-"""Arrays of other libraries: as the engine reads them, and their results as they came."""
+"""Convert arrays of other libraries to the engine's input, and results back to their type."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from .array_input import ArrayInput, repeated
 
 
 def understand(image: Any, axes: str | None = None) -> ArrayInput:
-    """Return what an image of any kind holds and says.
+    """Convert an image to the common input form, with its metadata.
 
     Parameters
     ----------
     image
-        An array of numpy, dask, zarr, xarray, PyTorch, CuPy or tensorstore, of the array API, or
-        what numpy makes an array of.
+        Array of numpy, dask, zarr, xarray, PyTorch, CuPy or tensorstore, of the array API, or an
+        object that numpy converts to an array.
     axes
-        As they were given: names that the image has for its dimensions do not matter then.
+        Axis letters given by the user; dimension names of the image are then ignored.
 
     Raises
     ------
     TypeError
-        If it is no array, or one that cannot be read, saying why and what to do.
+        If it is not an array, or not a readable one; the message gives the reason and a remedy.
     ValueError
-        If its dimensions are not known.
+        If its dimension names or sizes are unknown.
     """
-    # By name, so that no library is imported that the image does not come from.
+    # By module name, so that libraries that are not in use are not imported.
     for kind in type(image).__mro__:
         library = kind.__module__.partition(".")[0]
         if library == "xarray":
             from .xarray_input import of_xarray
 
             return of_xarray(image, axes, understand)
-        if library in KINDS:
-            return KINDS[library](image)
+        if library in CONVERTERS:
+            return CONVERTERS[library](image)
     if isinstance(image, np.ndarray):
         return _of_numpy(image)
     if isinstance(image, (str, bytes, PathLike)):
@@ -48,37 +48,37 @@ def understand(image: Any, axes: str | None = None) -> ArrayInput:
             "a file, `napari-srgan upscale` makes a file of it"
         )
     if hasattr(image, "nnz") and hasattr(image, "toarray"):
-        raise TypeError(f"a sparse array ({name_of(image)}); pass image.toarray()")
+        raise TypeError(f"a sparse array ({type_name(image)}); pass image.toarray()")
     if hasattr(image, "__array_namespace__") or hasattr(image, "__dlpack__"):
         return _of_array_api(image)
     if hasattr(image, "shape") and hasattr(image, "dtype") and hasattr(image, "__getitem__"):
         try:
             np.dtype(image.dtype)
         except TypeError:
-            return ArrayInput(_as_numpy(image))
+            return ArrayInput(_to_numpy(image))
         return ArrayInput(image)
-    return ArrayInput(_as_numpy(image))
+    return ArrayInput(_to_numpy(image))
 
 
-def name_of(image: Any) -> str:
-    """Return the type of an image with its library, such as ``torch.Tensor``."""
+def type_name(image: Any) -> str:
+    """Return the qualified name of an image's type, such as ``torch.Tensor``."""
     library, name = type(image).__module__.partition(".")[0], type(image).__qualname__
     return name if library == "builtins" else f"{library}.{name}"
 
 
-def _as_numpy(image: Any) -> Any:
-    """Return what numpy makes of a list or of an array of another library."""
+def _to_numpy(image: Any) -> Any:
+    """Convert a list or an array of another library with numpy."""
     try:
         array = np.asarray(image)
-    except Exception as error:  # whatever another library makes of being asked for its values
+    except Exception as error:  # conversions of other libraries raise errors of any type
         if isinstance(error, MemoryError):
             raise
         raise TypeError(
-            f"numpy makes no array of this {name_of(image)} ({' '.join(str(error).split())}); "
+            f"numpy makes no array of this {type_name(image)} ({' '.join(str(error).split())}); "
             "pass an array of numbers of one shape"
         ) from error
     if array.ndim == 0 and array.dtype == object:
-        raise TypeError(f"a {name_of(image)} is no image; pass an array of integers or floats")
+        raise TypeError(f"a {type_name(image)} is no image; pass an array of integers or floats")
     return array
 
 
@@ -87,7 +87,7 @@ def _as_numpy(image: Any) -> Any:
 
 def _of_numpy(image: Any) -> ArrayInput:
     if not isinstance(image, np.ma.MaskedArray):
-        # np.matrix has two dimensions whatever is taken of it.
+        # Indexing an np.matrix always gives two dimensions.
         return ArrayInput(np.asarray(image) if isinstance(image, np.matrix) else image)
     mask = np.ma.getmask(image)
     missing = None if mask is np.ma.nomask else np.ma.getmaskarray(image)
@@ -104,7 +104,7 @@ def _of_dask(image: Any) -> ArrayInput:
 
     if not isinstance(image, da.Array):
         raise TypeError(
-            f"a {name_of(image)} is no array; make one of it, e.g. by dask.array.from_delayed"
+            f"a {type_name(image)} is no array; make one of it, e.g. by dask.array.from_delayed"
         )
     if any(math.isnan(n) for n in image.shape):
         raise ValueError(
@@ -127,11 +127,11 @@ def _of_dask(image: Any) -> ArrayInput:
 
 
 def _of_torch(image: Any) -> ArrayInput:
-    """Return a tensor's values; the result is a tensor of its dtype on its device."""
+    """Convert a tensor; the result is a tensor of the same dtype on the same device."""
     import torch
 
     if not isinstance(image, torch.Tensor):
-        raise TypeError(f"a {name_of(image)} is no image; pass a tensor of integers or floats")
+        raise TypeError(f"a {type_name(image)} is no image; pass a tensor of integers or floats")
     if image.layout != torch.strided:
         raise TypeError(f"a sparse tensor ({image.layout}); pass image.to_dense()")
     if image.is_quantized:
@@ -150,7 +150,7 @@ def _of_torch(image: Any) -> ArrayInput:
 
 
 def _of_cupy(image: Any) -> ArrayInput:
-    """Return the values of an array on a GPU; the result is there, too."""
+    """Convert a CuPy array; the result is a CuPy array."""
 
     def back(result: Any, axes: str, scale: int) -> Any:
         import cupy
@@ -158,16 +158,16 @@ def _of_cupy(image: Any) -> ArrayInput:
         return cupy.asarray(result)
 
     if not hasattr(image, "get"):
-        raise TypeError(f"a {name_of(image)} is no image; pass a cupy.ndarray")
+        raise TypeError(f"a {type_name(image)} is no image; pass a cupy.ndarray")
     return ArrayInput(image.get(), back=back)
 
 
 def _of_array_api(image: Any) -> ArrayInput:
-    """Return the values of an array of the array API; the result is one of its library."""
+    """Convert an array of the array API; the result belongs to the same library."""
     try:
         values = np.from_dlpack(image)
-    except Exception:  # on a GPU, of a dtype that DLPack lacks, or of a library's own reasons
-        values = _as_numpy(image)
+    except Exception:  # on a GPU, of a dtype that DLPack lacks, or for reasons of the library
+        values = _to_numpy(image)
     if not hasattr(image, "__array_namespace__"):
         return ArrayInput(values)
     namespace, device = image.__array_namespace__(), getattr(image, "device", None)
@@ -182,7 +182,7 @@ def _of_array_api(image: Any) -> ArrayInput:
 
 
 def _of_quantity(image: Any) -> ArrayInput:
-    """Return the numbers of a quantity of pint or astropy; the result has its unit."""
+    """Convert a quantity of pint or astropy; the result has the same unit."""
     of_pint = hasattr(image, "magnitude")
     inner = understand(image.magnitude if of_pint else image.value)
     unit = image.units if of_pint else image.unit
@@ -195,29 +195,29 @@ def _of_quantity(image: Any) -> ArrayInput:
 
 def _of_layer(image: Any) -> ArrayInput:
     raise TypeError(
-        f"a {name_of(image)} is no array; use napari_srgan.super_resolve_layer(layer), or "
+        f"a {type_name(image)} is no array; use napari_srgan.super_resolve_layer(layer), or "
         "layer.data"
     )
 
 
-PLAIN_MODES = {"L": "YX", "I": "YX", "F": "YX", "I;16": "YX", "RGB": "YXS", "RGBA": "YXS"}
-"""modes of Pillow whose values are intensities → axes"""
+INTENSITY_MODES = {"L": "YX", "I": "YX", "F": "YX", "I;16": "YX", "RGB": "YXS", "RGBA": "YXS"}
+"""Pillow modes whose values are intensities, with their axes"""
 
 
 def _of_pillow(image: Any) -> ArrayInput:
     mode = getattr(image, "mode", None)
-    if mode not in PLAIN_MODES:
+    if mode not in INTENSITY_MODES:
         better = {"1": "L", "LA": "RGBA", "La": "RGBA", "PA": "RGBA"}.get(str(mode), "RGB")
         better = "I" if str(mode).startswith("I;") else better
         raise TypeError(
             f"a Pillow image of mode {mode!r}, whose values are no intensities; allowed are "
-            f"{', '.join(PLAIN_MODES)}: pass image.convert({better!r})"
+            f"{', '.join(INTENSITY_MODES)}: pass image.convert({better!r})"
         )
-    return ArrayInput(_as_numpy(image), PLAIN_MODES[mode])
+    return ArrayInput(_to_numpy(image), INTENSITY_MODES[mode])
 
 
-class Stored:
-    """An array of tensorstore, of which numpy arrays are read."""
+class TensorStoreArray:
+    """Wrapper that reads numpy arrays from a tensorstore."""
 
     def __init__(self, store: Any) -> None:
         self.store = store
@@ -229,14 +229,14 @@ class Stored:
         return np.asarray(self.store[index].read().result())
 
 
-KINDS: dict[str, Callable[[Any], ArrayInput]] = {
+CONVERTERS: dict[str, Callable[[Any], ArrayInput]] = {
     "torch": _of_torch,
     "cupy": _of_cupy,
     "dask": _of_dask,
     "PIL": _of_pillow,
-    "tensorstore": lambda image: ArrayInput(Stored(image)),
+    "tensorstore": lambda image: ArrayInput(TensorStoreArray(image)),
     "pint": _of_quantity,
     "astropy": _of_quantity,
     "napari": _of_layer,
 }
-"""library → what understands its arrays"""
+"""converters by name of the library"""

@@ -1,4 +1,4 @@
-"""Super-resolves files into files, one after the other: ``napari-srgan upscale``."""
+"""Super-resolve files one after the other: ``napari-srgan upscale``."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from .result_storage import make_room
 from .upscale import drive, plan_for, plan_stages
 
 Existing = Literal["keep", "skip", "overwrite"]
-"""what happens where there is a file already: it is kept and said to be in the way, it is kept and
-passed over, or it is replaced"""
+"""treatment of an existing target: ``keep`` is an error, ``skip`` goes on with the next image,
+``overwrite`` replaces the file"""
 
 
 class ExistingFileError(OSError):
-    """A result's place is taken, by a file that is kept."""
+    """The target file exists and must not be replaced."""
 
 
 @dataclass
 class Batch:
-    """Jobs, done one after the other; what fails costs itself only."""
+    """A sequence of independent jobs; the failure of one does not stop the others."""
 
     model: str
     options: Options
@@ -54,31 +54,31 @@ class Batch:
     bar: bool = False
     """whether to show a progress bar"""
     failures: list[Failure] = field(default_factory=list)
-    """what could not be done so far"""
+    """failures so far"""
     written: dict[tuple[int, int], Path] = field(default_factory=dict)
-    """file system's number of each result → the image it was made of"""
+    """source image of each result, by device and inode number of the result"""
 
     def run(self, jobs: Sequence[Job]) -> Iterator[str]:
-        """Do all jobs and say what was done, a line for each image.
+        """Run all jobs and yield a line of text for each image.
 
         Raises
         ------
         ValueError, TypeError, ModelError
-            If an option cannot be, before anything is read.
+            If an option is invalid; raised before any image is read.
         """
         check_options(self.model, self.options)
         for job in jobs:
             try:
                 yield from self.do(job)
             except Exception as error:
-                if len(jobs) == 1 and not isinstance(error, MENDED):
+                if len(jobs) == 1 and not isinstance(error, USER_ERRORS):
                     raise
-                self.failures.append(Failure(str(job.source), said_of(error)))
+                self.failures.append(Failure(str(job.source), error_text(error)))
 
     def do(self, job: Job) -> Iterator[str]:
-        """Super-resolve the images of a file and say what was done with each.
+        """Super-resolve all images of a file and yield a line of text for each.
 
-        Several images go into files with their names, or else numbers, added.
+        If there are several, their names or numbers are appended to the target's name.
         """
         path, target = job.source, job.target
         if self.existing != "overwrite" and target.exists():
@@ -95,11 +95,11 @@ class Batch:
             place = target.with_name(f"{target.name[: -len(end)]}-{own}{end}")
             try:
                 yield self.upscale(image, replace(job, target=place))
-            except MENDED as error:
-                self.failures.append(Failure(f"{path} ({own})", said_of(error)))
+            except USER_ERRORS as error:
+                self.failures.append(Failure(f"{path} ({own})", error_text(error)))
 
     def keep(self, job: Job) -> str:
-        """Pass over a file that is there, or refuse to replace it."""
+        """Skip an existing file, or refuse to replace it."""
         if self.existing == "skip":
             return f"{job.source}: skipped, since {job.target} is there"
         forgotten = ". If it is an image to be done too, name a folder last" * job.named
@@ -109,7 +109,7 @@ class Batch:
         )
 
     def upscale(self, image: ImageFile, job: Job) -> str:
-        """Super-resolve one image into a file and say what was done."""
+        """Super-resolve one image, write the result and return a line of text about it."""
         path, target = job.source, job.target
         if self.existing != "overwrite" and target.exists():
             return self.keep(job)
@@ -125,7 +125,7 @@ class Batch:
         said = ""
         if options.axes is None:
             options = replace(options, axes=finest_plane(image) or image.axes)
-            # What the file calls Y and X is not the plane of its finest pixels.
+            # In a volume, the finest plane may differ from the Y and X of the file.
             said = ", its finest plane" if options.axes != image.axes else ""
         if options.nodata == "auto" and image.nodata is not None:
             options = replace(options, nodata=image.nodata)
@@ -135,7 +135,7 @@ class Batch:
         plan = drive(stages, bar=self.bar)
         axes = plan.layout.axes
         if image.axes is not None:
-            named(image, axes)  # refuses what cannot be, before the work
+            named(image, axes)  # raises for invalid axes before the computation
         check_writable(target, plan.shape, plan.dtype, axes)
         self.check_replaced(job, plan)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ class Batch:
         seconds = time.perf_counter() - since
         note = f"super-resolved ×{plan.scale} by napari-srgan, model {plan.model.card.name}"
         result = finer_image(image, out, axes, plan.scale)
-        # It appears under its name when it is whole.
+        # The writer renames the file to its final name when it is complete.
         write(target, result, note)
         stat = target.stat()
         self.written[stat.st_dev, stat.st_ino] = path
@@ -160,9 +160,9 @@ class Batch:
         )
 
     def check_replaced(self, job: Job, plan: Plan) -> None:
-        """Refuse to replace what is no earlier result of the image.
+        """Refuse to replace a file that is not an earlier result of the image.
 
-        If OUT is an image that is not a few times as large as IN, OUT was forgotten.
+        If OUT is an image whose size is not a multiple of that of IN, the user probably forgot OUT.
         """
         target = job.target
         if not target.exists():
@@ -174,7 +174,7 @@ class Batch:
             raise ExistingFileError(f"{target}: is a folder, but no OME-Zarr; it is kept")
         sides = plan.layout.plane
         empty = target.is_file() and not stat.st_size
-        if job.named and not empty and not any(is_finer(i, sides) for i in _images_of(target)):
+        if job.named and not empty and not any(is_finer(i, sides) for i in _read_images(target)):
             raise ExistingFileError(
                 f"{target}: is kept even with --overwrite, since it is no finer image of "
                 f"{sides[1]} × {sides[0]} pixels; if OUT was forgotten, name it last, else remove "
@@ -182,40 +182,40 @@ class Batch:
             )
 
 
-MENDED = (ValueError, TypeError, OSError, MemoryError)
-"""errors that a person can mend"""
+USER_ERRORS = (ValueError, TypeError, OSError, MemoryError)
+"""errors that the user can correct"""
 
 
 def is_finer(image: ImageFile, sides: tuple[int, int]) -> bool:
-    """Whether an image may be an earlier result of one of these sides."""
+    """Whether an image may be an earlier result of an image with these sides."""
     axes = image.axes or "?" * (image.data.ndim - 2) + "YX"
     found = image.data.shape[axes.index("Y")], image.data.shape[axes.index("X")]
     factor = found[0] // sides[0]
     return factor > 1 and found == (factor * sides[0], factor * sides[1])
 
 
-def _images_of(path: Path) -> list[ImageFile]:
+def _read_images(path: Path) -> list[ImageFile]:
     try:
         return read(path)
-    except (*MENDED, RuntimeError):
+    except (*USER_ERRORS, RuntimeError):
         return []
 
 
-def said_of(error: Exception) -> str:
-    """Return what an error says, in one line; with its kind where a person cannot mend it."""
+def error_text(error: Exception) -> str:
+    """Return the message of an error in one line, with its type if it is not a user error."""
     text = " ".join(str(error).split())
-    if isinstance(error, MENDED) and text:
+    if isinstance(error, USER_ERRORS) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def check_options(model: str, options: Options) -> None:
-    """Refuse options that no image would go with, before any is read.
+    """Refuse options that are invalid for every image, before any is read.
 
     Raises
     ------
     ValueError, TypeError, ModelError
-        Saying what was given and what is allowed.
+        The message gives the value and the allowed ones.
     """
     if options.detail is not None:
         check_detail(options.detail)

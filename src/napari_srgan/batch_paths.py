@@ -1,4 +1,4 @@
-"""What the paths of a command line stand for: images that are read, files that are written."""
+"""Resolve the paths of a command line to pairs of input and output files."""
 
 from __future__ import annotations
 
@@ -24,51 +24,51 @@ from .io.ome_zarr.plain_zarr import is_zarr
 
 @dataclass(frozen=True)
 class Job:
-    """An image file and where its result goes."""
+    """An input file and its output file."""
 
     source: Path
     target: Path
     named: bool = False
-    """whether the target was named as a file, and not only its folder"""
+    """whether the user named the target file itself, not only its folder"""
     others: tuple[Path, ...] = ()
-    """further files of the same image: slices of one DICOM series"""
+    """further files of the same image, such as the slices of a DICOM series"""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be done, and why."""
+    """An input that failed, and the reason."""
 
     source: str
     reason: str
 
 
 def find_jobs(given: Sequence[str], out: str) -> tuple[list[Job], list[Failure]]:
-    """Pair what is read with what is written.
+    """Pair input files with output files.
 
     Parameters
     ----------
     given
-        Files, folders and patterns, in which ``**`` descends and ``~`` is home.
+        Files, folders and glob patterns; ``**`` is recursive, ``~`` is the home folder.
     out
-        A file or a folder; one that ends with a slash is a folder.
+        A file or a folder; a path that ends with a slash is a folder.
 
     Returns
     -------
     list of Job
-        In order and without repetition.
+        In the order given, without duplicates.
     list of Failure
-        What is given and not there, where something else is.
+        Inputs without any image, if others have some.
 
     Raises
     ------
     FileNotFoundError
         If there is no image at all.
     ValueError
-        If several images are to go into one file, or an image would be overwritten by a result.
+        If several images would go into one file, or a result would overwrite an input.
 
     Notes
     -----
-    Nothing is created here, so that an error in an option leaves nothing behind.
+    No files are created here, so that invalid options leave nothing behind.
     """
     found: dict[Path, Path] = {}
     below: dict[Path, Path] = {}
@@ -83,13 +83,13 @@ def find_jobs(given: Sequence[str], out: str) -> tuple[list[Job], list[Failure]]
     if not found:
         first = failures[0]
         raise FileNotFoundError(f"{first.source}: {first.reason}")
-    # A set of files that hold one image together is given by the first of them.
+    # Files that form one image together are represented by the first of them.
     images = {first: others for first, *others in by_series(once_each(found.values()))}
     jobs = [
         replace(job, others=tuple(images[job.source]))
         for job in pair({path: below[path] for path in images}, out)
     ]
-    # A hard link is the same file by another name.
+    # Compare inodes, since a hard link is the same file under another name.
     originals = {_identity(path): path for path in found.values()}
     for job in jobs:
         if job.target.exists() and _identity(job.target) in originals:
@@ -101,16 +101,21 @@ def find_jobs(given: Sequence[str], out: str) -> tuple[list[Job], list[Failure]]
 
 
 def pair(below: Mapping[Path, Path], out: str) -> list[Job]:
-    """Return where the result of each image goes, which other images have no part in.
+    """Return a job with a distinct output file for each image.
 
     Parameters
     ----------
     below
-        The images, each with the folders that it keeps below OUT.
+        Images, each with its subfolder below OUT.
     out
         A file or a folder.
+
+    Raises
+    ------
+    ValueError
+        If several images would go into one file.
     """
-    place, paths = home(out), list(below)
+    place, paths = expand_home(out), list(below)
     if not is_folder(out):
         if len(paths) > 1:
             there = ", which is there already" if place.exists() else ""
@@ -133,14 +138,15 @@ def pair(below: Mapping[Path, Path], out: str) -> list[Job]:
 
 
 def is_folder(out: str) -> bool:
-    """Whether OUT means a folder for results and not a file.
+    """Whether OUT is a folder for results, not a file.
 
     Raises
     ------
     ValueError
-        If it is neither: an OME-Zarr image or a file of another kind, or nothing that can be made.
+        If it is neither: an OME-Zarr image, an existing file of another format, or a name without a
+        writable suffix.
     """
-    place = home(out)
+    place = expand_home(out)
     slash = out.endswith(tuple(s for s in (os.sep, os.altsep) if s))
     if place.is_dir() and is_zarr(place) and (slash or place.suffix.lower() != ".zarr"):
         raise ValueError(f"{out}: is a Zarr, not a folder for results; choose another folder")
@@ -148,7 +154,7 @@ def is_folder(out: str) -> bool:
         raise ValueError(f"{out}: is a file{' without a suffix' * (not slash)}, not a folder")
     if slash or (place.is_dir() and place.suffix.lower() != ".zarr"):
         return True
-    if _writable(place):
+    if _is_writable(place):
         return False
     if place.suffix and not place.is_dir():
         raise ValueError(
@@ -158,56 +164,56 @@ def is_folder(out: str) -> bool:
     return True
 
 
-def _writable(path: Path) -> bool:
+def _is_writable(path: Path) -> bool:
     return path.name.lower().endswith(WRITABLE)
 
 
 def sources(given: str) -> list[Path]:
-    """Return the images that a path or a pattern stands for, sorted.
+    """Return the sorted images that a path or a pattern matches.
 
-    Hidden files of a folder, such as macOS's ``._image.tif``, are none.
+    Hidden files in a folder, such as macOS's ``._image.tif``, are ignored.
     """
-    path = home(given)
+    path = expand_home(given)
     if path.is_dir():
-        # A folder may be one image itself.
+        # A folder may itself be an image.
         if kind(path) == "OME-Zarr" or is_zarr(path):
             return [path]
-        images = readable(p for p in path.iterdir() if not p.name.startswith("."))
+        images = image_paths(p for p in path.iterdir() if not p.name.startswith("."))
         if kind(path) != "DICOM":
             return images
-        # It stands for the series in it, beside which there may be other images.
+        # The folder represents its DICOM series; images of other formats are separate.
         dicom = next(each.suffixes for each in FORMATS if each.name == "DICOM")
         return [path, *(p for p in images if kind(p) != "DICOM" and p.suffix.lower() not in dicom)]
-    return [path] if path.is_file() else readable(map(Path, glob(str(path), recursive=True)))
+    return [path] if path.is_file() else image_paths(map(Path, glob(str(path), recursive=True)))
 
 
 def folder_below(given: str, path: Path) -> Path:
-    """Return the folders of an image that come after the fixed part of its pattern."""
-    pattern = home(given)
-    if pattern.exists() or not path.is_relative_to(fixed := _fixed(pattern)):
+    """Return the folders of an image relative to the fixed part of its pattern."""
+    pattern = expand_home(given)
+    if pattern.exists() or not path.is_relative_to(fixed := _fixed_part(pattern)):
         return Path()
     return path.relative_to(fixed).parent
 
 
-def _fixed(pattern: Path) -> Path:
-    """Return what comes before the first part of a pattern that stands for several names."""
+def _fixed_part(pattern: Path) -> Path:
+    """Return the leading parts of a pattern that contain no wildcard."""
     return Path(*takewhile(lambda part: not has_magic(part), pattern.parts))
 
 
-def readable(paths: Iterable[Path]) -> list[Path]:
-    """Return those whose names are of images, sorted."""
+def image_paths(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths with an image suffix, sorted."""
     named = sorted(p for p in paths if p.name.lower().endswith(READABLE))
-    # Of a pair of header and pixels, the header stands for both.
+    # Of a header and pixel file pair, only the header is listed.
     return [p for p in named if p.suffix != ".img" or p.with_suffix(".hdr") not in named]
 
 
-def home(given: str) -> Path:
-    """Return a path with the home folder in the place of ``~``, unless there is such a name."""
+def expand_home(given: str) -> Path:
+    """Expand ``~`` to the home folder, unless a file of that literal name exists."""
     return Path(given if os.path.lexists(given) else os.path.expanduser(given))
 
 
 def result_name(path: Path) -> str:
-    """Return the name of an image's result, whose format keeps what the image's says."""
+    """Return the file name of a result, in a format that stores the metadata of the image."""
     found = format_named(kind(path))
     end = ".zarr" if path.is_dir() and is_zarr(path) else found.result if found else ".tif"
     return f"{stem(path)}{end}"

@@ -1,4 +1,4 @@
-"""``napari-srgan``: super-resolution from a terminal."""
+"""Command line interface ``napari-srgan``."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ PrecisionOption = Annotated[str, typer.Option(help="auto, float32, bfloat16 or f
 
 @contextmanager
 def plain_errors(program: str = "napari-srgan") -> Iterator[None]:
-    """Turn errors that a person can mend into one line and exit code 1; warnings into lines.
+    """Print user errors as one line and exit with code 1; print warnings as lines.
 
-    A warning is shown once, however many images it is of.
+    Equal warnings are printed once.
     """
     shown: set[str] = set()
 
@@ -135,7 +135,7 @@ def upscale(
 
 
 def report_failures(failures: list[Failure], total: int) -> None:
-    """List what could not be done on stderr: one failure of one image in one line."""
+    """List failures on stderr; a single failure of a single image takes one line."""
     lines = [
         failure.reason
         if failure.source in failure.reason
@@ -151,9 +151,9 @@ def report_failures(failures: list[Failure], total: int) -> None:
 
 
 def parse_normalise(text: str) -> Any:
-    """Return what ``normalise`` means on the command line: a word or a pair of numbers.
+    """Parse the option ``normalise``: a word or a pair of numbers.
 
-    What is neither is returned as it is, for the engine to say what is allowed.
+    Other texts are returned unchanged; the engine refuses them with the allowed values.
     """
     try:
         low, high = map(float, text.split(","))
@@ -163,7 +163,7 @@ def parse_normalise(text: str) -> Any:
 
 
 def parse_tile(text: str) -> int | str:
-    """Return what ``tile`` means on the command line: a number, or a word as it is."""
+    """Parse the option ``tile``: a number, or a word returned unchanged."""
     try:
         return int(text)
     except ValueError:
@@ -171,9 +171,9 @@ def parse_tile(text: str) -> int | str:
 
 
 def parse_nodata(text: str) -> Any:
-    """Return what ``nodata`` means on the command line: auto, none or a number.
+    """Parse the option ``nodata``: auto, none or a number.
 
-    What is none of these is returned as it is, for the engine to say what is allowed.
+    Other texts are returned unchanged; the engine refuses them with the allowed values.
     """
     if text == "none":
         return None

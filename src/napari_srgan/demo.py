@@ -1,4 +1,4 @@
-"""``napari-srgan demo``: two real images, reduced and super-resolved, beside bicubic."""
+"""``napari-srgan demo``: downsample two real images, super-resolve them, compare with bicubic."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .io.finer_image import finer_image
 Array = npt.NDArray[Any]
 SCALE = 4
 CROP = 64
-"""side of the crop shown, in LR pixels"""
+"""side of the displayed crop in LR pixels"""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """An image that comes with scikit-image."""
+    """A sample image of scikit-image."""
 
     name: str
-    """function of `skimage.data`"""
+    """function in `skimage.data`"""
     title: str
     pixel_size: float | None = None
-    """µm of the reduced image, assumed, to show what becomes of it"""
+    """assumed pixel size of the LR image in µm, to show how it changes"""
 
 
 SAMPLES = (
@@ -37,7 +37,7 @@ SAMPLES = (
 
 
 def run_demo(folder: Path, *, device: str, precision: str) -> Iterator[str]:
-    """Super-resolve the samples into ``folder``, yielding what there is to say."""
+    """Super-resolve the samples into ``folder`` and yield lines of text about them."""
     from skimage import data
 
     from .io.tiff.reader import ImageFile, write_image
@@ -47,13 +47,13 @@ def run_demo(folder: Path, *, device: str, precision: str) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for sample in SAMPLES:
-        hr = cropped(getattr(data, sample.name)())
+        hr = crop_to_scale(getattr(data, sample.name)())
         lr = reduced(hr)
         plan = plan_for(lr, "auto", Options(device=device, precision=precision))
         since = time.perf_counter()
         out = compute_now(plan, lr)
         seconds = time.perf_counter() - since
-        bicubic = enlarged(lr)
+        bicubic = upsampled(lr)
         axes = "YXS" if hr.ndim == 3 else "YX"
         size = dict.fromkeys("YX", sample.pixel_size) if sample.pixel_size else {}
         result = finer_image(ImageFile(lr, axes, size), out, axes, plan.scale)
@@ -64,7 +64,7 @@ def run_demo(folder: Path, *, device: str, precision: str) -> Iterator[str]:
             f"({plan.compute.precision}: {plan.compute.reason})"
         )
         for name, image in (("bicubic", bicubic), (plan.model.card.name, out)):
-            psnr, ssim = quality(hr, image)
+            psnr, ssim = psnr_and_ssim(hr, image)
             yield f"  {name:12} {psnr:6.2f} dB PSNR   {ssim:.4f} SSIM"
         note = f", pixel size {sample.pixel_size} → {result.pixel_size['X']} µm" if size else ""
         yield f"  written to {path}{note}"
@@ -72,13 +72,13 @@ def run_demo(folder: Path, *, device: str, precision: str) -> Iterator[str]:
     yield f"side by side: {side_by_side(folder / 'side_by_side.png', rows)}"
 
 
-def cropped(image: Array) -> Array:
+def crop_to_scale(image: Array) -> Array:
     """Crop rows and columns to a multiple of the scale."""
     height, width = (n // SCALE * SCALE for n in image.shape[:2])
     return image[:height, :width]
 
 
-def _resampled(image: Array, how: Any) -> Array:
+def _resample(image: Array, how: Any) -> Array:
     import torch
 
     planes = image[..., None] if image.ndim == 2 else image
@@ -89,20 +89,20 @@ def _resampled(image: Array, how: Any) -> Array:
 
 
 def reduced(image: Array) -> Array:
-    """Reduce 8-bit ``(H, W)`` or ``(H, W, 3)`` by antialiased bicubic."""
+    """Downsample 8-bit ``(H, W)`` or ``(H, W, 3)`` by antialiased bicubic interpolation."""
     from .nn.resample import bicubic_down
 
-    return _resampled(image, bicubic_down)
+    return _resample(image, bicubic_down)
 
 
-def enlarged(image: Array) -> Array:
-    """Enlarge 8-bit ``(H, W)`` or ``(H, W, 3)`` by bicubic."""
+def upsampled(image: Array) -> Array:
+    """Upsample 8-bit ``(H, W)`` or ``(H, W, 3)`` by bicubic interpolation."""
     from .nn.resample import bicubic_up
 
-    return _resampled(image, bicubic_up)
+    return _resample(image, bicubic_up)
 
 
-def quality(hr: Array, sr: Array) -> tuple[float, float]:
+def psnr_and_ssim(hr: Array, sr: Array) -> tuple[float, float]:
     """Return PSNR in dB and SSIM over all channels of 8-bit images."""
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -115,9 +115,9 @@ def quality(hr: Array, sr: Array) -> tuple[float, float]:
 
 
 def busiest(image: Array, side: int) -> tuple[int, int]:
-    """Return the top left corner of the square with the most contrast.
+    """Return the top left corner of the square with the largest standard deviation.
 
-    Squares are compared at steps of a quarter of their side.
+    Squares are placed at steps of a quarter of their side.
     """
     grey = image.mean(-1) if image.ndim == 3 else image.astype(float)
     step = max(1, side // 4)
@@ -130,7 +130,7 @@ def busiest(image: Array, side: int) -> tuple[int, int]:
 
 
 def side_by_side(path: Path, rows: list[tuple[str, Array, Array, Array, Array]]) -> Path:
-    """Draw the same crop of source, bicubic, result and original, a row per sample."""
+    """Draw the same crop of source, bicubic, result and original, one row for each sample."""
     from PIL import Image, ImageDraw
 
     side, gap, band = CROP * SCALE, 8, 20

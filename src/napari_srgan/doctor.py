@@ -1,4 +1,4 @@
-"""What a bug report needs to know about a machine."""
+"""System information for bug reports: ``napari-srgan doctor``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PACKAGES = ("napari-srgan", "torch", "napari", "numpy", "tifffile", "dask", "zar
 
 
 def report() -> Iterator[tuple[str, str]]:
-    """Yield names and values: versions, devices, the precision chosen and why, free memory."""
+    """Yield names and values: versions, devices, precision and its reason, free memory."""
     import torch
 
     from .engine.device import available_devices, choose_compute, free_memory

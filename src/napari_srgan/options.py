@@ -1,4 +1,4 @@
-"""The options of a run. Knows neither PyTorch nor Qt."""
+"""The options of a run. Independent of PyTorch and Qt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .engine.missing import Nodata
 
 @dataclass(frozen=True)
 class Options:
-    """What can be chosen about a run, under the names that they have everywhere."""
+    """Options of a run, with the same names in all interfaces."""
 
     axes: str | None = None
     detail: float | None = None
@@ -25,13 +25,13 @@ class Options:
 
 
 def choose_model(*, rgb: bool, scale: int = 4) -> str:
-    """Return the name of the model that ``auto`` stands for.
+    """Return the name of the model used for ``auto``.
 
     Parameters
     ----------
     rgb
-        Whether the image's samples are R, G and B.
+        Whether the samples of the image are R, G and B.
     scale
-        Factor along Y and X.
+        Scale factor along Y and X.
     """
     return f"{'general' if rgb else 'gray'}-x{scale}"

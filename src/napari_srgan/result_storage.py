@@ -1,4 +1,4 @@
-"""Where results go: memory, or disk where memory would not hold them."""
+"""Allocate results in memory, or on disk if they do not fit."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ import numpy.typing as npt
 from .engine.device import free_ram
 from .engine.plan import Plan
 
-KEEP_FREE = 256 << 20
-"""bytes of main memory that a result in memory must leave"""
-SHARE_OF_FREE = 0.5
-"""part of the free memory that a result may take before it goes to disk"""
-CHUNK = 512
-"""side of the chunks of a result on disk"""
+RESERVED_BYTES = 256 << 20
+"""bytes of main memory that must stay free beside a result"""
+MEMORY_FRACTION = 0.5
+"""fraction of the free memory that a result may take before it goes to disk"""
+CHUNK_SIDE = 512
+"""side in pixels of the chunks of a result on disk"""
 
 
 def allocate(plan: Plan) -> npt.NDArray[Any]:
-    """Return an empty array for a plan's result.
+    """Allocate an array in memory for a plan's result.
 
     Raises
     ------
     MemoryError
-        If it is larger than what is free.
+        If the result exceeds the free memory.
     """
     free = free_ram()
-    if plan.nbytes + KEEP_FREE > free:
+    if plan.nbytes + RESERVED_BYTES > free:
         raise MemoryError(
-            f"{_described(plan)}, but {_size(free)} of memory are free. Take a part of the image, "
+            f"{_summary(plan)}, but {_gib(free)} of memory are free. Take a part of the image, "
             "or pass it as a dask or zarr array and write the result to zarr"
         )
     return np.empty(plan.shape, plan.dtype)
 
 
 def fits_in_memory(plan: Plan) -> bool:
-    """Whether a result is kept in memory: if it is at most half of what is free.
+    """Whether a result is stored in memory: if it takes at most half of the free memory.
 
     Raises
     ------
     OSError
-        If the disk has no room for it either.
+        If it does not fit on the disk either.
     """
-    if plan.nbytes <= SHARE_OF_FREE * free_ram():
+    if plan.nbytes <= MEMORY_FRACTION * free_ram():
         return True
     _check_disk(plan, Path(tempfile.gettempdir()))
     return False
 
 
 def make_room(plan: Plan) -> Any:
-    """Return an array for a plan's result: in memory if it fits there.
+    """Allocate an array for a plan's result, in memory if it fits.
 
-    A larger one is a zarr array in a temporary folder, removed when the array is let go.
+    Otherwise it is a zarr array in a temporary folder, which is removed with the array.
 
     Raises
     ------
     OSError
-        If the disk has no room for it either.
+        If it does not fit on the disk either.
     """
     if fits_in_memory(plan):
         return np.empty(plan.shape, plan.dtype)
@@ -81,13 +81,13 @@ def create_zarr(plan: Plan, path: Path) -> Any:
     Raises
     ------
     OSError
-        If the disk has less room than the result may need.
+        If the uncompressed result exceeds the free space of the disk.
     """
     import zarr
 
     _check_disk(plan, path.parent)
     chunks = tuple(
-        min(n, CHUNK) if axis in "YX" else (n if axis == "S" else 1)
+        min(n, CHUNK_SIDE) if axis in "YX" else (n if axis == "S" else 1)
         for axis, n in zip(plan.layout.axes, plan.shape, strict=True)
     )
     return zarr.create_array(
@@ -103,15 +103,15 @@ def _check_disk(plan: Plan, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if plan.nbytes > free:
         raise OSError(
-            f"{_described(plan)}, but memory has {_size(free_ram())} free and the disk of {folder} "
-            f"{_size(free)}. Take a part of the image, or pass it as a dask or zarr array and "
+            f"{_summary(plan)}, but memory has {_gib(free_ram())} free and the disk of {folder} "
+            f"{_gib(free)}. Take a part of the image, or pass it as a dask or zarr array and "
             "write the result to a file on another disk"
         )
 
 
-def _described(plan: Plan) -> str:
-    return f"the result has shape {plan.shape} and {plan.dtype}: {_size(plan.nbytes)}"
+def _summary(plan: Plan) -> str:
+    return f"the result has shape {plan.shape} and {plan.dtype}: {_gib(plan.nbytes)}"
 
 
-def _size(number: int) -> str:
+def _gib(number: int) -> str:
     return f"{number / 2**30:.1f} GiB"

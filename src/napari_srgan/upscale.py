@@ -1,4 +1,4 @@
-"""``super_resolve``: an array in, the array several times finer out."""
+"""Super-resolve arrays: ``super_resolve``."""
 
 from __future__ import annotations
 
@@ -53,64 +53,64 @@ def super_resolve(
     Parameters
     ----------
     image
-        Integers or floats with two axes or more: of numpy, PyTorch, CuPy, the array API or what
-        numpy makes an array of; or of dask, zarr or tensorstore, which are read tile by tile; or an
-        ``xarray.DataArray`` of any of them. What a masked array masks is missing.
+        Integers or floats with at least two axes: an array of numpy, PyTorch, CuPy or the array
+        API, or an object that numpy converts to an array; a dask, zarr or tensorstore array, which
+        is read tile by tile; or an ``xarray.DataArray`` of any of these. Masked values are missing.
     model
-        A name of `list_models`, the path of a model file, a `Model`, or ``auto``: RGB images go
-        through ``general-x4``, all others channel by channel through ``gray-x4``. A model of three
-        channels takes each channel of an image that has not three on its own, too.
+        A name from `list_models`, the path of a model file, a `Model`, or ``auto``: RGB images use
+        ``general-x4``, all others ``gray-x4`` channel by channel. A model of three channels
+        processes each channel separately if the image does not have three.
     axes
         One letter per dimension: T time, C channel, Z depth, Y rows, X columns, S samples of RGB
         or RGBA (last). None guesses from the shape: ``YX``, ``YXS`` with 3 or 4 samples, Z before
-        them (C if it has at most 5 planes), then T, then C. A DataArray says it by the names of
+        them (C if it has at most 5 planes), then T, then C. For a DataArray, None uses the names of
         its dimensions (``y``, ``lat``, ``row``, ``band``, ``time``, …).
     detail
-        0 the fidelity end of the model, 1 the adversarial one, which invents texture. None: the
-        fidelity end, or the only one.
+        Position between the two ends of a model: 0 fidelity, 1 adversarial, which invents texture.
+        None: the fidelity end, or the only one.
     consistency
-        Steps of back-projection that make the result, reduced again, equal the image (Irani and
-        Peleg 1991). One to three are enough.
+        Number of back-projection steps, which make the downsampled result equal to the image
+        (Irani and Peleg 1991). One to three are enough.
     normalise
-        What the model sees as 0 and 1: ``auto`` is the whole range of 8-bit integers, else the
-        0.1 and 99.9 percentiles of each channel, hot pixels left out, and a second exposure where
-        most of an image is dim beside a bright part; ``none`` takes values as they are; or
-        ``(low, high)`` in image values. The map is inverted exactly. What lies far beyond the range
-        is interpolated and never reaches the network.
+        Image values that map to 0 and 1 in the model: ``auto`` takes the whole range of 8-bit
+        integers, else the 0.1 and 99.9 percentiles of each channel without hot pixels, and a
+        second exposure if most of the image is much dimmer than a bright part; ``none`` keeps the
+        values; or ``(low, high)``. The map is inverted exactly. Values far outside the range are
+        interpolated instead of passing through the network.
     volume
-        ``slices``: each YX plane on its own; Z and T keep their sampling.
+        ``slices``: each YX plane is processed separately; the sampling of Z and T does not change.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     precision
         ``auto``, ``float32``, ``bfloat16`` or ``float16``.
     tile
-        Side of a tile in pixels of the image, or ``auto``. The result does not depend on it.
+        Side of a tile in image pixels, or ``auto``. The result does not depend on it.
     nodata
-        A value that stands for missing data. Like NaN and infinities it does not reach the
-        network and stands in the result where it stood in the image; no other result has it. With
-        an axis S, where all of R, G and B have it. ``auto`` takes that of a DataArray's attributes
-        (``_FillValue``, ``nodata``), or recognises a fill value such as −9999: the least or
-        greatest value, exactly repeated, far from all others. None: there is none.
+        Value of missing pixels. Like NaN and infinities, it does not enter the network and stays
+        in the result at the same places; other results never equal it. With an axis S, a pixel is
+        missing if R, G and B all have it. ``auto`` takes it from the attributes of a DataArray
+        (``_FillValue``, ``nodata``), or detects a fill value such as −9999: the smallest or
+        largest value, exactly repeated and far from all others. None: no such value.
     progress
         Whether to show a progress bar.
 
     Returns
     -------
     array
-        Of the image's dtype, its Y and X axes longer by the model's scale, all others as they
-        were. The outer edges of the first and last pixels are those of the image. A numpy array
-        for numpy, a dask array computed on demand for what is read tile by tile; a tensor, an array
-        of CuPy or of the array API for such a one, on its device; a masked array for a masked one,
-        with its mask; a DataArray for a DataArray, with its dimensions, name, attributes and finer
-        coordinates.
+        Array of the image's dtype, with Y and X longer by the scale of the model and all other
+        axes unchanged. The outer edges of the first and last pixels coincide with those of the
+        image. The type follows the image: numpy for numpy, a lazy dask array for images read tile
+        by tile, a tensor or an array of CuPy or the array API on the same device, a masked array
+        with the upsampled mask, or a DataArray with the same dimensions, name and attributes and
+        with finer coordinates.
 
     Raises
     ------
     TypeError
-        If the image is boolean or complex, or no array of numbers that can be read.
+        If the image is boolean or complex, or not a readable array of numbers.
     ValueError
-        If the image's dimensions have names that are not known, or unknown sizes; if an option is
-        out of range, or the image's channels do not fit the model's.
+        If the image has dimensions of unknown names or sizes, if an option is out of range, or if
+        the channels of the image do not fit the model.
     ModelError
         If the model cannot be used.
     MemoryError
@@ -133,17 +133,17 @@ def super_resolve(
     source = read_once(given.data)
     plan = drive(plan_stages(source, model, options, missing=given.missing), bar=progress)
     lazy = given.lazy
-    result = lazily(plan, source) if lazy else compute_now(plan, source, bar=progress)
+    result = super_resolve_lazily(plan, source) if lazy else compute_now(plan, source, bar=progress)
     return given.back(result, plan.layout.axes, plan.scale)
 
 
 def compute_now(plan: Plan, image: Any, *, bar: bool = False) -> npt.NDArray[Any]:
-    """Carry out a plan into an array in memory.
+    """Execute a plan into an array in memory.
 
     Raises
     ------
     MemoryError
-        If the result does not fit.
+        If the result does not fit in memory.
     """
     out = allocate(plan)
     drive(Run(plan, image).into(out), bar=bar)
@@ -151,7 +151,7 @@ def compute_now(plan: Plan, image: Any, *, bar: bool = False) -> npt.NDArray[Any
 
 
 def plan_for(image: Any, model: str | Path | Model, options: Options, **more: Any) -> Plan:
-    """Return what `plan_stages` returns, at once."""
+    """Run `plan_stages` to its end and return the plan."""
     return finish(plan_stages(image, model, options, **more))
 
 
@@ -165,10 +165,10 @@ def plan_stages(
     look: bool = True,
     limited: bool = True,
 ) -> Generator[Progress, None, Plan]:
-    """Check image and options, choose and load the model, and plan the run of a part or of all.
+    """Validate image and options, load the model, and plan the run.
 
-    ``spans``, ``missing``, ``look`` and ``limited`` are those of `plan_steps`. While the image is
-    read, how much of it was read is yielded.
+    ``spans``, ``missing``, ``look`` and ``limited`` are those of `plan_steps`. Yields the progress
+    of reading samples.
     """
     check_dtype(np.dtype(image.dtype))
     if options.volume != "slices":
@@ -203,10 +203,9 @@ def plan_stages(
 
 
 def drive(steps: Generator[Progress, None, T], *, bar: bool = False) -> T:
-    """Run a generator of progress to its end and return what it returns.
+    """Run a generator of progress to its end and return its value.
 
-    With ``bar``, progress and time left are shown on the terminal. What a person should know of
-    is warned of.
+    With ``bar``, progress and remaining time are shown on the terminal. Notes become warnings.
     """
     from rich.progress import Progress as Bar
 
@@ -225,10 +224,10 @@ def drive(steps: Generator[Progress, None, T], *, bar: bool = False) -> T:
             shown.update(task, completed=step.done, description=text)
 
 
-def lazily(plan: Plan, image: Any) -> da.Array:
-    """Return the result as a dask array with a chunk for each tile.
+def super_resolve_lazily(plan: Plan, image: Any) -> da.Array:
+    """Return the result as a lazy dask array with one chunk for each tile.
 
-    Chunks are computed one at a time, since each uses all of the device.
+    Chunks are computed one at a time, since each uses the whole device.
     """
     import dask.array as da
 
@@ -251,7 +250,7 @@ def lazily(plan: Plan, image: Any) -> da.Array:
         ]
         block = np.empty(block_info[None]["chunk-shape"], plan.dtype)
         with lock:
-            # A run that had to make do with less memory, or another device, hands that on.
+            # Reuse a plan that was changed after running out of memory or losing the GPU.
             before = latest.pop() if latest else Run(plan, image)
             latest.append(Run(before.plan.part(spans), image, before.runner))
             drive(latest[0].into(block))

@@ -1,4 +1,4 @@
-"""``xarray.DataArray``: named dimensions, coordinates and attributes in and out."""
+"""Convert ``xarray.DataArray``: dimension names, coordinates and attributes."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from .array_input import ArrayInput
 from .io.dimension_names import COLOURS, letters_of
 
 FILL_NAMES = ("_FillValue", "nodata", "missing_value", "nodatavals")
-"""attributes that hold the value of pixels without one"""
+"""attributes that hold a nodata value"""
 KEPT_ENCODING = ("_FillValue", "missing_value", "scale_factor", "add_offset", "dtype",
                  "grid_mapping", "units", "calendar")  # fmt: skip
-"""what a file said of its values that holds for the result, too"""
+"""encoding entries from a file that also apply to the result"""
 
 
 def of_xarray(
     image: Any, axes: str | None, understand: Callable[[Any, str], ArrayInput]
 ) -> ArrayInput:
-    """Return what a DataArray holds and says; its result is a DataArray.
+    """Convert a DataArray to the common input form; its result is a DataArray.
 
-    ``understand`` does the same for the array within, with its axes.
+    ``understand`` converts the array that it contains, given the axes.
 
-    Its dimensions, name and attributes are those of the image. Coordinates along Y and X become
-    finer so that the outer edges of the first and last pixels stay.
+    The result keeps dimensions, name and attributes. Coordinates along Y and X are refined such
+    that the outer edges of the first and last pixels stay.
 
     Raises
     ------
     TypeError
         If it is not a DataArray.
     ValueError
-        If the name of a dimension is not known and ``axes`` does not say what it is.
+        If a dimension name is unknown and ``axes`` is not given.
     """
     if not all(hasattr(image, name) for name in ("dims", "coords", "data", "attrs")):
         name = next(iter(getattr(image, "data_vars", ())), "name")
@@ -66,12 +66,12 @@ def of_xarray(
 
 
 def axes_of(image: Any) -> str:
-    """Return a letter for each dimension of a DataArray.
+    """Return one axis letter for each dimension of a DataArray.
 
     Raises
     ------
     ValueError
-        If a name is not known, asking for ``axes``.
+        If a dimension name is unknown; the message proposes ``axes``.
     """
     names = [cf_name(image, dim) for dim in image.dims]
     try:
@@ -90,7 +90,7 @@ def axes_of(image: Any) -> str:
 
 
 def cf_name(image: Any, dim: Hashable) -> Hashable:
-    """Return what the CF conventions call a dimension where its coordinate says so; else its name.
+    """Return the CF name of a dimension from the attributes of its coordinate, else its own name.
 
     Source: *CF Metadata Conventions*, sections 4 and 5: ``axis`` and ``standard_name``.
     """
@@ -109,7 +109,7 @@ def cf_name(image: Any, dim: Hashable) -> Hashable:
 
 
 def fill_value(attrs: Mapping[Hashable, Any]) -> float | None:
-    """Return the value of pixels without one that attributes name; None where they name none."""
+    """Return the nodata value from the attributes; None if there is none."""
     for name in FILL_NAMES:
         found = np.unique(np.ravel(attrs.get(name, ())))
         if found.size == 1 and found.dtype.kind in "iuf" and np.isfinite(found[0]):
@@ -118,9 +118,9 @@ def fill_value(attrs: Mapping[Hashable, Any]) -> float | None:
 
 
 def finer_coords(image: Any, factors: Mapping[Hashable, int]) -> dict[Hashable, Any]:
-    """Return a DataArray's coordinates where its dimensions have so many times as many entries.
+    """Return the coordinates of a DataArray for dimensions longer by the given factors.
 
-    A coordinate along a dimension of one entry, whose step is not known, is left out.
+    Coordinates along a dimension with a single entry are dropped, since their step is unknown.
     """
     coords: dict[Hashable, Any] = {}
     for name, coord in image.coords.items():
@@ -136,10 +136,11 @@ def finer_coords(image: Any, factors: Mapping[Hashable, int]) -> dict[Hashable, 
 def finer_values(
     values: npt.NDArray[Any] | None, axis: int, factor: int
 ) -> npt.NDArray[Any] | None:
-    """Return values at pixel centres for pixels ``factor`` times finer; None if they are unknown.
+    """Resample values at pixel centres to pixels ``factor`` times finer; None if unknown.
 
     The centre of the first fine pixel lies ``(1/2 - 1/(2·factor))`` steps before that of the first
-    coarse one. Between centres, and up to the outer edges, values go on linearly; texts repeat.
+    coarse one. Values are interpolated linearly between centres and extrapolated linearly to the
+    outer edges; texts are repeated.
     """
     if values is None or values.dtype.kind not in "iufmM":
         return None if values is None else values.repeat(factor, axis)
@@ -150,7 +151,7 @@ def finer_values(
     times = dtype.kind in "mM"
     exact = np.moveaxis(values.astype(np.float64 if dtype.kind == "f" else np.int64), axis, 0)
     start = exact[0]
-    # Taken from the first one, large coordinates lose no digits.
+    # Relative to the first value, so that large coordinates keep their precision.
     known = (exact - start).astype(np.float64)
     places = (np.arange(count * factor) + 0.5) / factor - 0.5
     even = known[-1] / (count - 1)
@@ -168,9 +169,9 @@ def finer_values(
 
 
 def finer_attrs(attrs: Mapping[Hashable, Any], factor: int) -> dict[Hashable, Any]:
-    """Return attributes with the pixel size of a grid ``factor`` times finer.
+    """Update the pixel size in attributes for a grid ``factor`` times finer.
 
-    Rasters have it in ``GeoTransform`` (a text, as GDAL orders it) of their grid mapping, or in
+    Rasters store it in ``GeoTransform`` (a text in GDAL's order) of their grid mapping, or in
     ``transform`` and ``res``; the corner of the first pixel stays.
     """
     finer = dict(attrs)
@@ -185,6 +186,6 @@ def finer_attrs(attrs: Mapping[Hashable, Any], factor: int) -> dict[Hashable, An
         if "res" in finer:
             width, height = map(float, finer["res"])
             finer["res"] = (width / factor, height / factor)
-    except (TypeError, ValueError):  # something else by the same name
+    except (TypeError, ValueError):  # an unrelated attribute of the same name
         return dict(attrs)
     return finer
