@@ -1,1 +1,1 @@
-"""TIFF: OME, ImageJ, GeoTIFF and the dialects of vendors, read and written."""
+"""Read and write TIFF: OME, ImageJ, GeoTIFF and vendor dialects."""

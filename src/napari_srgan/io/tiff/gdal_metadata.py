@@ -1,4 +1,4 @@
-"""What GDAL's tags say of the bands of a TIFF, and of pixels without a value."""
+"""Read and write GDAL's TIFF tags: band metadata and nodata."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .geotiff import TYPES, Tag
 GDAL_METADATA, GDAL_NODATA = 42112, 42113
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 OWN_ROLES = ("description", "scale", "offset")
-"""roles of items that have a place of their own in a record"""
+"""roles that are stored as fields of `Bands` instead of items"""
 
 Item = tuple[str, str, str, str]
 """name, role, domain and value"""
@@ -22,21 +22,21 @@ Item = tuple[str, str, str, str]
 
 @dataclass
 class Bands:
-    """What is said of each of the bands of a raster, and of all of it."""
+    """Metadata of the bands of a raster and of the raster as a whole."""
 
     names: list[str]
     colours: list[str]
     scale: list[float]
     offset: list[float]
     items: list[list[Item]]
-    """all else of each band, such as its unit and what colour it is"""
+    """other items of each band, such as unit and colour interpretation"""
     said: set[str] = field(default_factory=set)
-    """which of scale and offset are said"""
+    """roles among scale and offset that are given"""
     rest: list[Item] = field(default_factory=list)
 
     @classmethod
     def of(cls, count: int) -> Bands:
-        """Return bands of which nothing is said."""
+        """Return bands without metadata."""
         return cls(
             [""] * count,
             [""] * count,
@@ -46,9 +46,9 @@ class Bands:
         )
 
     def add(self, name: str, role: str, domain: str, value: str, sample: int | None) -> None:
-        """Add an item of a band, or of the whole raster."""
+        """Add an item to a band, or to the raster."""
         if name.startswith("STATISTICS_") or domain == "IMAGE_STRUCTURE":
-            return  # of the pixels as they were
+            return  # invalid for the super-resolved pixels
         if sample is None:
             self.rest.append((name, role, domain, value))
         elif sample < len(self.names):
@@ -66,7 +66,7 @@ class Bands:
                 self.items[sample].append((name, role, domain, value))
 
     def without(self, place: int) -> Bands:
-        """Return all bands but one."""
+        """Return all bands except one."""
         kept = [i for i in range(len(self.names)) if i != place]
         return replace(
             self,
@@ -78,17 +78,17 @@ class Bands:
         )
 
     def channels(self) -> tuple[Channel, ...]:
-        """Return the bands as channels, if anything is said of them."""
+        """Return the bands as channels, if any has metadata."""
         several = len(self.names) > 1
         found = tuple(
-            # What a single band is shown as is no name of it.
+            # The colour interpretation of a single band is not a name.
             Channel(name or colour.title(), COLOURS.get(colour)) if several else Channel(name)
             for name, colour in zip(self.names, self.colours, strict=True)
         )
         return found if any(c != Channel() for c in found) else ()
 
     def metadata(self) -> dict[str, Any]:
-        """Return all but names as entries of a record's metadata."""
+        """Return the metadata as entries of `ImageFile.metadata`."""
         plain = {name: value for name, _, domain, value in self.rest if not domain}
         found: dict[str, Any] = {"gdal": plain} if plain else {}
         if further := tuple(item for item in self.rest if item[2]):
@@ -101,7 +101,7 @@ class Bands:
 
 
 def nodata_of(page: Any) -> float | None:
-    """Return the value of pixels without one, or None."""
+    """Return the nodata value of a page, or None."""
     text = page.tags.valueof(GDAL_NODATA)
     try:
         return float(text.strip(" \0")) if isinstance(text, str) else None
@@ -110,7 +110,7 @@ def nodata_of(page: Any) -> float | None:
 
 
 def bands_of(page: Any, count: int) -> Bands:
-    """Return what GDAL says of the ``count`` samples of a page."""
+    """Parse GDAL's metadata of the ``count`` samples of a page."""
     found = Bands.of(count)
     text = page.tags.valueof(GDAL_METADATA)
     if not isinstance(text, str):
@@ -130,7 +130,7 @@ def bands_of(page: Any, count: int) -> Bands:
 
 
 def gdal_tags(names: Sequence[str], metadata: Mapping[str, Any], nodata: float | None) -> list[Tag]:
-    """Return GDAL's tags for what is known of bands and raster, and for nodata."""
+    """Return GDAL's tags for the metadata of bands and raster, and for nodata."""
     items = [
         _item("DESCRIPTION", "description", "", name, sample=i)
         for i, name in enumerate(names)
@@ -148,7 +148,7 @@ def gdal_tags(names: Sequence[str], metadata: Mapping[str, Any], nodata: float |
     tags: list[Tag] = []
     if items:
         text = f"<GDALMetadata>{''.join(items)}</GDALMetadata>"
-        # Tags of text are ASCII; XML has its own way to say the rest.
+        # TIFF text tags are ASCII; other characters become XML character references.
         ascii_text = text.encode("ascii", "xmlcharrefreplace").decode()
         tags.append((GDAL_METADATA, TYPES["s"], 0, ascii_text, True))
     if nodata is not None:
@@ -162,7 +162,7 @@ def _item(name: str, role: str, domain: str, value: str, *, sample: int | None =
     said = {"name": name, "sample": "" if sample is None else str(sample)}
     said |= {"role": role, "domain": domain}
     attributes = "".join(f" {k}={quoteattr(_plain(v))}" for k, v in said.items() if v)
-    # Texts of a domain such as xml:XMP are marked up themselves, and told so as text.
+    # Values in domains such as xml:XMP are XML themselves and are escaped as text.
     return f"<Item{attributes}>{escape(_plain(value))}</Item>"
 
 

@@ -1,4 +1,4 @@
-"""Where a GeoTIFF lies on the Earth, in OGC GeoTIFF 1.1's tags."""
+"""Read and write the georeference of a TIFF, in the tags of OGC GeoTIFF 1.1."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ PIXEL_SCALE, TRANSFORMATION, GEO_NUMBERS, GEO_TEXTS = 33550, 34264, 34736, 34737
 MODEL_TYPE, GEOGRAPHIC, ANGULAR_UNIT, PROJECTED, LINEAR_UNIT = 1024, 2048, 2054, 3072, 3076
 CITATIONS = (1026, 3073, 2049)
 METRES = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937, 9036: 1000.0}
-"""length of the units of projected systems, by EPSG code"""
+"""length in m of the units of projected systems, by EPSG code"""
 DEGREES = {9102: 1.0, 9101: 180 / np.pi, 9105: 0.9, 9122: 1.0}
-"""angle of the units of geographic systems"""
+"""angle in degrees of the units of geographic systems, by EPSG code"""
 TYPES = {"H": 3, "d": 12, "s": 2}
 
 Tag = tuple[int, int, int, Any, bool]
-"""code, type, count, value and whether it is for the first page only, as tifffile writes it"""
+"""code, type, count, value and whether it is for the first page only, as in tifffile"""
 
 
 # --- reading -------------------------------------------------------------------------------------
 
 
 def georeference(page: Any) -> GeoReference | None:
-    """Return where a page lies, or None if it does not say.
+    """Return the georeference of a page, or None.
 
     Several tiepoints without a pixel scale are ground control points: they stay in the tags.
     """
@@ -51,7 +51,7 @@ def georeference(page: Any) -> GeoReference | None:
     transform = None
     if len(scale) >= 2 and len(points) >= 6 and scale[0] and scale[1]:
         column, row, _, x, y, _ = points[:6]
-        # Rows run south, whatever the sign is: so GDAL has it.
+        # Rows run south regardless of the sign, as in GDAL.
         across, down = scale[0], -abs(scale[1])
         transform = np.array(
             [[across, 0, x - column * across], [0, down, y - row * down], [0, 0, 1]]
@@ -75,7 +75,7 @@ def georeference(page: Any) -> GeoReference | None:
 
 
 def maps_pixels(transform: npt.NDArray[np.float64]) -> bool:
-    """Whether a transform puts each pixel at a place of its own."""
+    """Whether a transform is finite and invertible."""
     with np.errstate(all="ignore"):
         area = np.linalg.det(transform)
     return bool(np.isfinite(transform).all() and np.isfinite(area) and area)
@@ -93,7 +93,7 @@ def _moved(by: float) -> npt.NDArray[np.float64]:
 
 
 def geo_keys(tags: Mapping[int, tuple[Any, ...]]) -> dict[int, Any]:
-    """Return the keys of a reference system by their number."""
+    """Return the GeoKeys by number."""
     directory, keys = tags.get(GEO_KEYS, ()), {}
     for i in range(4, len(directory) - 3, 4):
         key, where, count, value = directory[i : i + 4]
@@ -108,7 +108,7 @@ def geo_keys(tags: Mapping[int, tuple[Any, ...]]) -> dict[int, Any]:
 
 def _crs(keys: Mapping[int, Any]) -> str:
     for key in (PROJECTED, GEOGRAPHIC):
-        # 32767 is one of the user's own.
+        # 32767 means user-defined.
         if 0 < int(keys.get(key, 0)) < 32767:
             return f"EPSG:{keys[key]}"
         if key in keys and key == PROJECTED:
@@ -117,7 +117,7 @@ def _crs(keys: Mapping[int, Any]) -> str:
 
 
 def ground_size(geo: GeoReference) -> tuple[dict[str, float], str]:
-    """Return the size of a pixel and its unit: m, or degree; nothing where neither is known."""
+    """Return the pixel size in m or degree, and the unit; no size if the unit is unknown."""
     if geo.transform is None:
         return {}, "m"
     keys = geo_keys(geo.tags)
@@ -136,8 +136,8 @@ def ground_size(geo: GeoReference) -> tuple[dict[str, float], str]:
 
 
 def _metres(code: int) -> float:
-    """Return the unit of a projected system by its EPSG code alone."""
-    # UTM on WGS 84, ETRS89 and NAD83, the web's Mercator, and systems of the user's own
+    """Return the length in m of the unit of a projected system, from its EPSG code alone."""
+    # UTM on WGS 84, ETRS89 and NAD83, web Mercator, and user-defined systems
     metric = (range(32601, 32761), range(25828, 25839), range(26901, 26924), (3857, 0, 32767))
     if not any(code in codes for codes in metric):
         try:
@@ -151,7 +151,7 @@ def _metres(code: int) -> float:
 
 
 def with_keys(geo: GeoReference) -> GeoReference:
-    """Return a reference whose tags hold its EPSG code, if they hold nothing yet."""
+    """Add GeoKeys for the EPSG code to a reference without GeoKeys."""
     code = geo.crs.upper().removeprefix("EPSG:")
     if GEO_KEYS in geo.tags or not code.isdecimal() or not 1024 <= int(code) < 32767:
         return geo
@@ -162,15 +162,15 @@ def with_keys(geo: GeoReference) -> GeoReference:
 
 
 def reference_of(system: str) -> GeoReference:
-    """Return a reference system, given as WKT, without a transform.
+    """Convert a reference system in WKT to a reference without a transform.
 
-    rasterio knows every system; without it, one with an EPSG code of its own is known.
+    rasterio supports all systems; without it, only those with an EPSG code in the text.
     """
     code = ""
     try:
         import rasterio
 
-        with rasterio.Env():  # or GDAL prints what it finds wrong
+        with rasterio.Env():  # keeps GDAL from printing errors
             try:
                 known = rasterio.crs.CRS.from_wkt(system)
                 code = known.to_epsg()
@@ -190,7 +190,7 @@ def _name(system: str) -> str:
 
 
 def _keys_by_gdal(system: Any) -> dict[int, tuple[Any, ...]]:
-    """Return the keys that GDAL writes of a system which has no code."""
+    """Return the GeoKeys that GDAL writes for a system without an EPSG code."""
     import io
 
     import rasterio
@@ -198,7 +198,7 @@ def _keys_by_gdal(system: Any) -> dict[int, tuple[Any, ...]]:
 
     with rasterio.MemoryFile() as memory:
         options = {"driver": "GTiff", "width": 1, "height": 1, "count": 1, "dtype": "uint8"}
-        transform = rasterio.Affine(2, 0, 0, 0, -2, 0)  # what is no place is not written
+        transform = rasterio.Affine(2, 0, 0, 0, -2, 0)  # GDAL does not write an identity
         with memory.open(crs=system, transform=transform, **options):
             pass
         with tifffile.TiffFile(io.BytesIO(memory.read())) as file:
@@ -210,22 +210,22 @@ def _is_geographic(code: int) -> bool:
     try:
         return bool(_system(code).is_geographic)
     except (ImportError, ValueError):
-        return 4000 <= code < 5000  # as most are
+        return 4000 <= code < 5000  # true of most codes
 
 
 def _system(code: int) -> Any:
     import rasterio
 
-    with rasterio.Env():  # or GDAL prints what it finds wrong
+    with rasterio.Env():  # keeps GDAL from printing errors
         return rasterio.crs.CRS.from_epsg(code)
 
 
 def georeference_tags(geo: GeoReference) -> list[Tag]:
-    """Return the tags that put an image where ``geo`` says."""
+    """Return the TIFF tags for a georeference."""
     geo = with_keys(geo)
     found: list[tuple[int, str, Sequence[Any] | str]] = []
     for code, kind in ((GEO_KEYS, "H"), (GEO_NUMBERS, "d"), (TIEPOINTS, "d"), (RPC, "d")):
-        # With a transform, tiepoints are no more than another word for it.
+        # With a transform, tiepoints are redundant.
         if code in geo.tags and not (code == TIEPOINTS and geo.transform is not None):
             found.append((code, kind, geo.tags[code]))
     if GEO_TEXTS in geo.tags:

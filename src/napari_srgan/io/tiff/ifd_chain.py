@@ -1,4 +1,4 @@
-"""The chain of directories in a TIFF, each of which says where the next one is."""
+"""Check the linked list of image file directories (IFDs) of a TIFF."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 __all__ = ["check_chain"]
 
 MOST_TAGS = 4096
-"""of one directory; tifffile takes one that claims more for a broken one"""
+"""maximal number of tags in an IFD; tifffile treats an IFD that claims more as damaged"""
 
 
 def check_chain(tiff: Any) -> None:
-    """Refuse a chain that leads back into itself, which tifffile would follow for ever.
+    """Refuse a cyclic list of IFDs, which tifffile would follow forever.
 
     Raises
     ------
     ValueError
-        If it does.
+        If the list is cyclic.
     """
     form, file = tiff.tiff, tiff.filehandle
     at, seen = int(tiff.pages.first.offset), set[int]()
@@ -34,4 +34,4 @@ def check_chain(tiff: Any) -> None:
                 after = at + form.tagnosize + count * form.tagsize
                 (at,) = unpack_from(form.offsetformat, content, after)
             except error:
-                return  # the file ends there
+                return  # truncated file

@@ -1,4 +1,4 @@
-"""What ImageJ says of an image: sizes, times, the origin, channels and calibrated values."""
+"""ImageJ metadata: pixel size, time interval, origin, channels and calibration."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .tags import (
 )
 
 POLYNOMIALS = 3
-"""highest number of a calibration function that is a polynomial; 0 is a straight line"""
+"""highest code of a calibration function that is a polynomial; 0 is a straight line"""
 SIGNED = (-32768.0, 1.0)
-"""coefficients by which ImageJ stores signed 16-bit integers as unsigned ones"""
+"""coefficients with which ImageJ stores signed 16-bit integers as unsigned ones"""
 
 
 def imagej_facts(said: Mapping[str, Any], page: Any, series: Any, axes: str) -> dict[str, Any]:
-    """Return what ImageJ says of an image, as `ImageFile` fields."""
+    """Return ImageJ metadata as `ImageFile` fields."""
     size = tag_size(page, *(said.get(k, said.get("unit")) for k in ("unit", "yunit")))
     spacing, unit = said.get("spacing"), UNITS.get(plain_unit(said.get("zunit", said.get("unit"))))
     if unit and is_length(spacing):
@@ -49,7 +49,7 @@ def imagej_facts(said: Mapping[str, Any], page: Any, series: Any, axes: str) -> 
 
 
 def _affine(said: Mapping[str, Any], size: Mapping[str, float]) -> npt.NDArray[np.float64] | None:
-    """Return where the first pixel is, of an origin that ImageJ gives in pixels."""
+    """Return the affine of the image, from ImageJ's origin in pixels."""
     origin = {a: number(said.get(f"{a.lower()}origin")) for a in "ZYX"}
     if not {"Y", "X"} <= size.keys() or not any(origin.values()):
         return None
@@ -69,7 +69,7 @@ def _imagej_channels(
     ranges = list(said.get("Ranges", ()))
     if not ranges and count == 1 and {"min", "max"} <= said.keys():
         ranges = [said["min"], said["max"]]
-    # Labels are of planes: they name the channels where nothing else is stacked.
+    # Labels belong to planes: they name channels if nothing else is stacked.
     labels = list(said.get("Labels", ())) if set(axes) == set("CYX") else []
     channels = []
     for i in range(count):
@@ -90,11 +90,11 @@ def _imagej_channels(
 def calibration(
     said: Mapping[str, Any], dtype: np.dtype[Any]
 ) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None:
-    """Return what makes the values that ImageJ shows of those that are stored.
+    """Return the function from stored to calibrated values.
 
-    A straight line and polynomials (``cf`` 0 to 3) are known; None for other functions, and where
-    stored values are shown as they are. Signed 16-bit integers, which ImageJ stores as unsigned
-    ones, become int16; others float32.
+    Straight lines and polynomials (``cf`` 0 to 3) are supported; None for other functions and for
+    the identity. Signed 16-bit integers, which ImageJ stores as unsigned ones, become int16; all
+    others float32.
     """
     kind = number(said.get("cf"))
     if dtype not in (np.uint8, np.uint16) or kind is None or not 0 <= kind <= POLYNOMIALS:
@@ -119,7 +119,7 @@ def _signed(values: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
 
 
 def with_calibration(data: Any, calibrated: Callable[[Any], Any]) -> Any:
-    """Return calibrated values of a numpy or a dask array."""
+    """Apply a calibration to a numpy or dask array."""
     if isinstance(data, np.ndarray):
         return calibrated(data)
     return data.map_blocks(calibrated, dtype=calibrated(np.zeros(1, data.dtype)).dtype)
@@ -128,7 +128,7 @@ def with_calibration(data: Any, calibrated: Callable[[Any], Any]) -> Any:
 def shown_windows(
     channels: tuple[Channel, ...], calibrated: Callable[[Any], Any], dtype: np.dtype[Any]
 ) -> tuple[Channel, ...]:
-    """Return channels whose windows, which are of stored values, are of calibrated ones."""
+    """Convert the windows of channels from stored to calibrated values."""
     most = np.iinfo(dtype).max
     found = []
     for channel in channels:

@@ -1,4 +1,4 @@
-"""Pixels of a TIFF that stay on disk until they are asked for."""
+"""Lazy arrays of TIFF pixels."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .ome_companion import (
 )
 
 BLOCK = 16 << 20
-"""bytes that a block of a lazy array has at most, where the file's own tiles are not larger"""
+"""maximal bytes of a block of a lazy array, unless the tiles of the file are larger"""
 
 
 class OpenTiff:
-    """A TIFF that is open as long as something refers to it."""
+    """Open TIFF file, closed when the last reference to it is gone."""
 
     def __init__(self, path: Path) -> None:
         import tifffile
@@ -45,7 +45,7 @@ class OpenTiff:
 
 @dataclass(frozen=True)
 class _Mapped:
-    """Pixels in one piece, mapped anew for each part, as what was read of a map stays resident."""
+    """Contiguous pixels, memory-mapped anew for each access, since pages of a map stay resident."""
 
     path: Path
     dtype: np.dtype[Any]
@@ -55,15 +55,15 @@ class _Mapped:
     def __getitem__(self, index: Any) -> npt.NDArray[Any]:
         pixels = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
         if hasattr(mmap, "MADV_RANDOM"):
-            # Rows of a part lie far apart; reading ahead at each would read most of the file.
+            # Rows of a region are far apart; read-ahead at each would read most of the file.
             pixels._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined]
         return np.array(pixels[index])
 
 
 class StoredPixels:
-    """The pixels of one level of one series, sliced as an array is.
+    """Array-like view of one level of a series.
 
-    It may be pickled: the copy, perhaps in another process, opens the file anew.
+    A pickled copy reopens the file, possibly in another process.
     """
 
     def __init__(self, file: OpenTiff, series: int, level: int) -> None:
@@ -89,14 +89,14 @@ class StoredPixels:
         self.blocks = _grown(smallest, self.shape, plane, self.dtype.itemsize)
 
     def __getitem__(self, index: Any) -> npt.NDArray[Any]:
-        """Read a part.
+        """Read a region.
 
         Raises
         ------
         ValueError
             If the file is damaged there.
         OSError
-            If the system does not give it out.
+            If the system cannot read it.
         """
         try:
             return np.array(self._pixels[index], self.dtype)
@@ -116,9 +116,9 @@ def _reopened(path: Path, series: int, level: int) -> StoredPixels:
 def _grown(
     tile: tuple[int, ...], shape: tuple[int, ...], plane: int, itemsize: int
 ) -> tuple[int, ...]:
-    """Return blocks of whole tiles, so large that a graph of them stays small.
+    """Return a chunk shape of whole tiles, large enough to keep the dask graph small.
 
-    They grow along the axes from ``plane`` on only: planes may be far apart in the file.
+    Chunks grow only along the axes from ``plane`` on, since planes may be far apart in the file.
     """
     blocks = [min(t, n) for t, n in zip(tile, shape, strict=True)]
     growing = set(range(plane, len(shape)))
@@ -133,14 +133,14 @@ def _grown(
 
 
 def lazy_array(file: OpenTiff, series: int, level: int) -> Any:
-    """Return a dask array of a level of a series, which holds the file open."""
+    """Return a dask array of one level of a series, which keeps the file open."""
     import dask.array
 
     pixels = StoredPixels(file, series, level)
     return dask.array.from_array(
         pixels,
         chunks=pixels.blocks,
-        name=f"tiff-{uuid4().hex}",  # a hash of the content would read it
+        name=f"tiff-{uuid4().hex}",  # a content hash would read all pixels
         meta=np.empty((0,) * pixels.ndim, pixels.dtype),
         fancy=False,
     )

@@ -1,4 +1,4 @@
-"""OME headers in a file of their own (``.companion.ome``), beside the TIFFs that they describe."""
+"""OME headers in separate files (``.companion.ome``)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ..signatures import COMPANION, head_of, is_tiff
 __all__ = ["COMPANION", "ELSEWHERE", "NAMED", "companion_of", "header_in", "pixels_of"]
 
 LONGEST = 64 << 20
-"""bytes of a header that is read"""
+"""maximal bytes of a header"""
 NAMED = re.compile(r"<(?:\w+:)?UUID\s[^>]*?FileName\s*=\s*[\"']([^\"']+)[\"']")
-"""a file that holds planes, in a header"""
+"""file names of planes in a header"""
 ELSEWHERE = re.compile(r"<(?:\w+:)?BinaryOnly\s[^>]*?MetadataFile\s*=\s*[\"']([^\"']+)[\"']")
-"""the file that holds the header, in a file without its own"""
+"""file name of the header in a file without one"""
 
 
 def companion_of(path: Path, text: str) -> Path | None:
-    """Return the header's own file of a TIFF whose description is ``text``, if it is there."""
+    """Return the companion file of a TIFF with this description, if it exists."""
     match = ELSEWHERE.search(text[:4096])
     name = unescape(match[1]) if match else ""
     if Path(name).name != name or not name.lower().endswith(COMPANION):
@@ -29,12 +29,12 @@ def companion_of(path: Path, text: str) -> Path | None:
 
 
 def header_in(path: Path) -> str:
-    """Return the header in a file of its own.
+    """Read the header in a companion file.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If it is not an OME header.
     """
     if path.stat().st_size > LONGEST:
         raise ValueError(f"{path.name} is longer than {LONGEST} bytes; it is no header")
@@ -45,12 +45,12 @@ def header_in(path: Path) -> str:
 
 
 def pixels_of(path: Path) -> Path:
-    """Return the first TIFF that a header in a file of its own names.
+    """Return the first existing TIFF that a companion file names.
 
     Raises
     ------
     ValueError
-        If none of them is there.
+        If none of them exists.
     """
     names = [unescape(name) for name in NAMED.findall(header_in(path))]
     for name in names:

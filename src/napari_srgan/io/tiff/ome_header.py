@@ -1,4 +1,4 @@
-"""What is said of an image in the OME header that tifffile writes."""
+"""OME metadata of an image, for tifffile's writer."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..image_file import Channel, ImageFile
 from .tags import UNITS
 
 STRAIGHT = 1e-6
-"""parts of a pixel's side that may point elsewhere in an axis that counts as straight"""
+"""maximal off-diagonal part of an axis-aligned affine, relative to the pixel size"""
 
 
 def ome_metadata(image: ImageFile, data: Any, axes: str, description: str) -> dict[str, Any]:
-    """Return an image's facts in the words of tifffile's ``OmeXml.addimage``.
+    """Return the metadata of an image as arguments of tifffile's ``OmeXml.addimage``.
 
     Warns
     -----
     UserWarning
-        If the image is turned, which OME-TIFF does not hold.
+        If the image is rotated, which OME-TIFF cannot store.
     """
     metadata: dict[str, Any] = {"axes": axes}
     for axis, size in image.pixel_size.items():
@@ -50,7 +50,7 @@ def _channels(channels: tuple[Channel, ...]) -> list[dict[str, Any]]:
     for channel in channels:
         said: dict[str, Any] = {"Name": _xml_text(channel.name)} if channel.name else {}
         if coloured:
-            # Red, green, blue and opacity are bytes of one signed number; white is OME's default.
+            # OME packs RGBA into one signed 32-bit integer; its default is white.
             packed = bytes((*(channel.colour or (255, 255, 255)), 255))
             said["Color"] = int.from_bytes(packed, "big", signed=True)
         waves = {"EmissionWavelength": channel.emission, "ExcitationWavelength": channel.excitation}
@@ -64,7 +64,7 @@ def _channels(channels: tuple[Channel, ...]) -> list[dict[str, Any]]:
 def _planes(
     image: ImageFile, channels: tuple[Channel, ...], shape: tuple[int, ...], axes: str
 ) -> list[dict[str, Any]]:
-    """Return what is said of each plane, in the order of the array."""
+    """Return the metadata of each plane, in the order of the array."""
     place = _first_and_step(image, shape, axes)
     depths, numbers = (_indices(shape, axes, a) for a in "ZC")
     found = []
@@ -82,7 +82,7 @@ def _planes(
 
 
 def _indices(shape: tuple[int, ...], axes: str, axis: str) -> list[int]:
-    """Return which entry of an axis each plane is, in the order of the planes."""
+    """Return the index along an axis of each plane, in the order of the planes."""
     row = axes.index("Y")
     if axis not in axes:
         return [0] * int(np.prod(shape[:row], dtype=np.int64))
@@ -93,7 +93,7 @@ def _indices(shape: tuple[int, ...], axes: str, axis: str) -> list[int]:
 def _first_and_step(
     image: ImageFile, shape: tuple[int, ...], axes: str
 ) -> tuple[list[float], float] | None:
-    """Return the place of the first pixel, and how far planes lie apart; None to say nothing."""
+    """Return the position of the first pixel and the plane distance; None if not needed."""
     if image.affine is None or image.geo is not None or image.unit not in UNITS:
         return None
     lengths = [shape[axes.index(a)] if a in axes else 1 for a in "ZYX"]
@@ -107,15 +107,15 @@ def _first_and_step(
 def _straight(
     affine: npt.NDArray[np.float64], lengths: list[int]
 ) -> tuple[float, npt.NDArray[np.float64]]:
-    """Return the step along Z, and the first pixel's place in an image that is laid straight.
+    """Return the step along Z and the first pixel's position in the axis-aligned image.
 
-    A turned image is laid straight about its centre, as its layer in napari is.
+    A rotated image is aligned about its centre, like its layer in napari.
     """
     linear = affine[:3, :3]
     size = np.linalg.norm(linear, axis=0)
     bent = np.abs(linear - np.diag(np.diag(linear))).max(axis=0)
     ahead = np.diag(linear) > 0
-    ahead[0] |= lengths[0] > 1  # a stack that goes down is said by the positions of its planes
+    ahead[0] |= lengths[0] > 1  # plane positions can express a descending stack
     if (bent < STRAIGHT * size).all() and ahead.all():
         return float(linear[0, 0]), affine[:3, 3]
     warnings.warn(
@@ -129,5 +129,5 @@ def _straight(
 
 
 def _xml_text(text: str) -> str:
-    """Return a text without the characters that XML cannot hold."""
+    """Remove the characters that XML cannot hold."""
     return "".join(c for c in text if c.isprintable() or c in "\n\t")

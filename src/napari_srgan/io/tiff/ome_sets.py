@@ -1,4 +1,4 @@
-"""Files that hold one image together: sets of OME-TIFF, whose headers name all of them."""
+"""Multi-file OME-TIFF: sets of files whose headers name all of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["header_file", "once_each", "set_of"]
 
 
 def once_each(paths: Iterable[Path]) -> list[Path]:
-    """Return files without those whose image another one before them stands for."""
+    """Return the files without those whose image is represented by an earlier one."""
     kept: list[Path] = []
     held: set[Path] = set()
     for path in paths:
@@ -31,9 +31,9 @@ def once_each(paths: Iterable[Path]) -> list[Path]:
 
 
 def set_of(path: Path) -> set[Path]:
-    """Return the files that hold an image together with this one, which is among them.
+    """Return the files that form an image together with this one, itself included.
 
-    Of a file that is none of a set, or no TIFF, or broken, it is the file alone.
+    For a file that is not part of a set, not a TIFF, or damaged, it is the file alone.
     """
     alone = {path.absolute()}
     try:
@@ -49,20 +49,20 @@ def set_of(path: Path) -> set[Path]:
             text = _header(other)
             alone.add(other.absolute())
         found = _named_in(path, text)
-    except Exception:  # whatever tifffile makes of a broken file
+    except Exception:  # tifffile raises errors of any type for damaged files
         return alone
-    # A copy under another name is a file of its own.
+    # A renamed copy is not among the files that its header names.
     return found | alone if alone <= found or len(alone) > 1 else alone
 
 
 def _named_in(path: Path, text: str) -> set[Path]:
-    """Return the files beside a file that its header names."""
+    """Return the files in the same folder that a header names."""
     named = {unescape(name) for name in NAMED.findall(text)}
     return {path.absolute().with_name(name) for name in named if Path(name).name == name}
 
 
 def header_file(path: Path, text: str) -> Path | None:
-    """Return the TIFF beside a file that has its header, where the file's own says so."""
+    """Return the TIFF that holds the header of a set, if the file refers to one (BinaryOnly)."""
     match = ELSEWHERE.search(text[:4096])
     name = unescape(match[1]) if match else ""
     if not name or Path(name).name != name or name == path.name:

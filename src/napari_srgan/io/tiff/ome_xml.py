@@ -1,4 +1,4 @@
-"""What an OME header says of an image: its pixels, their place, their times and their channels."""
+"""Parse OME-XML: pixel size, position, times and channels."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from .tags import (
 )
 
 Planes = dict[tuple[int, int, int], ElementTree.Element]
-"""T, C and Z of a plane → what is said of it"""
+"""elements by the T, C and Z index of the plane"""
 
 
 def ome_facts(xml: str, series: Any, index: int, count: int, axes: str) -> dict[str, Any]:
-    """Return what an OME header says of one of a file's ``count`` series, as `ImageFile` fields.
+    """Return the OME metadata of one of a file's ``count`` series as `ImageFile` fields.
 
-    The position of a stage (``PositionX``, ``Y`` and ``Z`` of the first plane) is taken as that of
-    the centre of the first pixel. Without a unit it is in µm; in "reference frame", a unit of no
-    known length, it is none. Where sizes along Z or T are not said, the positions and times
-    (``DeltaT``) of planes say them.
+    The stage position (``PositionX``, ``Y`` and ``Z`` of the first plane) is taken as that of the
+    centre of the first pixel. It is in µm without a unit, and ignored in the unit "reference
+    frame", whose length is unknown. Missing pixel sizes along Z and T are computed from the
+    positions and times (``DeltaT``) of planes.
     """
     root = ElementTree.fromstring(xml)
     images = [e for e in root if _kind(e) == "Image"]
     if len(images) != count:
-        # tifffile leaves out images without pixels in this file.
+        # tifffile skips images without pixels in this file.
         images = [e for e in images if e.get("Name", "") == series.name] or images
         index = 0
-    if index >= len(images):  # a header may stand in another file (BinaryOnly)
+    if index >= len(images):  # the header may be in another file (BinaryOnly)
         return {}
     image = images[index]
     pixels = next((e for e in image if _kind(e) == "Pixels"), None)
@@ -78,7 +78,7 @@ def _kind(element: ElementTree.Element) -> str:
 def _quantity(
     element: ElementTree.Element, name: str, units: Mapping[str, float], usual: str
 ) -> float | None:
-    """Return an attribute in the first of its units; None if it has another one."""
+    """Return an attribute in the base unit of ``units``; None if its unit is unknown."""
     value = number(element.get(name))
     unit = units.get(plain_unit(element.get(f"{name}Unit", usual)))
     return None if value is None or unit is None else value * unit
@@ -98,7 +98,7 @@ def _planes(pixels: ElementTree.Element) -> Planes:
 def _steps(
     planes: Planes, axis: int, name: str, units: Mapping[str, float], usual: str
 ) -> float | None:
-    """Return the mean step of what is said of the planes along T (0) or Z (2)."""
+    """Return the mean step of an attribute of the planes along T (0) or Z (2)."""
     numbers = sorted(
         place[axis] for place in planes if not any(n for i, n in enumerate(place) if i != axis)
     )
@@ -133,7 +133,7 @@ def _affine(
 
 
 def _place_of_unknown(planes: Planes) -> dict[str, Any]:
-    """Return the position of a stage as an entry of metadata, unless it is at 0 or not known."""
+    """Return the stage position as metadata, unless it is unknown or 0."""
     first = planes.get((0, 0, 0))
     if first is None:
         return {}

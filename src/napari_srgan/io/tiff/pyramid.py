@@ -1,4 +1,4 @@
-"""Pixels into a TIFF, a row of tiles at a time, with their coarser levels."""
+"""Write the pixels of a TIFF and its pyramid levels, one row of tiles at a time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 TILE = 256
 PYRAMID_FROM, PYRAMID_TO = 2048, 1024
-"""sides above which an image gets coarser levels, and down to which"""
+"""side above which an image gets a pyramid, and maximal side of its coarsest level"""
 BUFFER = 32 << 20
-"""bytes of tiles that wait to be compressed"""
+"""bytes of tiles buffered for compression"""
 
 Pixels = npt.NDArray[Any]
 
@@ -27,20 +27,20 @@ def write_levels(
     *,
     below: bool,
 ) -> None:
-    """Write an image and its coarser levels: of OME below its pages, of a GeoTIFF behind it.
+    """Write an image and its pyramid: as SubIFDs in OME-TIFF, as further pages in GeoTIFF.
 
     Parameters
     ----------
     file
         A tifffile.TiffWriter.
     data, axes
-        Of the image, which ends with Y and X, and C or S behind them where samples are stored so.
+        Pixels and axes, which end with Y and X, followed by C or S for interleaved samples.
     spool
-        A file for what is computed once and needed twice.
+        Temporary file for computed pixels that are used twice.
     options, form
-        What tifffile is told of the finest level, and of all.
+        tifffile's options for the finest level, and for all levels.
     below
-        Whether coarser levels are put below the finest (as OME has it).
+        Whether coarser levels are SubIFDs of the finest one (as in OME-TIFF).
     """
     row = axes.index("Y")
     factors = _factors(data.shape[row : row + 2])
@@ -51,7 +51,7 @@ def write_levels(
     half = data
     for factor in factors[1:]:
         if factor == 2 and lazy:
-            # What was computed once is not computed again.
+            # Downsample the spooled pixels instead of computing the lazy array again.
             spool.flush()
             sides = (data.shape[row] + 1) // 2, (data.shape[row + 1] + 1) // 2
             shape = (*data.shape[:row], *sides, *data.shape[row + 2 :])
@@ -69,7 +69,7 @@ def write_levels(
 
 
 def write_mask(file: Any, missing: Any) -> None:
-    """Write which pixels have a value as GDAL's mask of all bands, for each level."""
+    """Write the valid pixels as GDAL's mask of all bands, for each level."""
     for factor in _factors(missing.shape):
         part = missing[::factor, ::factor]
         tiled = max(part.shape) > TILE
@@ -86,7 +86,7 @@ def write_mask(file: Any, missing: Any) -> None:
 
 
 def _factors(sides: tuple[int, ...]) -> list[int]:
-    """Return how many times coarser each level of an image is."""
+    """Return the downsampling factor of each level."""
     factors = [1]
     while max(sides) > PYRAMID_FROM and max(sides) > PYRAMID_TO * factors[-1]:
         factors.append(2 * factors[-1])
@@ -116,7 +116,7 @@ def _planes(data: Any, row: int) -> Iterator[Pixels]:
 
 
 def _tiles(data: Any, row: int, spool: IO[bytes] | None) -> Iterator[Pixels]:
-    """Yield the tiles of one plane after the other; every second row and column go to ``spool``."""
+    """Yield tiles plane by plane; every second row and column is also written to ``spool``."""
     for plane in np.ndindex(data.shape[:row]):
         for rows in _rows(data[plane]):
             if spool is not None:
@@ -128,7 +128,7 @@ def _tiles(data: Any, row: int, spool: IO[bytes] | None) -> Iterator[Pixels]:
 
 
 def _rows(plane: Any) -> Iterator[Pixels]:
-    """Yield a plane as rows of tiles, computing each chunk of a lazy one once."""
+    """Yield a plane in rows of tiles; each chunk of a lazy one is computed once."""
     if isinstance(plane, np.ndarray):
         for start in range(0, len(plane), TILE):
             yield plane[start : start + TILE]

@@ -1,4 +1,4 @@
-"""Images from TIFF (OME, ImageJ, GeoTIFF, plain), PNG and JPEG, with all that places them."""
+"""Read images and their metadata from TIFF (OME, ImageJ, GeoTIFF, plain), PNG and JPEG."""
 
 from __future__ import annotations
 
@@ -33,44 +33,43 @@ __all__ = [
 ]
 
 RASTER = tuple(each for each in FORMATS if each.reader == "tiff.reader:read_images")
-"""formats that are read here"""
+"""formats read by this module"""
 READABLE = tuple(suffix for each in RASTER for suffix in each.suffixes)
 MOST_OF_FREE = 0.8
-"""part of the free memory that pixels may take"""
+"""fraction of the free memory that pixels may take"""
 
 
 def read_images(path: Path | str, limit: int | None = None) -> list[ImageFile]:
-    """Read all images of a file, each with its axes, its pixel size and its place.
+    """Read all images of a file with axes, pixel size and position.
 
     Parameters
     ----------
     path
-        A TIFF of any kind, PNG, JPEG, WebP or BMP, known by its first bytes whatever its name is.
+        A TIFF of any kind, PNG, JPEG, WebP or BMP, recognised by its first bytes, not its suffix.
     limit
-        Bytes of pixels from which on they are not read but given as dask arrays, which read a
-        block of a TIFF when it is asked for and hold the file open as long as they live. None
-        reads everything now.
+        Number of bytes above which pixels are returned as dask arrays, which read blocks of a TIFF
+        on demand and keep the file open. None reads everything at once.
 
     Returns
     -------
     list of ImageFile
-        At least one; masks and previews are left out. Pyramids have ``levels``.
+        At least one; masks and previews are not included. Pyramids have ``levels``.
 
     Raises
     ------
     ValueError
-        If it is none of these, or the file is not whole, or its header
-        promises what its bytes cannot hold.
+        If the file has another format, is truncated, or its header claims more pixels than its
+        bytes can hold.
     OSError
-        If there is no such file, or the system does not give it out.
+        If the file does not exist or the system cannot read it.
     MemoryError
-        If its pixels do not fit into memory.
+        If the pixels do not fit in memory.
     """
     return _read(Path(path), limit, only_first=False)
 
 
 def read_image(path: Path | str, limit: int | None = None) -> ImageFile:
-    """Read the first image of a file, as `read_images` does."""
+    """Read the first image of a file; see `read_images`."""
     return _read(Path(path), limit, only_first=True)[0]
 
 
@@ -131,7 +130,7 @@ def _read_tiff(path: Path, limit: int | None, only_first: bool) -> list[ImageFil
 
 
 def _images(tiff: Any) -> Iterator[tuple[int, Any]]:
-    """Yield the series of a file that are images, not masks or previews of another."""
+    """Yield the series of a file that are neither masks nor previews."""
     for index, series in enumerate(tiff.series):
         preview = index > 0 and (series.keyframe.is_reduced or is_aside(series))
         if not _is_mask(series) and not preview:
@@ -144,7 +143,7 @@ def _is_mask(series: Any) -> bool:
 
 
 def _mask_of(tiff: Any, index: int, series: Any) -> int | None:
-    """Return the series that is the mask of another, or None: one as large, nearest behind it."""
+    """Return the index of the mask of a series: the next one of equal size; None without one."""
     sides = dict(zip(series.axes.upper(), series.shape, strict=True))
     for number, mask in enumerate(tiff.series[index + 1 :], index + 1):
         plain = mask.axes.upper() == "YX" and mask.dtype is not None and mask.dtype.kind in "bu"
@@ -154,7 +153,7 @@ def _mask_of(tiff: Any, index: int, series: Any) -> int | None:
 
 
 def _too_large(wanted: int, size: int, limit: int | None, *, multifile: bool) -> bool:
-    """Whether so many bytes of pixels are left on disk."""
+    """Whether pixels of this many bytes are left on disk."""
     bomb = not multifile and expands_too_far(wanted, size)
     if limit is not None:
         return bomb or wanted > limit
@@ -171,7 +170,7 @@ def _too_large(wanted: int, size: int, limit: int | None, *, multifile: bool) ->
 
 
 def _check_whole(tiff: Any, series: Any) -> None:
-    """Refuse a file with parts missing, which tifffile leaves out or fills with zeros."""
+    """Refuse a truncated file; tifffile skips missing parts or fills them with zeros."""
     from struct import unpack, unpack_from
 
     form, file = tiff.tiff, tiff.filehandle

@@ -1,4 +1,4 @@
-"""In which form samples are stored: as colours, bands, or an opacity, and what GDAL is told."""
+"""Choose how samples are stored: photometric interpretation, extra samples, band metadata."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .samples import ASSOCIATED, UNASSOCIATED, UNKNOWN
 def sample_form(
     image: ImageFile, shape: tuple[int, ...], axes: str
 ) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
-    """Return what tifffile is told of the samples, the names of bands, and metadata of each band.
+    """Return tifffile's options for the samples, the band names, and the metadata.
 
     Parameters
     ----------
     image
-        What is written.
+        The image to write.
     shape, axes
-        Of the pixels as they are written, without an opacity apart.
+        Shape and axes of the pixels as written, without separate alpha.
     """
     alpha = image.metadata.get("alpha") or {}
     samples = shape[-1] if axes[-1] in "CS" else 1
@@ -52,13 +52,13 @@ def sample_form(
 
 
 def opacity_place(image: ImageFile, count: int, rgb: bool) -> int:
-    """Return which sample an opacity apart is, of as many as there are with it."""
+    """Return the index of a separate alpha among all samples."""
     at = (image.metadata.get("alpha") or {}).get("at", count)
     return int(min(max(at, 3 if rgb else 1), count))
 
 
 def with_opacity(data: Any, axes: str, image: ImageFile) -> tuple[Any, str]:
-    """Return samples of Y, X (and C) with the opacity of an image among them."""
+    """Insert the alpha of an image into its samples of Y, X (and C)."""
     if axes == "YX":
         data = data[..., None]
     alpha = numpy_or_dask(image.alpha)[..., None].astype(data.dtype)
@@ -84,7 +84,7 @@ def _names(image: ImageFile, count: int) -> list[str]:
     found = []
     for i, channel in enumerate(image.channels):
         own = [item[3].title() for item in bands[i] if item[1] == "colorinterp"]
-        # What a band is shown as is no name that was given to it.
+        # A name derived from the colour interpretation is not an original band name.
         found.append("" if channel.name in own and not _named(image, i) else channel.name)
     return found
 

@@ -1,4 +1,4 @@
-"""How the stored samples of a TIFF become colours, channels and opacity, the right way up."""
+"""Convert stored TIFF samples to colours, channels and alpha, in upright orientation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .gdal_metadata import Bands
 from .tags import ramp_colour
 
 COLOURED = (2, 6)
-"""photometric interpretations whose three samples are red, green and blue"""
+"""photometric interpretations with three samples that are converted to RGB"""
 MINISWHITE, GREY, RGB, PALETTE, MASK = 0, 1, 2, 3, 4
 """photometric interpretations"""
 UNKNOWN, ASSOCIATED, UNASSOCIATED = 0, 1, 2
-"""what a sample beyond those of the colour is: ASSOCIATED colours are multiplied by an opacity"""
+"""values of ExtraSamples; with ASSOCIATED, colours are premultiplied by alpha"""
 
 
 class Samples:
-    """How the stored samples of a series are shown."""
+    """Interpretation of the stored samples of a series."""
 
     def __init__(self, series: Any, page: Any, bands: Bands, *, imagej: bool, turned: bool) -> None:
         self.stored = series.axes.upper()
@@ -35,11 +35,11 @@ class Samples:
         if opacity is not None:
             name = bands.names[opacity[0]]
             self.metadata["alpha"] = {"at": opacity[0], "associated": opacity[1], "name": name}
-        # Samples of which nothing is said are an opacity, where there are four; not so infrared.
+        # Without ExtraSamples, the fourth of four samples is alpha; a declared other one is not.
         four = self.count == 4 and (self.opacity == 3 or len(page.extrasamples) == 0)
         self.colours = coloured and (self.count == 3 or four)
         self.apart = self.opacity is not None and not self.colours and set(self.stored) == {*"YXS"}
-        """whether the opacity is taken out of the samples"""
+        """whether alpha is separated from the samples"""
         if self.apart and self.opacity is not None:
             self.bands = bands.without(self.opacity)
             self.colours = coloured and self.count == 4
@@ -59,7 +59,7 @@ class Samples:
         if indices and page.colormap is not None:
             table = np.asarray(page.colormap)
             table = (table >> 8 if table.max() > 255 else table).astype(np.uint8)
-            # A plain ramp is a way to show intensities; ImageJ stores all its look-up tables so.
+            # A linear ramp displays intensities; ImageJ stores all its look-up tables as palettes.
             self.colour = ramp_colour(table)
             self.table = None if imagej or self.colour else table
             if self.table is not None:
@@ -76,11 +76,11 @@ class Samples:
         return letters + "S" if self.table is not None else letters
 
     def arranged(self, pixels: Any) -> Any:
-        """Return samples of RGB(A) as the last axis, and the colours of a palette."""
+        """Apply the palette and orientation, and move samples of RGB(A) to the last axis."""
         return upright(self._coloured(pixels), self.letters, self.orientation)
 
     def opacities(self, pixels: Any) -> Any:
-        """Return the opacity of each pixel from the stored samples; None if there is none."""
+        """Return the alpha of each pixel from the stored samples; None without alpha."""
         if self.opacity is None:
             return None
         index: list[Any] = [slice(None)] * pixels.ndim
@@ -88,11 +88,11 @@ class Samples:
         return upright(pixels[tuple(index)], self.stored.replace("S", ""), self.orientation)
 
     def masked(self, valid: Any) -> Any:
-        """Return where a mask of the file, which is not 0 where there are values, has none."""
+        """Return the missing pixels from a stored mask, which is not 0 at valid pixels."""
         return upright(valid == 0, "YX", self.orientation)
 
     def lacking(self, pixels: Any, nodata: float | None) -> Any:
-        """Return where the index into a palette is ``nodata``; None where that is no index."""
+        """Return where the palette index equals ``nodata``; None without palette or nodata."""
         if self.table is None or nodata is None:
             return None
         return upright(pixels == nodata, self.stored, self.orientation)
@@ -115,7 +115,7 @@ class Samples:
         if self.apart:
             kept = [i for i in range(self.count) if i != self.opacity]
             index: list[Any] = [slice(None)] * pixels.ndim
-            # A slice shares the pixels with the whole, where a list copies them.
+            # A slice is a view, an index list copies the pixels.
             last = kept == list(range(len(kept)))
             index[place] = kept[0] if len(kept) == 1 else slice(len(kept)) if last else kept
             pixels = pixels[tuple(index)]
@@ -131,7 +131,7 @@ def _orientation(page: Any) -> int:
 
 
 def _opacity(page: Any, bands: Bands, count: int, colours: int) -> tuple[int, bool] | None:
-    """Return which sample is an opacity, and whether colours are multiplied by it."""
+    """Return the index of the alpha sample and whether alpha is associated (premultiplied)."""
     extra = [int(role) for role in page.extrasamples][: max(0, count - 1)]
     for place, role in enumerate(extra, count - len(extra)):
         if role in (ASSOCIATED, UNASSOCIATED):

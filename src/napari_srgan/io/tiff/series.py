@@ -1,4 +1,4 @@
-"""One series of a TIFF as an image, with all that its tags say of it."""
+"""Convert a TIFF series and its tags to an `ImageFile`."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from .tags import fitting, tag_size
 from .vendors import vendor_facts
 
 ICC_PROFILE = 34675
-"""tag"""
+"""TIFF tag"""
 
 
 def image_of_series(file: OpenTiff, index: int, mask: int | None, lazy: bool) -> ImageFile:
-    """Return one series of a file that has been checked."""
+    """Convert one series of a validated file."""
     tiff = file.tiff
     series = tiff.series[index]
     page = series.keyframe
@@ -40,7 +40,7 @@ def image_of_series(file: OpenTiff, index: int, mask: int | None, lazy: bool) ->
     geo = geotiff.georeference(page)
     sizes = dict(zip(series.axes.upper(), series.shape, strict=True))
     bands = bands_of(page, sizes.get("S", sizes.get("C", 1)))
-    # What has a place on the Earth, and what GDAL, ImageJ and OME write, is taken as it is stored.
+    # Georeferenced files and those of GDAL, ImageJ and OME ignore the orientation tag.
     turned = geo is None and not own
     shows = Samples(series, page, bands, imagej=bool(tiff.is_imagej), turned=turned)
     stack = [_pixels(file, index, number, lazy) for number in range(len(series.levels))]
@@ -73,7 +73,7 @@ def image_of_series(file: OpenTiff, index: int, mask: int | None, lazy: bool) ->
     )
     facts["nodata"] = None if shows.table is not None else nodata
     if mask is not None or (shows.table is not None and nodata is not None):
-        facts["metadata"]["mask"] = True  # an index cannot say so among colours
+        facts["metadata"]["mask"] = True  # palette images become RGB, which loses the nodata index
     profile = page.tags.valueof(ICC_PROFILE)
     if isinstance(profile, bytes) and page.photometric in (MINISWHITE, GREY, *COLOURED):
         facts["metadata"]["icc_profile"] = profile
@@ -81,7 +81,7 @@ def image_of_series(file: OpenTiff, index: int, mask: int | None, lazy: bool) ->
 
 
 def _own_facts(tiff: Any, series: Any, page: Any, shows: Samples) -> dict[str, Any]:
-    """Return what a plain TIFF says in its tags, and above them what a microscope wrote."""
+    """Return the facts in the tags of a plain TIFF; those of a microscope take precedence."""
     found = vendor_facts(tiff, page, shows.letters)
     size = tag_size(page) | found.pop("pixel_size", {})
     channels = fitting(list(found.get("channels", ())), series, shows.letters)
@@ -90,9 +90,9 @@ def _own_facts(tiff: Any, series: Any, page: Any, shows: Samples) -> dict[str, A
 
 
 def _pixels(file: OpenTiff, index: int, level: int, lazy: bool) -> Any:
-    """Return the stored pixels of a level of a series."""
+    """Read the stored pixels of one level of a series."""
     stored = file.tiff.series[index].levels[level]
-    # tifffile takes a hole for pixels at the beginning of the file.
+    # tifffile reads a sparse segment as pixels at the beginning of the file.
     if lazy or stored.dataoffset == 0:
         pixels = lazy_array(file, index, level)
         return pixels if lazy else pixels.compute()
@@ -103,7 +103,7 @@ def _pixels(file: OpenTiff, index: int, level: int, lazy: bool) -> Any:
 
 
 def _missing(shows: Samples, stored: Any, nodata: float | None, mask: Any) -> dict[str, Any]:
-    """Return what says that pixels have no value: a mask, an opacity, an index of a palette."""
+    """Combine the criteria for missing pixels: mask, alpha of 0, palette index."""
     alpha = shows.opacities(stored)
     said = [
         None if mask is None else shows.masked(mask),
@@ -126,12 +126,12 @@ def _turned(size: dict[str, float], shows: Samples) -> dict[str, float]:
 
 def _description(page: Any) -> dict[str, str]:
     text = str(page.description or "")
-    # What tifffile notes of a shape is no description.
+    # tifffile stores the shape as a JSON description, which is not a user's text.
     return {} if not text or text.startswith(('{"', "shape=")) else {"description": text}
 
 
 def _place(geo: GeoReference | None, facts: dict[str, Any], shows: Samples) -> dict[str, Any]:
-    """Return where a GeoTIFF lies and what GDAL says of its bands."""
+    """Return the georeference and GDAL's metadata of the bands."""
     found: dict[str, Any] = {}
     channels = shows.bands.channels()
     if channels and "S" not in shows.letters:

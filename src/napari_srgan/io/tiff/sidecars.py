@@ -1,4 +1,4 @@
-"""Where an image lies by the files beside it: world files with .prj, .aux.xml, RPC texts."""
+"""Georeference from sidecar files: world files with .prj, .aux.xml, RPC texts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .geotiff import ground_size, maps_pixels, reference_of
 __all__ = ["placed_by_sidecars"]
 
 LONGEST = 4 << 20
-"""bytes of a file beside an image that are read"""
+"""maximal bytes of a sidecar file"""
 ROLES = {
     "Description": "description",
     "UnitType": "unittype",
@@ -35,18 +35,18 @@ ROLES = {
     "Scale": "scale",
     "ColorInterp": "colorinterp",
 }
-"""element of a band in .aux.xml → role of an item of GDAL"""
+"""roles of GDAL items by element name in .aux.xml"""
 
 
 def placed_by_sidecars(path: Path, images: list[ImageFile]) -> list[ImageFile]:
-    """Return the images of a file, the first with what the files beside it say.
+    """Add the metadata of the sidecar files to the first image of a file.
 
-    As in GDAL, ``.aux.xml`` is above what the file itself says, and a world file below it.
+    As in GDAL, ``.aux.xml`` overrides the file's own metadata, which override a world file.
 
     Warns
     -----
     UserWarning
-        If a file beside it cannot be read; it is left out.
+        If a sidecar file cannot be read; it is ignored.
     """
     first = images[0]
     first = _with(first, _beside(path, [f"{path.name}.aux.xml"]), _auxiliary)
@@ -59,7 +59,7 @@ def placed_by_sidecars(path: Path, images: list[ImageFile]) -> list[ImageFile]:
 
 
 def _world_names(path: Path) -> Iterator[str]:
-    """Yield the names that a world file may have: a.tfw, a.tifw and a.wld for a.tif."""
+    """Yield the possible names of a world file: a.tfw, a.tifw and a.wld for a.tif."""
     end = path.suffix[1:]
     for letters in (end[:1] + end[-1:] + "w", end + "w", "wld"):
         for name in (letters.lower(), letters.upper()):
@@ -90,9 +90,9 @@ def _with(
 
 
 def _world(image: ImageFile, path: Path, text: str) -> ImageFile:
-    """Return an image at the place that a world file says, in the system of its .prj."""
+    """Add the transform of a world file, and the reference system of its .prj."""
     across, turned_down, turned_across, down, x, y = _numbers(text.split(), 6)
-    # A world file gives the centre of the first pixel.
+    # A world file refers to the centre of the first pixel.
     transform = np.array([[across, turned_across, x], [turned_down, down, y], [0, 0, 1]])
     transform = transform @ np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
     beside = _beside(path, [f"{path.stem}.prj", f"{path.stem}.PRJ"])
@@ -112,14 +112,14 @@ def _numbers(texts: list[str], count: int) -> list[float]:
 
 
 def _placed(image: ImageFile, transform: npt.NDArray[np.float64] | None, system: str) -> ImageFile:
-    """Return an image with a transform, a reference system as WKT, or both."""
+    """Set the transform, the reference system (WKT), or both."""
     before = image.geo or GeoReference(None)
     if transform is not None and not maps_pixels(transform):
         raise ValueError("its numbers map no pixel to a place")
     if transform is None:
         transform = before.transform
     elif (orientation := image.metadata.get("orientation", 1)) != 1:
-        # What lies beside a file is about its pixels as they are stored.
+        # Sidecar files refer to the pixels in stored orientation.
         rows, columns = (image.data.shape[(image.axes or "YX").index(a)] for a in "YX")
         transform = transform @ stored_place(orientation, rows, columns)
     own = reference_of(system) if system.strip() else before
@@ -139,7 +139,7 @@ def _points(geo: GeoReference) -> dict[int, tuple[Any, ...]]:
 
 
 def _auxiliary(image: ImageFile, path: Path, text: str) -> ImageFile:
-    """Return an image with what GDAL keeps of it in .aux.xml."""
+    """Add the metadata of GDAL's .aux.xml."""
     del path
     root = ElementTree.fromstring(text)
     system, given = root.findtext("SRS") or "", root.findtext("GeoTransform") or ""
@@ -158,7 +158,7 @@ def _auxiliary(image: ImageFile, path: Path, text: str) -> ImageFile:
 
 
 def _with_points(image: ImageFile, element: ElementTree.Element) -> ImageFile:
-    """Return an image with ground control points, where its file does not say a place itself."""
+    """Add ground control points to an image without a transform."""
     points = []
     for point in element.iterfind("GCP"):
         said = [point.get(name, "0") for name in ("Pixel", "Line", "X", "Y", "Z")]
@@ -169,7 +169,7 @@ def _with_points(image: ImageFile, element: ElementTree.Element) -> ImageFile:
         return image
     system = element.get("Projection", "")
     own = reference_of(system) if system.strip() else before
-    # Where values stand for points, whole numbers are the centres of pixels.
+    # With PixelIsPoint, integer coordinates are pixel centres.
     half = 0.5 if points_are_centres(own.tags) else 0.0
     flat = tuple(v for c, r, *rest in points for v in (c - half, r - half, *rest))
     tags = {**own.tags, **_points(before), TIEPOINTS: flat}
@@ -202,7 +202,7 @@ def _with_bands(image: ImageFile, root: ElementTree.Element) -> ImageFile:
 
 
 def _updated(before: tuple[Item, ...], said: tuple[Item, ...]) -> tuple[Item, ...]:
-    """Return the items of a band, with those in place of others that say the same."""
+    """Merge items of a band; new ones replace those of the same role."""
     roles = {role for _, role, _, _ in said}
     return (*(item for item in before if item[1] not in roles), *said)
 
@@ -211,7 +211,7 @@ def _updated(before: tuple[Item, ...], said: tuple[Item, ...]) -> tuple[Item, ..
 
 
 def _rpc_text(image: ImageFile, path: Path, text: str) -> ImageFile:
-    """Return an image with the polynomials of a text of lines such as ``LINE_OFF: 32 pixels``."""
+    """Add the polynomials of a text with lines such as ``LINE_OFF: 32 pixels``."""
     if path.suffix.lower() == ".rpb":
         return _with_rpc(image, rpb_texts(text))
     parts = (line.partition(":") for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""What a TIFF says of its pixels in its own tags, and the units that all headers have."""
+"""Pixel size and look-up tables from TIFF tags, and the units of all headers."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ UNITS = {
     "in": 25400.0,
     "m": 1e6,
 }
-"""length of a unit in µm"""
+"""length of each unit in µm"""
 SECONDS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 FARTHEST = 1e12
-"""µm from the origin of a stage beyond which a position is none"""
+"""stage coordinate in µm beyond which a position is invalid"""
 RAMP_ERROR = 2
-"""levels of 255 by which a look-up table may differ from a plain ramp of one colour"""
+"""maximal deviation, in levels of 255, of a look-up table from a linear ramp of one colour"""
 
 
 def is_length(value: object) -> TypeGuard[float]:
-    """Whether a value is a finite number above 0."""
+    """Whether a value is a finite positive number."""
     return isinstance(value, Real) and 0 < float(value) < float("inf")
 
 
 def plain_unit(unit: object) -> str:
-    """Return the name of a unit with one of the several signs for micro."""
+    """Normalise the encoding of the micro sign in the name of a unit."""
     return str(unit).strip().replace("\\u00B5", "µ").replace("μ", "µ")
 
 
 def number(text: object) -> float | None:
-    """Return a text as a finite number, or None."""
+    """Parse a text as a finite number; None if it is not one."""
     try:
         value = float(str(text))
     except ValueError:
@@ -53,7 +53,7 @@ def number(text: object) -> float | None:
 
 
 def ramp_colour(table: npt.NDArray[Any]) -> tuple[int, int, int] | None:
-    """Return the colour of a look-up table (3 × levels, 0 to 255) that is a ramp of one colour."""
+    """Return the colour of a look-up table (3 × levels, 0 to 255) that is a linear ramp."""
     top = table[:, -1].astype(float)
     if not top.any():
         return None
@@ -65,22 +65,22 @@ def ramp_colour(table: npt.NDArray[Any]) -> tuple[int, int, int] | None:
 
 
 def fitting(channels: list[Channel], series: Any, axes: str) -> tuple[Channel, ...]:
-    """Return channels if there is one for each of an image, and something is said of them."""
+    """Return the channels if their number fits the image and any of them has metadata."""
     shape = dict(zip(series.axes.upper(), series.shape, strict=True))
-    # Samples that are no colours become channels.
+    # Samples that are not colours become channels.
     expected = shape.get("C", 1) * (shape.get("S", 1) if "S" not in axes else 1)
     said = any(c != Channel() for c in channels)
     return tuple(channels) if said and len(channels) == expected else ()
 
 
 PRINTED = (72, 96, 100, 120, 144, 150, 200, 300, 600, 1200)
-"""pixels per inch that say how large an image is to be printed, not what it shows"""
+"""resolutions in pixels per inch that refer to printing, not to the specimen"""
 
 
 def tag_size(page: Any, unit_x: object = None, unit_y: object = None) -> dict[str, float]:
-    """Return the pixel size in µm from the resolution tags, where they have a unit of length.
+    """Return the pixel size in µm from the resolution tags, if they have a unit of length.
 
-    Resolutions that cameras, scanners and drawing programs write by default are none.
+    Default resolutions of cameras, scanners and graphics programs are ignored.
     """
     tags = page.tags
     if "XResolution" not in tags or "YResolution" not in tags:
@@ -100,7 +100,7 @@ def tag_size(page: Any, unit_x: object = None, unit_y: object = None) -> dict[st
 
 
 def for_print(resolution: tuple[int, int], unit: float) -> bool:
-    """Whether a resolution, as a fraction and in a unit of so many µm, is one for printing."""
+    """Whether a resolution (a fraction, per ``unit`` µm) is a typical one for printing."""
     above, below = resolution
     if not below or above == below:
         return True

@@ -1,4 +1,4 @@
-"""Pixel sizes and times in the words of microscopes and slide scanners, as tifffile parses them."""
+"""Pixel sizes and times from the metadata of microscope and slide scanner vendors."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from .tags import (
 )
 
 METRES = 1e6
-"""µm in a metre"""
+"""micrometres per metre"""
 SLIDES = ("svs", "ndpi", "avs", "philips", "scn", "bif", "qpi")
-"""kinds of series that scanners of slides write"""
+"""kinds of series written by slide scanners, in tifffile's names"""
 ASIDE = ("thumbnail", "label", "macro", "map", "overview", "probability")
-"""names of what a scanner adds to the image of the slide"""
+"""names of auxiliary images in slide files"""
 
 Facts = dict[str, Any]
 
 
 def is_aside(series: Any) -> bool:
-    """Whether a series of a slide is no image of it but a label, a thumbnail or an overview."""
+    """Whether a series of a slide file is a label, a thumbnail or an overview."""
     return series.kind in SLIDES and str(series.name).strip().lower() in ASIDE
 
 
 def vendor_facts(tiff: Any, page: Any, axes: str) -> Facts:
-    """Return what a microscope says of an image, as `ImageFile` fields; nothing if it is broken.
+    """Return vendor metadata as `ImageFile` fields; empty if it is damaged.
 
-    ``pixel_size`` is in µm, and of T in seconds; only axes that the image has are in it.
+    ``pixel_size`` is in µm, along T in seconds, for axes of the image only.
     """
     for kind, read in READERS.items():
         try:
             found = read(tiff, page) if getattr(tiff, f"is_{kind}", False) else {}
-        except Exception:  # headers of vendors have no rules; what is broken says nothing
+        except Exception:  # vendor headers have no specification; damaged ones are ignored
             continue
         size = {a: float(s) for a, s in found.pop("pixel_size", {}).items() if is_length(s)}
         size = {a: s for a, s in size.items() if a in axes}
@@ -97,7 +97,7 @@ def _metamorph(tiff: Any, page: Any) -> Facts:
     distances = np.ravel(said.get("ZDistance", ()))
     size["Z"] = _length(distances[0], unit) if len(distances) else None
     times = np.ravel(said.get("TimeCreated", ())).astype(np.float64)
-    # in milliseconds of a day
+    # TimeCreated is in milliseconds of a day.
     size["T"] = float(np.diff(times).mean()) / 1e3 if len(times) > 1 else None
     return {"pixel_size": size}
 
@@ -132,7 +132,7 @@ def _olympus(tiff: Any, page: Any) -> Facts:
 
 def _philips(tiff: Any, page: Any) -> Facts:
     root = ElementTree.fromstring(tiff.philips_metadata)
-    # The first spacing, of rows and columns in mm, is that of the finest level.
+    # The first DICOM_PIXEL_SPACING (rows, columns in mm) belongs to the finest level.
     text = next(e.text or "" for e in root.iter() if e.get("Name") == "DICOM_PIXEL_SPACING")
     down, across = text.replace('"', " ").split()
     return {"pixel_size": {"Y": _length(down, "mm"), "X": _length(across, "mm")}}
@@ -158,4 +158,4 @@ READERS: dict[str, Callable[[Any, Any], Facts]] = {
     "philips": _philips,
     "bif": _ventana,
 }
-"""what tifffile calls a file of a vendor → what reads it"""
+"""readers by tifffile's name of the vendor format"""

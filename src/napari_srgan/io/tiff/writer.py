@@ -1,4 +1,4 @@
-"""Images into OME-TIFF and GeoTIFF, a row of tiles at a time, and into PNG."""
+"""Write OME-TIFF, GeoTIFF and PNG, one row of tiles at a time."""
 
 from __future__ import annotations
 
@@ -23,38 +23,37 @@ from .tags import UNITS, is_length
 
 WRITABLE = (".tif", ".tiff", ".png")
 OME_DTYPES = ("int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", "float64")
-"""numbers that OME-TIFF has a name for"""
+"""dtypes that OME-TIFF supports"""
 MOST_CLASSIC = 2**32 - 2**25
-"""bytes of pixels from which on a file is a BigTIFF"""
+"""number of pixel bytes from which a file is a BigTIFF"""
 
 
 def write_image(path: Path | str, image: ImageFile, description: str = "") -> Path:
-    """Write an image as OME-TIFF, as GeoTIFF where it has a place on the Earth, or as PNG.
+    """Write an image as GeoTIFF if it is georeferenced, else as OME-TIFF, or as PNG.
 
-    The file is written beside its place and renamed at the end, so that a failure leaves no half
-    file, and an old one whole. OME-TIFF has Y and X last (and S behind them), a GeoTIFF its bands
-    behind them: other orders are transposed. Neither has float16, which is written as float32.
+    A temporary file in the same folder is renamed at the end, so that a failure neither leaves a
+    partial file nor damages an old one. OME-TIFF stores Y and X last (then S), GeoTIFF stores
+    bands last; other orders are transposed. float16 is written as float32, since neither has it.
 
-    Dask and zarr arrays are never held whole: rows of tiles are computed, compressed and let go.
-    Each plane is computed by itself. Images with a side above 2048 get coarser levels; pixel ``i``
-    of a level that is ``f`` times coarser is pixel ``i·f`` of the image, as napari aligns them.
+    Dask and zarr arrays are never held in memory as a whole: rows of tiles are computed,
+    compressed and released, plane by plane. Images with a side above 2048 get a pyramid; pixel
+    ``i`` of a level with the factor ``f`` is pixel ``i·f`` of the image, as in napari.
 
     Parameters
     ----------
     path
-        A name that ends on one of ``WRITABLE``.
+        File name with a suffix in ``WRITABLE``.
     image
-        What to write. Stacks along T or Z with a place on the Earth are OME-TIFFs with the tags
-        of a GeoTIFF.
+        The image. Georeferenced stacks along T or Z become OME-TIFFs with GeoTIFF tags.
     description
-        What is said of the image in its header.
+        Description of the image in the header.
 
     Raises
     ------
     ValueError
-        If the format is not one of ``WRITABLE``, or the image does not fit into it.
+        If the suffix is not in ``WRITABLE``, or the format cannot store the image.
     OSError
-        If the folder cannot be written to or the disk is full.
+        If the folder is not writable or the disk is full.
     """
     path, data = Path(path), image.data
     axes = image.axes or "YX"
@@ -69,12 +68,12 @@ def write_image(path: Path | str, image: ImageFile, description: str = "") -> Pa
 
 
 def check_writable(path: Path | str, dtype: np.dtype[Any], axes: str) -> None:
-    """Refuse what `write_image` cannot write, before it has been computed.
+    """Refuse an image that `write_image` cannot write, before it is computed.
 
     Raises
     ------
     ValueError
-        If the format is not one of ``WRITABLE``, or cannot hold such an image.
+        If the suffix is not in ``WRITABLE``, or the format cannot store such an image.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in WRITABLE:
@@ -94,7 +93,7 @@ def check_writable(path: Path | str, dtype: np.dtype[Any], axes: str) -> None:
 
 
 def check_image(path: Path, image: ImageFile) -> None:
-    """Refuse an image that `write_image` cannot write, as `check_writable` does."""
+    """Refuse an image that `write_image` cannot write; see `check_writable`."""
     check_writable(path, image.data.dtype, image.axes or "YX")
 
 
@@ -102,10 +101,10 @@ def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> No
     import tifffile
 
     place, mask = image.geo is not None, bool(image.metadata.get("mask"))
-    # OME has no masks, and no names for bands with an opacity; but a grey image may have one.
+    # OME has neither masks nor names for bands beside alpha; a grey image may have alpha.
     grey = image.alpha is not None and set(axes) == {"Y", "X"} and not (place or mask)
     plain = place or mask or (image.alpha is not None and not grey)
-    # A stack of maps is no GeoTIFF, nor are several RGB images.
+    # GeoTIFF stores a single raster: neither stacks nor several RGB images.
     bands = plain and set(axes) <= set("YXC" if "S" not in axes else "YXS")
     if not (bands or grey) and (lost := _lost(image)):
         warnings.warn(f"a stack in a TIFF does not hold {lost}; it is left out", stacklevel=5)
@@ -135,7 +134,7 @@ def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> No
     options |= {"extratags": tags, "iccprofile": image.metadata.get("icc_profile")}
     size = int(np.prod(data.shape, dtype=object)) * data.dtype.itemsize
     with tempfile.TemporaryFile(dir=path.parent) as spool:
-        # tifffile counts on compression and would fail past 4 GiB.
+        # tifffile assumes that compression saves space, and fails above 4 GiB otherwise.
         big = size * 3 / 2 > MOST_CLASSIC
         with tifffile.TiffWriter(path, bigtiff=big, ome=not bands) as file:
             write_levels(file, data, axes, spool, options, form, below=not bands)
@@ -150,7 +149,7 @@ def _lost(image: ImageFile) -> str:
 
 
 def _ordered(data: Any, axes: str, last: str) -> tuple[Any, str]:
-    """Return an array with the axes of ``last`` behind all others, in that order."""
+    """Transpose an array so that the axes of ``last`` come last, in that order."""
     order = sorted(range(len(axes)), key=lambda i: last.find(axes[i]))
     return numpy_or_dask(data).transpose(order), "".join(axes[i] for i in order)
 
@@ -158,7 +157,7 @@ def _ordered(data: Any, axes: str, last: str) -> tuple[Any, str]:
 def _resolution(image: ImageFile) -> dict[str, Any]:
     sizes = {a: float(s) * UNITS.get(image.unit, 0) for a, s in image.pixel_size.items()}
     per_cm = tuple(1e4 / sizes[a] for a in "XY" if sizes.get(a))
-    # The tag is a ratio of 32-bit integers.
+    # The tag stores a ratio of two 32-bit integers.
     if len(per_cm) == 2 and all(1e-9 < n < 2**32 for n in per_cm):
         return {"resolution": per_cm, "resolutionunit": "CENTIMETER"}
     return {}
