@@ -1,1 +1,1 @@
-"""DICOM: slices, volumes, series and tiled slides, read."""
+"""Read DICOM: slices, volumes, series and tiled slides."""

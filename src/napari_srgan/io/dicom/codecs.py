@@ -1,7 +1,7 @@
 """Decoders of imagecodecs for compressed DICOM files, as plugins of pydicom.
 
-pydicom itself decodes RLE, and JPEG and most of JPEG 2000 with Pillow. What needed another package,
-JPEG-LS and lossless JPEG above all, is decoded with imagecodecs, which is there for TIFF anyway.
+pydicom decodes RLE itself, and JPEG and most of JPEG 2000 with Pillow. The remaining codecs, mainly
+JPEG-LS and lossless JPEG, are decoded with imagecodecs, which is already a dependency for TIFF.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ CODECS = {
     "1.2.840.10008.1.2.4.202": ("JPEG2K", "jpeg2k_decode"),
     "1.2.840.10008.1.2.4.203": ("JPEG2K", "jpeg2k_decode"),
 }
-"""transfer syntax → codec of imagecodecs, and its function"""
+"""codec and function of imagecodecs by transfer syntax"""
 DECODER_DEPENDENCIES = dict.fromkeys(CODECS, ("imagecodecs",))
-"""what pydicom says of a decoder that is missing"""
+"""dependencies of the decoders, as pydicom requires of a plugin"""
 NAME = "imagecodecs"
 SCAN, END = b"\xff\xda", b"\xff\xd9"
-"""markers of JPEG and JPEG-LS before the pixels and behind the last of them, which cannot have them
-inside"""
+"""markers before the pixels and at the end of a JPEG or JPEG-LS stream; both are escaped in pixel
+data"""
 
 
 def register(syntax: Any) -> None:
-    """Make imagecodecs the last of pydicom's choices for a transfer syntax."""
+    """Register imagecodecs as pydicom's last decoder of a transfer syntax."""
     from pydicom.pixels.decoders.base import get_decoder
 
     if syntax not in CODECS:
@@ -48,7 +48,7 @@ def register(syntax: Any) -> None:
 
 
 def is_available(syntax: str) -> bool:
-    """Whether this build of imagecodecs has the codec of a transfer syntax."""
+    """Whether the installed imagecodecs includes the codec of a transfer syntax."""
     import imagecodecs
 
     codec = getattr(imagecodecs, CODECS[syntax][0], None)
@@ -56,12 +56,12 @@ def is_available(syntax: str) -> bool:
 
 
 def decode(content: bytes, runner: Any) -> bytes:
-    """Return the bytes of a frame, as pydicom asks of a plugin.
+    """Decode a frame; the interface of a pydicom plugin.
 
     Raises
     ------
     ValueError
-        If the frame is not what the header says, or not whole.
+        If the frame contradicts the header or is truncated.
     """
     import imagecodecs
 
@@ -72,7 +72,7 @@ def decode(content: bytes, runner: Any) -> bytes:
     claimed = runner.rows * runner.columns * samples * runner.bits_allocated // 8
     check_expansion(claimed, len(content))
     if codec == "JPEGLS" and content.rfind(END) < content.rfind(SCAN):
-        # CharLS (2.4) would look for the end of a number in 2³² zeros behind the stream.
+        # CharLS 2.4 would search 2³² zeros after the end of a truncated stream.
         raise ValueError("its JPEG-LS ends early")
     pixels = np.asarray(getattr(imagecodecs, function)(content))
     expected = (runner.rows, runner.columns) + ((samples,) if samples > 1 else ())
@@ -87,8 +87,8 @@ def decode(content: bytes, runner: Any) -> bytes:
 
 
 def _size(content: bytes) -> tuple[int, ...] | None:
-    """Return the rows and columns that a stream of JPEG, JPEG-LS or JPEG 2000 claims."""
-    if (start := content.find(b"\xff\x4f\xff\x51", 0, 4096)) >= 0:  # of a codestream, and its size
+    """Return the rows and columns in the header of a JPEG, JPEG-LS or JPEG 2000 stream."""
+    if (start := content.find(b"\xff\x4f\xff\x51", 0, 4096)) >= 0:  # JPEG 2000: SOC and SIZ markers
         if len(content) < start + 24:
             return None
         right, bottom, left, top = unpack_from(">IIII", content, start + 8)

@@ -1,4 +1,4 @@
-"""The elements of DICOM headers as plain numbers, where they are that."""
+"""Validated access to DICOM elements."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ __all__ = ["Look", "first", "integer", "items", "number", "numbers", "text"]
 
 
 def items(sequence: Any) -> list[Any]:
-    """Return the items of a sequence, of which a damaged header has none."""
+    """Return the items of a sequence; empty if it is absent or damaged."""
     if sequence is None or isinstance(sequence, (str, bytes)) or not hasattr(sequence, "__len__"):
         return []
     return [item for item in sequence if hasattr(item, "get")]
 
 
 def first(sequence: Any) -> Any:
-    """Return the first item of a sequence, where there is one."""
+    """Return the first item of a sequence, or None."""
     return next(iter(items(sequence)), None)
 
 
 @dataclass(frozen=True)
 class Look:
-    """Finds what is said of a frame: of it alone, of all frames, or of the file."""
+    """Look up elements of a frame: per-frame groups first, then shared ones, then the file."""
 
     header: Any
-    """of the file"""
+    """dataset of the file"""
     groups: tuple[Any, ...] = ()
-    """functional groups of the frame itself, and those that all frames share"""
+    """functional groups of the frame, then those shared by all frames"""
 
     def __call__(self, sequence: str, name: str) -> Any:
-        """Return an element by the names of its functional group and of itself."""
+        """Return an element by the keywords of its functional group and of itself."""
         for group in self.groups:
             item = first(None if group is None else group.get(sequence))
             if item is not None and item.get(name) is not None:
@@ -39,7 +39,7 @@ class Look:
         return self.header.get(name)
 
     def items(self, sequence: str) -> list[Any]:
-        """Return the items of a sequence."""
+        """Return the items of a sequence, from the first level that has any."""
         for group in (*self.groups, self.header):
             if found := items(None if group is None else group.get(sequence)):
                 return found
@@ -47,12 +47,12 @@ class Look:
 
 
 def integer(header: Any, name: str) -> int:
-    """Return a whole number, or 0."""
+    """Return an element as an integer, or 0."""
     return int(number(header.get(name)) or 0)
 
 
 def number(value: Any) -> float | None:
-    """Return a number, or the first of several, where it is one."""
+    """Return a number, or the first of several; None if it is not finite or not a number."""
     if value is not None and not isinstance(value, (str, bytes)) and hasattr(value, "__len__"):
         value = value[0] if len(value) else None
     try:
@@ -63,7 +63,7 @@ def number(value: Any) -> float | None:
 
 
 def numbers(values: Any, count: int) -> tuple[float, ...] | None:
-    """Return so many numbers, where there are that many."""
+    """Return ``count`` numbers, or None."""
     if values is None or isinstance(values, (str, bytes)):
         return None
     if not hasattr(values, "__len__"):
@@ -77,5 +77,5 @@ def numbers(values: Any, count: int) -> tuple[float, ...] | None:
 
 
 def text(header: Any, name: str) -> str:
-    """Return a text without spaces around it, or none."""
+    """Return a text without surrounding spaces, or an empty one."""
     return str(header.get(name) or "").strip()

@@ -1,4 +1,4 @@
-"""The planes of DICOM files: where they lie, and what their numbers mean."""
+"""Read DICOM headers: positions, spacing and value transformations of planes."""
 
 from __future__ import annotations
 
@@ -31,77 +31,77 @@ from .values import (
 __all__ = ["Frame", "Source", "read_frames"]
 
 MOST_FRAMES = 1_000_000
-"""frames of one file; more than that is damage"""
+"""maximal number of frames in a file; more is damage"""
 MOST_PLANES = 100_000
-"""frames of one file that are no tiles; more than that is damage"""
+"""maximal number of frames in a file without tiles; more is damage"""
 MOST_DEFLATED = 2**18
-"""bytes of a deflated file, which pydicom unpacks to up to a thousand times as much at once"""
+"""maximal bytes of a deflated file, which pydicom inflates in memory up to a thousandfold"""
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 SERIES = ("SeriesInstanceUID", "ImageType", "EchoNumbers", "PhotometricInterpretation")
 """elements that files of one volume or series share"""
 PIXELS = {0x7FE00008: "float32", 0x7FE00009: "float64", 0x7FE00010: ""}
-"""tags of pixels → their dtype, where it is not in the header"""
+"""dtypes by tag of the pixel element, where the header does not define it"""
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A DICOM file with pixels."""
+    """DICOM file with pixels."""
 
     path: Path
     header: Any
-    """pydicom's dataset, without the pixels"""
+    """pydicom's dataset without pixels"""
     shape: tuple[int, ...]
-    """rows, columns and, of colours, samples"""
+    """rows, columns and, for colours, samples"""
     dtype: np.dtype[Any]
-    """of the stored pixels, or of the colours made of them"""
+    """dtype of the stored pixels, or of the decoded colours"""
     bits: int
-    """that are used, of an integer"""
+    """number of bits in use, for integers"""
     compressed: bool
     offset: int
-    """of the pixels, in bytes"""
+    """byte offset of the pixels"""
     preamble: bool
-    """whether it begins as a file does, not as a message over a network"""
+    """whether the file has a preamble, unlike a dataset from the network"""
     image: str
-    """its SOPInstanceUID, which no other file has"""
+    """SOPInstanceUID, unique to the image"""
     series: tuple[Any, ...]
-    """what it shares with the files of the same volume or series, but for its place"""
+    """values of `SERIES`, shared by files of the same volume or series"""
     number: int
-    """of its series"""
+    """SeriesNumber"""
     order: tuple[int, int, str]
-    """sorts it among files of its place: by time, number and path"""
+    """sort key among files at one position: time, instance number, path"""
     frame_time: float | None
-    """in s"""
+    """time between frames in s"""
     tiles: Tiles | None = None
-    """how its frames make up one image, where they are parts of one"""
+    """tile layout, if the frames are tiles of one image"""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A plane of a file, in mm and in the world of DICOM: left, posterior, superior."""
+    """Plane of a file, in mm in DICOM's coordinate system: left, posterior, superior."""
 
     source: Source
     index: int
     place: Place
     spacing: tuple[float, float] | None
-    """of rows and of columns"""
+    """distance of rows and of columns"""
     thickness: float | None
-    """of a slice, or the distance of slices; negative where they follow against their normal"""
+    """slice thickness or distance; negative if slices are ordered against their normal"""
     values: Values
     window: tuple[float, float] | None
-    """intensities that are shown as black and white"""
+    """intensities displayed as black and white"""
 
 
 def read_frames(path: Path) -> list[Frame]:
-    """Return the planes of a file without their pixels; none where it has none.
+    """Return the planes of a file without their pixels; empty if it has none.
 
-    Of a file whose frames are tiles of one image, it is the first that stands for all.
+    For a tiled file, only the first frame is returned.
 
     Raises
     ------
     ValueError
-        If it cannot be read, or claims more than it can hold.
+        If the file cannot be read, or claims more pixels than it can hold.
     OSError
-        If the system does not give it out.
+        If the system cannot read it.
     """
     with reading(path):
         return list(_frames(path))
@@ -115,7 +115,7 @@ def _frames(path: Path) -> Iterator[Frame]:
 
     def at_pixels(tag: int, vr: str | None, length: int) -> bool:
         if tag in PIXELS:
-            # A tag, its VR and length come before them.
+            # Tag, VR and length precede the pixels.
             found[int(tag)] = length
             lead.append(8 if vr is None else 12)
         return tag in PIXELS
@@ -191,7 +191,7 @@ def _frame(source: Source, index: int, look: Look, place: Place, table: Table | 
     width = number(look("FrameVOILUTSequence", "WindowWidth"))
     window = None
     if centre is not None and width is not None and width >= 1:
-        # Part 3, section C.11.2.1.2.1: the window is as wide as its pixels, both ends included.
+        # PS3.3, section C.11.2.1.2.1: both ends belong to the window.
         window = (centre - width / 2, centre - 1 + width / 2) if width > 1 else None
     grey = len(source.shape) == 2
     values = values_of(look, source.dtype, table) if grey else Values()

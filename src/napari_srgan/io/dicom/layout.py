@@ -1,4 +1,4 @@
-"""What tells the frames of one DICOM file apart: place, slice, time or channel."""
+"""Assign position, slice, time and channel to the frames of a DICOM file."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ STACK = 0x00209056
 OFFSETS = 0x3004000C
 """tag of GridFrameOffsetVector, in mm"""
 SLICES = (0x00209057, 0x00540080, OFFSETS)
-"""tags of InStackPositionNumber and SliceVector, too"""
+"""tags of slice numbers: InStackPositionNumber, SliceVector, GridFrameOffsetVector"""
 PLACES = (
     *(0x00200032, 0x00209113, 0x00209301, 0x0020930E),
     *(0x0040072A, 0x0040073A, 0x0040074A, 0x0048021A, 0x0048021E, 0x0048021F),
 )
-"""tags of positions, of which a frame has its own"""
+"""tags of positions, which each frame stores itself"""
 TIMES = (
     *(0x00209128, 0x0020930D, 0x00189151, 0x00189074, 0x00209156, 0x00200100, 0x00181060),
     *(0x00209153, 0x00209241, 0x00189236, 0x00189214, 0x00209245, 0x00209255),
     *(0x00181063, 0x00181065),
-    # of nuclear medicine: phase, rotation, R-R interval, time slot, angular view, time slice
+    # nuclear medicine: phase, rotation, R-R interval, time slot, angular view, time slice
     *(0x00540030, 0x00540050, 0x00540060, 0x00540070, 0x00540090, 0x00540100),
 )
-"""tags of what is counted in time: moments, phases of a heart or a breath, and their delays"""
+"""tags of time dimensions: time points, cardiac and respiratory phases, and delays"""
 VIEWS = (0x00540050, 0x00540090)
 """tags of RotationVector and AngularViewVector, which number projections"""
 CHANNELS = {0x00540010: "EnergyWindow", 0x00540020: "Detector"}
-"""tags of vectors that number channels"""
+"""names of channel dimensions by tag of their vector"""
 MOMENTS = (
     *("TemporalPositionIndex", "TemporalPositionTimeOffset"),
     *("FrameReferenceDateTime", "FrameAcquisitionDateTime"),
 )
-"""elements that say when a frame was taken"""
+"""elements with the time of a frame"""
 POSITIONS = (
     ("PlanePositionSequence", "ImagePositionPatient"),
     ("PlanePositionVolumeSequence", "ImagePositionVolume"),
@@ -58,43 +58,43 @@ ORIENTATIONS = (
     ("PlaneOrientationVolumeSequence", "ImageOrientationVolume"),
 )
 MOVING = ("US", "XA", "RF", "ES", "XC", "GM", "IVUS", "ECG")
-"""modalities whose frames are moments where nothing else is said"""
+"""modalities whose frames are time points by default"""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where and when a frame lies among those of its file."""
+    """Position and time of a frame among those of its file."""
 
     position: tuple[float, ...] | None = None
-    """of the centre of its first pixel: left, posterior, superior in mm"""
+    """centre of the first pixel: left, posterior, superior in mm"""
     orientation: tuple[float, ...] | None = None
-    """unit vectors along which columns, and then rows, are counted"""
+    """unit vectors of increasing column index, then of increasing row index"""
     stack: str = ""
     slice: float | None = None
-    """number along the normal, of a frame without a position"""
+    """index along the normal, for a frame without a position"""
     time: tuple[float, ...] = ()
-    """sorts the frames of one place; none where nothing is said of time"""
+    """sort key among frames at one position; empty without a time"""
     seconds: float | None = None
-    """since the first frame"""
+    """time since the first frame in s"""
     channel: tuple[tuple[str, int], ...] = ()
-    """what else the frame differs in from others: names, and numbers of their values"""
+    """names and indices of all other dimensions"""
 
 
 Layout = Callable[[int, Look, Any], Place]
-"""returns the place of a frame by its number, its elements and its own functional groups"""
+"""returns the place of a frame from its index, its elements and its own functional groups"""
 
 
 def layout_of(header: Any, count: int) -> Layout:
-    """Return a function that says where the frames of a file lie.
+    """Return a function that computes the places of a file's frames.
 
     Raises
     ------
     ValueError
-        If they follow each other by something that is neither place, slice, time nor channel.
+        If frames are numbered by a dimension that is neither slice, time nor channel.
     """
     pointers = _vectors(header, count)
     indices = _dimensions(header)
-    # Projections from around the body do not lie in the plane of the first of them.
+    # Only the first projection around the body lies in the plane of the header.
     projected = any(tag in VIEWS for tag, _ in pointers)
     moving = count > 1 and not pointers and not indices and _moves(header)
 
@@ -155,7 +155,7 @@ def layout_of(header: Any, count: int) -> Layout:
 
 
 def _moment(value: Any) -> float | None:
-    """Return a number that sorts moments, whether they are counted or said by date and time."""
+    """Return a sort key of a time: an index, or a date and time."""
     match = re.match(r"\d{8,14}(\.\d{1,6})?", str(value))
     return float(match[0]) if match else number(value)
 
@@ -167,7 +167,7 @@ def _own_position(own: Any) -> bool:
 def _placed(
     header: Any, look: Look, detector: int
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """Return position and orientation of a frame, or those of the detector that it is from."""
+    """Return position and orientation of a frame, or those of its detector."""
     position = orientation = None
     for (where, how), (turned, way) in zip(POSITIONS, ORIENTATIONS, strict=True):
         position = position or numbers(look(where, how), 3)
@@ -186,13 +186,13 @@ def _placed(
 
 
 def _moves(header: Any) -> bool:
-    """Whether frames of which nothing is said are moments."""
+    """Whether frames without dimensions are time points."""
     named = ("FrameTime", "FrameTimeVector", "CineRate", "RecommendedDisplayFrameRate")
     return text(header, "Modality") in MOVING or any(header.get(name) for name in named)
 
 
 def _vectors(header: Any, count: int) -> list[tuple[int, tuple[float, ...]]]:
-    """Return the tags by which the frames follow each other, and a value for each frame."""
+    """Return the tags of the dimensions of frames, with a value for each frame."""
     pointers = header.get("FrameIncrementPointer")
     if pointers is None or count == 1:
         tags = []
@@ -221,7 +221,7 @@ def _vector(header: Any, tag: int, count: int) -> tuple[float, ...]:
 
 
 def _dimensions(header: Any) -> list[tuple[int, str]]:
-    """Return the tags and names of what the functional groups of frames are numbered by."""
+    """Return the tags and names of the dimension indices of multi-frame files."""
     found = items(header.get("DimensionIndexSequence"))
     tags = [_tag(item.get("DimensionIndexPointer")) for item in found]
     return [(tag, _name(tag)) for tag in tags]

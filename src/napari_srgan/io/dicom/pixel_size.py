@@ -1,4 +1,4 @@
-"""The distance between the pixels of DICOM images, wherever a header says it."""
+"""Pixel spacing, slice distance and frame time from DICOM headers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .elements import (
 __all__ = ["frame_time", "spacing_of", "thickness_of"]
 
 CENTIMETRES = 3
-"""code of the physical unit of a region of an ultrasound image"""
+"""code for cm in PhysicalUnits of an ultrasound region"""
 TISSUE = 1
-"""code of a region of an ultrasound image with two dimensions in space"""
+"""RegionSpatialFormat of a two-dimensional ultrasound region"""
 MOST_SPACING = 1e6
-"""mm; more than that is damage"""
+"""spacing in mm above which a header is damaged"""
 
 
 def spacing_of(look: Look, placed: bool) -> tuple[float, float] | None:
     """Return the distance of rows and of columns in mm.
 
-    Where there is none in the body, it is that of the regions of an ultrasound image, or that on
-    the detector or film for an image without a position.
+    Without PixelSpacing, it is that of ultrasound regions, or, for an image without a position,
+    that on the detector or film.
     """
     found = _usable(look("PixelMeasuresSequence", "PixelSpacing"))
     found = found or _of_regions(look.header)
@@ -43,7 +43,7 @@ def _usable(values: Any) -> tuple[float, float] | None:
 
 
 def _of_regions(header: Any) -> tuple[float, float] | None:
-    """Return the spacing that all regions of tissue in an ultrasound image agree on."""
+    """Return the spacing of the tissue regions of an ultrasound image, if they agree."""
     found = list(_regions(header.get("SequenceOfUltrasoundRegions")))
     if not found:
         return None
@@ -63,7 +63,7 @@ def _regions(sequence: Any) -> Iterator[tuple[float, float]]:
 
 
 def thickness_of(look: Look) -> float | None:
-    """Return the distance of slices in mm, negative where they follow against their normal."""
+    """Return the slice distance in mm, negative if slices are ordered against their normal."""
     for name in ("SpacingBetweenSlices", "SliceThickness"):
         found = number(look("PixelMeasuresSequence", name))
         if found and abs(found) < MOST_SPACING:
@@ -72,11 +72,11 @@ def thickness_of(look: Look) -> float | None:
 
 
 def frame_time(header: Any) -> float | None:
-    """Return the seconds from one frame to the next, where they are the same for all."""
+    """Return the time between frames in s, if it is constant."""
     steps = [(number(header.get("FrameTime")) or 0) / 1000]
     vector = header.get("FrameTimeVector")
     count = len(vector) if hasattr(vector, "__len__") and not isinstance(vector, str) else 0
-    # Its first value is 0: each is the time since the frame before.
+    # FrameTimeVector holds increments; the first is 0.
     if count > 1 and (own := numbers(vector, count)):
         least, most = min(own[1:]), max(own[1:])
         steps.append(most / 1000 if most - least <= 0.01 * most else 0.0)

@@ -1,4 +1,4 @@
-"""The pixels of DICOM files, decoded."""
+"""Decode the pixels of DICOM files."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .values import Values, padding_of
 __all__ = ["planes"]
 
 JPEG2000 = tuple(f"1.2.840.10008.1.2.4.{end}" for end in (90, 91, 201, 202, 203))
-"""transfer syntaxes"""
+"""transfer syntaxes of JPEG 2000"""
 
 
 def planes(source: Source, indices: Sequence[int]) -> Iterator[npt.NDArray[Any]]:
-    """Yield the stored pixels of planes of a file, or colours as RGB.
+    """Yield the stored pixels of planes, or colours as RGB.
 
     Raises
     ------
     ValueError
-        If they cannot be decoded, with the package that would.
+        If they cannot be decoded; the message names the package that is needed.
     """
     with reading(source.path):
         yield from (_plain(source, pixels) for pixels in _decoded(source, indices))
@@ -49,7 +49,7 @@ def _decoded(source: Source, indices: Sequence[int]) -> Iterator[npt.NDArray[Any
         if str(syntax) in JPEG2000:
             _check_boxes(source, indices)
         try:
-            # What stands for no value may need all bits.
+            # Padding values may use bits above BitsStored.
             options: dict[str, Any] = (
                 {"correct_unused_bits": False} if _needs_all_bits(source) else {}
             )
@@ -68,7 +68,7 @@ def _decoded(source: Source, indices: Sequence[int]) -> Iterator[npt.NDArray[Any
 
 
 def _check_boxes(source: Source, indices: Sequence[int]) -> None:
-    """Refuse JPEG 2000 in boxes of no length, at which pydicom (3.0) would go round for ever."""
+    """Refuse JPEG 2000 with boxes of length 0, on which pydicom 3.0 loops forever."""
     from pydicom.encaps import get_frame
 
     count = int(source.header.get("NumberOfFrames") or 1)
@@ -85,7 +85,7 @@ def _check_boxes(source: Source, indices: Sequence[int]) -> None:
 
 
 def _plain(source: Source, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return pixels without what else their bits hold, and those of a palette in its colours."""
+    """Clear unused bits, and apply the palette."""
     if source.header.get("PhotometricInterpretation") == "PALETTE COLOR":
         from pydicom.pixels.processing import apply_color_lut
 
@@ -95,7 +95,7 @@ def _plain(source: Source, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     elif pixels.dtype.kind in "iu" and not _has_precision(source):
         unused = max(8 * pixels.dtype.itemsize, source.bits) - source.bits
         if unused and source.header.BitsAllocated > 1:
-            # Older files keep overlays there. Shifting back keeps the sign.
+            # Older files store overlays in unused bits. Shifting back extends the sign.
             bare = (pixels << unused) >> unused
             if _needs_all_bits(source):
                 absent = Values(padding=padding_of(source.header, pixels.dtype)).absent(pixels)
@@ -107,7 +107,7 @@ def _plain(source: Source, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _needs_all_bits(source: Source) -> bool:
-    """Whether the stored number of pixels without a value has more bits than those with one."""
+    """Whether padding uses bits above BitsStored."""
     padding = padding_of(source.header, source.dtype)
     if padding is None or source.dtype.kind not in "iu" or len(source.shape) == 3:
         return False
@@ -118,6 +118,6 @@ def _needs_all_bits(source: Source) -> bool:
 
 
 def _has_precision(source: Source) -> bool:
-    """Whether pixels come with the sign and bits of their own stream, as in JPEG 2000."""
+    """Whether the codestream defines sign and bit depth of pixels, as in JPEG 2000."""
     syntax = str(source.header.file_meta.get("TransferSyntaxUID"))
     return syntax in JPEG2000

@@ -1,4 +1,4 @@
-"""The intensities of DICOM planes as one array: whole, or plane by plane."""
+"""Intensities of a stack of DICOM planes, in memory or lazy."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Planes", "ends_of"]
 Key = tuple[slice | int, ...]
 
 SLAB = 2**25
-"""bytes that a lazy array reads at a time from a file of many frames"""
+"""bytes of a chunk of a lazy array from a multi-frame file"""
 
 
 def ends_of(frame: Frame) -> tuple[int, int]:
-    """Return the least and largest number that the bits of a plane can hold."""
+    """Return the smallest and largest value of the stored bits of a plane."""
     bits = frame.source.bits
     if frame.source.dtype.kind == "i":
         return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
@@ -30,10 +30,7 @@ def ends_of(frame: Frame) -> tuple[int, int]:
 
 
 class Planes:
-    """The intensities of planes as ``(C, T, Z, Y, X)``, with samples of colours as a sixth axis.
-
-    dask takes it as an array.
-    """
+    """Array of intensities ``(C, T, Z, Y, X)``, with colour samples as a sixth axis, for dask."""
 
     def __init__(self, stack: Sequence[Sequence[Sequence[Frame]]]) -> None:
         self.frames = [frame for passes in stack for slices in passes for frame in slices]
@@ -43,12 +40,12 @@ class Planes:
         self.dtype = self._smallest()
         padded = {(frame.values.padding, frame.values.nodata) for frame in self.frames}
         self.nodata = first.values.nodata if len(padded) == 1 else None
-        """the one intensity of all pixels without a value"""
+        """the common nodata value of all planes, or None"""
         self.padded = self.nodata is None and padded != {(None, None)}
-        """whether which pixels have no value is not said by one intensity"""
+        """whether missing pixels cannot be expressed by a common nodata value"""
 
     def _smallest(self) -> np.dtype[Any]:
-        """Return the dtype that holds the intensities of all planes."""
+        """Return the smallest dtype for the intensities of all planes."""
         stored = self.frames[0].source.dtype
         if len(self.frames[0].source.shape) == 3:
             return stored
@@ -72,9 +69,9 @@ class Planes:
         return np.dtype(np.float32)
 
     def read(self, limit: int | None) -> tuple[Any, Any]:
-        """Return the intensities, and which pixels have no value where no intensity says it.
+        """Return the intensities, and the mask of missing pixels if there is no nodata value.
 
-        Both are lazy (dask) if there are more bytes of them than ``limit``.
+        Both are lazy (dask) if the intensities take more than ``limit`` bytes.
         """
         nbytes = math.prod(self.shape) * self.dtype.itemsize
         if limit is not None and nbytes > limit:
@@ -84,7 +81,7 @@ class Planes:
         return data, absent if absent is not None and absent.any() else None
 
     def _lazy(self, array: Any) -> Any:
-        """Return an array as dask's; a chunk is a plane, or several of one file."""
+        """Convert to dask; a chunk is one plane, or several planes of one file."""
         import dask.array as da
 
         plane = math.prod(self.shape[3:]) * self.dtype.itemsize
@@ -106,9 +103,9 @@ class Planes:
         return self._read(key)
 
     def _read(self, key: Key, absent: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[Any]:
-        """Return a part of the planes.
+        """Read a region of the planes.
 
-        Into ``absent``, of the shape of all of each plane, goes which pixels have no value.
+        The missing pixels are written to ``absent``, which covers each plane completely.
         """
         chosen = np.asarray(np.arange(len(self.frames)).reshape(self.shape[:3])[key[:3]])
         frames = [self.frames[i] for i in chosen.ravel()]
@@ -129,7 +126,7 @@ class Planes:
 
 
 class _Absent:
-    """Which pixels of planes have no value, as dask takes an array."""
+    """Array of missing pixels of planes, for dask."""
 
     def __init__(self, whole: Planes) -> None:
         self.whole, self.shape, self.ndim = whole, whole.shape, whole.ndim

@@ -1,4 +1,4 @@
-"""Slices, volumes and series with their place in the body from DICOM files."""
+"""Read slices, volumes and series from DICOM files."""
 
 from __future__ import annotations
 
@@ -37,49 +37,47 @@ def read_dicom(
 ) -> list[ImageFile]:
     """Read a DICOM file, the series in a folder, or those of a list of files.
 
-    The slices of a series lie in the order of their positions along their normal, from which
-    their distance is computed too. Files at one position are T; so are those
-    without a position, and frames of which the header says that they are moments. The tiles of a
-    slide are one image, with its smaller sizes as levels.
-    Y and X are the rows and columns as they were acquired: unlike a NIfTI file's they are not
-    turned, since a scanner's plane is where its pixels are fine.
+    The slices of a series are sorted by position along their normal, which also gives their
+    distance. Planes at the same position become T; so do planes without a position, and frames
+    that the header numbers by time. The tiles of a slide form one image with a pyramid. Y and X
+    are the rows and columns as acquired: unlike those of NIfTI files, they are not reoriented,
+    since the resolution is usually highest in the acquisition plane.
 
     Parameters
     ----------
     path
-        A file, a list of files, or a folder, which is searched with its subfolders. What is no
-        DICOM image in it is left out; links that lead out of it are not followed.
+        A file, a list of files, or a folder, which is searched recursively. Other files in it are
+        ignored, and links that lead out of it are not followed.
     limit
-        Bytes of pixels above which an array is a lazy one (dask).
+        Bytes of pixels above which an array is lazy (dask).
 
     Returns
     -------
     list of ImageFile
-        One for each series, named by its description; several for one whose images differ in size,
-        orientation, type or echo. Intensities are rescaled (Hounsfield units, Gy), or
-        looked up in the table of the modality, or else mapped to real-world values. They are
-        integers where the slope is 1, else float32. ``affine`` is in mm. Of MONOCHROME1 images,
-        where the largest value is black, the values are kept and the window's ends are swapped:
-        ``Channel.window`` is still (black, white). Pixels of padding are
-        ``nodata``, or ``missing`` where no one intensity says it. ``metadata`` has pydicom's
-        ``header`` of the first plane, their unit under ``intensity_unit``, mappings of the stored
-        numbers to others under ``real_world_values``, and under ``missing`` and ``irregular``
-        what a warning has said of its slices; ``samples`` says of an image without axes that its
-        last one are colours.
+        One for each series, named by its description; several if the images of a series differ in
+        size, orientation, type or echo. Intensities are rescaled (Hounsfield units, Gy), looked up
+        in the modality's table, or mapped to real-world values. They are integers if the slope is
+        1, else float32. ``affine`` is in mm. For MONOCHROME1, where the largest value is black, the
+        values are kept and the ends of the window are swapped: ``Channel.window`` remains (black,
+        white). Padding is ``nodata``, or ``missing`` if it has no unique intensity. ``metadata``
+        holds pydicom's ``header`` of the first plane, the unit of intensities in
+        ``intensity_unit``, real-world value mappings in ``real_world_values``, and the warnings on
+        slices in ``missing`` and ``irregular``; ``samples`` marks an image without axes whose last
+        one is colour.
 
     Raises
     ------
     ValueError
-        If there is no DICOM image, it is not whole, or needs a decoder; or pydicom is absent.
+        If there is no DICOM image, it is truncated or needs a decoder, or pydicom is missing.
     OSError
-        If there is no such file, or the system does not give it out.
+        If the file does not exist or the system cannot read it.
     MemoryError
-        If the pixels do not fit into memory.
+        If the pixels do not fit in memory.
 
     Warns
     -----
     UserWarning
-        If files of a folder are left out since they are damaged, or slices are missing.
+        If damaged files in a folder are skipped, or slices are missing.
     """
     paths = [Path(p) for p in ([path] if isinstance(path, (str, Path)) else path)]
     path = paths[0]
@@ -109,7 +107,7 @@ def read_dicom(
 
 
 def _once(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Yield planes without those of an image that another file holds too: it is a copy."""
+    """Yield planes without copies of images that another file contains."""
     held: dict[str, Path] = {}
     for frame in frames:
         source = frame.source
@@ -118,7 +116,7 @@ def _once(frames: Iterable[Frame]) -> Iterator[Frame]:
 
 
 def _frames_of(path: Path) -> list[Frame]:
-    """Return the planes of a file or of a folder."""
+    """Return the planes of a file or a folder."""
     if path.is_dir():
         return _folder(path)
     if not path.is_file():
@@ -130,7 +128,7 @@ def _frames_of(path: Path) -> list[Frame]:
 
 
 def _doubt(record: ImageFile) -> str:
-    """Return what a user should know of the distance of slices."""
+    """Return a warning about axes or slice distances, or an empty text."""
     if record.axes is None:
         return (
             f"{record.name}: it does not say what its {len(record.data)} frames are (slices, times "
@@ -150,7 +148,7 @@ def _doubt(record: ImageFile) -> str:
 
 
 def _folder(path: Path) -> list[Frame]:
-    """Return the planes of all files of a folder."""
+    """Return the planes of all files in a folder."""
     frames: list[Frame] = []
     damaged: list[tuple[str, Exception]] = []
     root = path.resolve()
@@ -240,7 +238,7 @@ def _record(stack: Stack, limit: int | None) -> ImageFile:
 
 
 def _other_values(frame: Frame) -> list[dict[str, Any]]:
-    """Return the linear mappings to real-world values that the intensities of a frame are not."""
+    """Return the linear real-world value mappings of a frame that were not applied."""
     header = frame.source.header
     shared = first_item(header.get("SharedFunctionalGroupsSequence"))
     if len(frame.source.shape) == 3 or frame.values.real_world:
@@ -253,12 +251,12 @@ def _other_values(frame: Frame) -> list[dict[str, Any]]:
 
 
 def _name(place: Place) -> str:
-    """Return what a channel is, such as EnergyWindow 2."""
+    """Return the name of a channel, such as EnergyWindow 2."""
     return ", ".join(f"{name} {value}" for name, value in place.channel)
 
 
 def _time_step(passes: Sequence[Sequence[Frame]]) -> float | None:
-    """Return the seconds between passes, where they are the same for all."""
+    """Return the time between passes in s, if it is constant."""
     moments = [slices[0].place.seconds for slices in passes]
     if None not in moments:
         steps = np.diff(np.array(moments, np.float64))
@@ -269,7 +267,7 @@ def _time_step(passes: Sequence[Sequence[Frame]]) -> float | None:
 
 
 def _named_apart(records: list[ImageFile]) -> list[ImageFile]:
-    """Return records with a number behind the names that several of them have."""
+    """Append a number to names that occur several times."""
     names = [record.name for record in records]
     return [
         replace(record, name=f"{record.name} {names[: i + 1].count(record.name)}".strip())

@@ -1,4 +1,4 @@
-"""Which planes of DICOM files make up one volume or series, in which order, and where it lies."""
+"""Group and sort the planes of DICOM files to volumes and series, and compute their affines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Stack", "affine_of", "groups_of", "stacks_of"]
 
 
 def groups_of(frames: Sequence[Frame]) -> list[list[Frame]]:
-    """Return the planes that make up one volume or series, in the order of their series."""
+    """Group planes to volumes or series, sorted by series number."""
     groups: dict[tuple[Any, ...], list[Frame]] = {}
     for frame in frames:
         place, source = frame.place, frame.source
@@ -30,12 +30,12 @@ def groups_of(frames: Sequence[Frame]) -> list[list[Frame]]:
 
 @dataclass(frozen=True)
 class Stack:
-    """Planes that make up one image."""
+    """Planes of one image."""
 
     frames: list[list[list[Frame]]]
-    """by channel, time and slice"""
+    """planes by channel, time and slice"""
     known: bool = True
-    """whether the file says that what its planes at one place differ in is time"""
+    """whether planes at the same position are known to differ in time"""
 
 
 def _in_time(frame: Frame) -> tuple[Any, ...]:
@@ -44,12 +44,12 @@ def _in_time(frame: Frame) -> tuple[Any, ...]:
 
 
 def stacks_of(group: Sequence[Frame]) -> Iterator[Stack]:
-    """Yield a group's planes: once, or once for each channel or pass where these differ.
+    """Yield the stacks of a group: one, or one for each channel or pass if these differ in shape.
 
     Raises
     ------
     ValueError
-        If frames of a volume lie at one place and nothing says what they differ in.
+        If frames of a volume share a position and the header does not distinguish them.
     """
     channels: dict[Any, list[Frame]] = {}
     for frame in group:
@@ -76,7 +76,7 @@ def _at_one_place(one: list[list[Frame]], other: list[list[Frame]]) -> bool:
 
 
 def _passes(group: Sequence[Frame]) -> Iterator[tuple[list[list[Frame]], bool]]:
-    """Yield planes of one channel as ``[time][slice]``, and whether time is what they differ in."""
+    """Yield planes of a channel as ``[time][slice]``, and whether time distinguishes them."""
     ordered = sorted(group, key=_in_time)
     heights = [_height(frame) for frame in ordered]
     places: list[list[Frame]] = []
@@ -108,7 +108,7 @@ def _differ_in_time(place: Sequence[Frame]) -> bool:
 
 
 def _height(frame: Frame) -> float:
-    """Return how far along the normal of its group a plane lies."""
+    """Return the coordinate of a plane along the normal of its group."""
     place = frame.place
     if place.position is None:
         return place.slice or 0.0
@@ -117,7 +117,7 @@ def _height(frame: Frame) -> float:
 
 
 def affine_of(slices: Sequence[Frame], metadata: dict[str, Any]) -> Affine:
-    """Return the affine of slices, and note in the metadata where they are not evenly spaced."""
+    """Return the affine of slices; note irregular and missing slices in the metadata."""
     first = slices[0]
     across, down = np.reshape(first.place.orientation or (), (2, 3))
     normal = np.cross(across, down)
@@ -127,7 +127,7 @@ def affine_of(slices: Sequence[Frame], metadata: dict[str, Any]) -> Affine:
         steps = np.diff(places, axis=0)
         heights = steps @ normal
         usual = float(np.median(heights))
-        # Along a line that may lean, as the slices of a tilted gantry do.
+        # Along the line of the slices, which is oblique for a tilted gantry.
         step = (places[-1] - places[0]) * (usual / heights.sum())
         missing = int(np.maximum(np.rint(heights / usual) - 1, 0).sum())
         whole = np.maximum(np.rint(heights / usual), 1)

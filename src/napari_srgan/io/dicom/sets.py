@@ -1,4 +1,4 @@
-"""DICOM files that hold one series together, among files that are named one by one."""
+"""Group DICOM files of the same series in a list of files."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["by_series"]
 
 
 def by_series(paths: Iterable[Path]) -> list[list[Path]]:
-    """Return files in groups: those of one series that lie in one folder, any other alone."""
+    """Group the files of one series in one folder; other files are groups of their own."""
     groups: dict[tuple[Path, str], list[Path]] = {}
     for path in paths:
         series = _series(path) if path.is_file() and kind(path) == "DICOM" else ""
-        # What is of no series is like nothing else.
+        # A file without a series is unique.
         key = (path.parent.resolve(), series) if series else (path.absolute(), "")
         groups.setdefault(key, []).append(path)
     return list(groups.values())
 
 
 def _series(path: Path) -> str:
-    """Return the SeriesInstanceUID of a file, or nothing."""
+    """Return the SeriesInstanceUID of a file, or an empty text."""
     try:
         from pydicom import dcmread
 
@@ -30,5 +30,5 @@ def _series(path: Path) -> str:
             path, force=True, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"]
         )
         return str(header.get("SeriesInstanceUID") or "")
-    except Exception:  # whatever pydicom makes of a broken file, or its absence
+    except Exception:  # pydicom is missing, or raises errors of any type for damaged files
         return ""

@@ -1,4 +1,4 @@
-"""Tiled DICOM files, such as whole slides, as one image each with its coarser levels."""
+"""Assemble tiled DICOM files, such as whole slides, into pyramids."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from .tiles import Tiles
 __all__ = ["slides_of"]
 
 CHUNK = 1024
-"""pixels along Y and X that a lazy array reads at a time, or one tile where that is larger"""
+"""side in pixels of the chunks of a lazy array; larger tiles are one chunk each"""
 
 
 def slides_of(frames: Sequence[Frame], limit: int | None) -> list[ImageFile]:
-    """Return the images that tiled files make up.
+    """Assemble tiled files into images.
 
     Parameters
     ----------
     frames
         The first frame of each file.
     limit
-        Bytes of pixels above which an array is a lazy one (dask).
+        Bytes of pixels above which an array is lazy (dask).
 
     Returns
     -------
     list of ImageFile
-        One for each slide, finest level first; labels and overviews only where there is no slide.
-        Where a slide has no tile, ``missing`` is true, and its colours are white.
+        One for each slide, with its levels; labels and overviews only if there is no slide. Pixels
+        without a tile are ``missing``; colour images are white there.
     """
     wholes: dict[Any, list[Frame]] = {}
     for frame in frames:
@@ -109,7 +109,7 @@ def _record(levels: Sequence[_Mosaic], limit: int | None) -> ImageFile:
 
 
 class _Mosaic:
-    """The tiles of one level as ``(C, Z, Y, X)`` or ``(C, Z, Y, X, S)``, as dask takes them."""
+    """Array of the tiles of one level, ``(C, Z, Y, X)`` or ``(C, Z, Y, X, S)``, for dask."""
 
     def __init__(self, parts: Sequence[Frame]) -> None:
         self.parts = sorted(parts, key=lambda frame: frame.source.order)
@@ -145,7 +145,7 @@ class _Mosaic:
         )
 
     def lazy(self) -> Any:
-        """Return the level as a dask array, whose chunks are whole tiles."""
+        """Return the level as a dask array of chunks of whole tiles."""
         import dask.array as da
 
         meta = np.empty((0,) * self.ndim, self.dtype)
@@ -159,14 +159,14 @@ class _Mosaic:
         )
 
     def _step(self) -> tuple[int, ...]:
-        # Of several tiles, a chunk is read through the file once.
+        # A chunk of several tiles is read in one pass through the file.
         return tuple(
             min(n, tile * max(1, CHUNK // tile))
             for n, tile in zip(self.shape[2:4], self.tile, strict=True)
         )
 
     def lazily_absent(self) -> Any:
-        """Return which pixels lie in no tile, as a dask array."""
+        """Return the mask of pixels without a tile, as a dask array."""
         import dask.array as da
 
         holes = self.owner < 0
@@ -181,7 +181,7 @@ class _Mosaic:
         ranges = [range(*_slice(k).indices(n)) for k, n in zip(key[:4], self.shape, strict=False)]
         whole = [
             range(min(r), max(r) + 1) if len(r) else range(0) for r in ranges
-        ]  # read without steps
+        ]  # contiguous, without the steps of the slices
         data = np.full([len(r) for r in whole] + list(self.samples), self._blank(), self.dtype)
         wanted: list[tuple[int, int, tuple[int, ...]]] = []
         if all(len(r) for r in whole):
@@ -214,7 +214,7 @@ class _Mosaic:
         cell: tuple[int, ...],
         pixels: npt.NDArray[Any],
     ) -> None:
-        """Lay the pixels of a tile where they belong, as far as they are wanted."""
+        """Copy the requested part of a tile to its position."""
         to: list[slice] = []
         of: list[slice] = []
         for r, i, tile in zip(whole[2:], cell[2:], self.tile, strict=True):
@@ -225,7 +225,7 @@ class _Mosaic:
         plane[tuple(to)] = pixels[tuple(of)]
 
     def _blank(self) -> int:
-        """Return what stands where there is no tile: the white of an empty slide, or 0."""
+        """Return the value of pixels without a tile: white for colour slides, else 0."""
         return int(np.iinfo(self.dtype).max) if self.samples and self.dtype.kind == "u" else 0
 
 

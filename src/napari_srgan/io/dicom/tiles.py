@@ -1,4 +1,4 @@
-"""Where the frames of a tiled DICOM file, such as a whole slide, lie in the one image they are."""
+"""Tile layout of DICOM files such as whole slides."""
 
 from __future__ import annotations
 
@@ -25,50 +25,50 @@ from .pixel_size import spacing_of, thickness_of
 __all__ = ["Tiles", "tiles_of"]
 
 MOST_TILES = 2**22
-"""places for tiles in an image; more than that is damage"""
+"""maximal number of tiles in an image; more is damage"""
 SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
-"""class of whole-slide images"""
+"""SOP class of whole-slide images"""
 
 
 @dataclass(frozen=True, eq=False)
 class Tiles:
-    """How the frames of a file make up one image."""
+    """Layout of the frames of a file as tiles of one image."""
 
     rows: int
     columns: int
     frames: npt.NDArray[np.int64]
-    """number of the frame at each path of light, focal plane, row and column of tiles; −1 where
-    there is none in this file"""
+    """index of the frame at each optical path, focal plane, tile row and tile column; −1 where the
+    file has none"""
     paths: tuple[str, ...]
-    """names of the paths of light"""
+    """names of the optical paths"""
     spacing: tuple[float, float] | None
-    """of rows and of columns in mm"""
+    """distance of rows and of columns in mm"""
     depth: float | None
     """distance of focal planes in mm"""
     affine: Affine | None
-    """from ``(z, y, x)`` of pixels to that of the slide in mm"""
+    """affine from pixel indices ``(z, y, x)`` to slide coordinates in mm"""
     whole: str
-    """of which this file is a part, where the image is in several"""
+    """ConcatenationUID, if the image is split into several files"""
     kind: str
-    """VOLUME, LABEL, OVERVIEW or THUMBNAIL"""
+    """image type: VOLUME, LABEL, OVERVIEW or THUMBNAIL"""
 
 
 def tiles_of(header: Any, count: int, stored: int) -> Tiles | None:
-    """Return how the frames of a file make up one image; None where they do not.
+    """Return the tile layout of a file; None if its frames are not tiles.
 
     Parameters
     ----------
     header
-        Of the file.
+        Dataset of the file.
     count
-        Frames in it.
+        Number of frames.
     stored
-        Bytes of the file.
+        Size of the file in bytes.
 
     Raises
     ------
     ValueError
-        If they do in a way that is not understood.
+        If the layout is damaged or not supported.
     """
     organised = text(header, "DimensionOrganizationType")
     each = items(header.get("PerFrameFunctionalGroupsSequence"))
@@ -124,7 +124,7 @@ PLANES = "TotalPixelMatrixFocalPlanes"
 
 
 def _names(header: Any) -> tuple[str, ...]:
-    """Return the names of the paths of light, or of the segments, of an image."""
+    """Return the names of the optical paths, or of the segments."""
     found = items(header.get("OpticalPathSequence")) or items(header.get("SegmentSequence"))
     ways = ("OpticalPathDescription", "OpticalPathIdentifier", "SegmentLabel", "SegmentNumber")
     names = tuple(next((n for way in ways if (n := text(item, way))), "") for item in found)
@@ -138,7 +138,7 @@ def _sparse(
     grid: tuple[int, int],
     tile: tuple[int, int],
 ) -> tuple[npt.NDArray[np.int64], int]:
-    """Return the frames at each place of tiles that say their places, and the focal planes."""
+    """Return the frame at each tile, from the positions of frames, and the focal plane count."""
     known = [
         text(item, "OpticalPathIdentifier") for item in items(header.get("OpticalPathSequence"))
     ]
@@ -176,7 +176,7 @@ WAYS = ("Row", "Column")
 
 
 def _affine(header: Any, spacing: tuple[float, float] | None, depth: float | None) -> Affine | None:
-    """Return the map from pixels to the slide."""
+    """Return the affine from pixels to the slide."""
     origin = first(header.get("TotalPixelMatrixOriginSequence"))
     turn = numbers(header.get("ImageOrientationSlide"), 6)
     if origin is None or turn is None or spacing is None:
@@ -193,6 +193,6 @@ def _affine(header: Any, spacing: tuple[float, float] | None, depth: float | Non
     affine[:3, 0], affine[:3, 1] = across * spacing[1], down * spacing[0]
     affine[2, 2] = abs(depth) if depth else 1.0
     affine[:2, 3] = start
-    # Offsets along the depth of a slide are in µm, along its sides in mm.
+    # Z offsets of a slide are in µm, X and Y offsets in mm.
     affine[2, 3] = (number(origin.get("ZOffsetInSlideCoordinateSystem")) or 0.0) / 1000
     return reverse_axes(affine)

@@ -1,4 +1,4 @@
-"""What the stored numbers of DICOM pixels mean, and which of them mean that there is no value."""
+"""Convert stored DICOM values to intensities, and find padding values."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = ["Table", "Values", "modality_table", "padding_of", "real_world", "val
 Pixels = npt.NDArray[Any]
 
 UNSPECIFIED = ("", "US")
-"""types of a rescaling that say nothing of what its numbers are"""
+"""rescale types without information on the unit"""
 MOST_ENTRIES = 2**16
-"""of a table; a longer one is damage"""
+"""maximal number of entries of a look-up table; a longer one is damaged"""
 PADDINGS = {
     "float32": ("FloatPixelPaddingValue", "FloatPixelPaddingRangeLimit"),
     "float64": ("DoubleFloatPixelPaddingValue", "DoubleFloatPixelPaddingRangeLimit"),
@@ -33,34 +33,34 @@ PADDINGS = {
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Values of consecutive stored numbers; those before and behind have the first and last."""
+    """Look-up table; stored values outside of it map to its first or last entry."""
 
     begin: int
-    """the number of the first value"""
+    """stored value of the first entry"""
     values: Pixels
 
 
 @dataclass(frozen=True)
 class Values:
-    """How the stored numbers of a frame become intensities."""
+    """Transformation from the stored values of a frame to intensities."""
 
     slope: float = 1.0
     intercept: float = 0.0
     table: Table | None = None
-    """in place of slope and intercept"""
+    """replaces slope and intercept"""
     padding: tuple[float, float] | None = None
-    """least and largest of the stored numbers that stand for no value"""
+    """smallest and largest stored value of padding"""
     unit: str = ""
     real_world: bool = False
-    """whether they are of a mapping to real-world values, and not of the modality"""
+    """whether this is a real-world value mapping, not the modality transformation"""
 
     @property
     def plain(self) -> bool:
-        """Whether the stored numbers are the intensities."""
+        """Whether the transformation is the identity."""
         return self.table is None and (self.slope, self.intercept) == (1.0, 0.0)
 
     def of(self, stored: Pixels) -> Pixels:
-        """Return the intensities of stored numbers."""
+        """Convert stored values to intensities."""
         if self.table is not None:
             at = np.clip(stored.astype(np.int64) - self.table.begin, 0, len(self.table.values) - 1)
             return self.table.values[at]
@@ -71,7 +71,7 @@ class Values:
         return stored.astype(np.float64) * self.slope + self.intercept
 
     def absent(self, stored: Pixels) -> npt.NDArray[np.bool_]:
-        """Return which stored numbers stand for no value."""
+        """Return the mask of padding among stored values."""
         if self.padding is None:
             return np.zeros(stored.shape, bool)
         least, most = self.padding
@@ -79,7 +79,7 @@ class Values:
 
     @property
     def nodata(self) -> float | None:
-        """The one intensity that stands for no value, where no other stored number becomes it."""
+        """Intensity of padding, if it is unique to padding; else None."""
         if self.padding is None or self.padding[0] != self.padding[1] or self.table is not None:
             return None
         if self.plain:
@@ -90,19 +90,19 @@ class Values:
 
 
 def values_of(look: Look, dtype: np.dtype[Any], table: Table | None) -> Values:
-    """Return what the stored numbers of a frame mean.
+    """Return the transformation of a frame.
 
-    The transformation of the modality (slope and intercept, or a table) is taken; a mapping to
-    real-world values where the file has no other.
+    It is the modality transformation (slope and intercept, or a table), or a real-world value
+    mapping if the file has no other.
 
     Parameters
     ----------
     look
-        Finds the elements of the frame.
+        Access to the elements of the frame.
     dtype
-        Of the stored numbers.
+        dtype of the stored values.
     table
-        What `modality_table` returned of the file.
+        Result of `modality_table` for the file.
     """
     header = look.header
     padding = padding_of(header, dtype)
@@ -124,7 +124,7 @@ def values_of(look: Look, dtype: np.dtype[Any], table: Table | None) -> Values:
 
 
 def padding_of(header: Any, dtype: np.dtype[Any]) -> tuple[float, float] | None:
-    """Return the least and largest stored number of pixels without a value."""
+    """Return the smallest and largest stored value of padding."""
     name, limit = PADDINGS.get(dtype.name, ("PixelPaddingValue", "PixelPaddingRangeLimit"))
     ends = [number(header.get(n)) for n in (name, limit)]
     if ends[0] is None:
@@ -134,14 +134,14 @@ def padding_of(header: Any, dtype: np.dtype[Any]) -> tuple[float, float] | None:
 
 
 def _stored(value: float, dtype: np.dtype[Any]) -> float:
-    """Return a number as pixels of a dtype have it: some headers have it with the other sign."""
+    """Convert a value to the dtype of the pixels; some headers store it with the wrong sign."""
     if dtype.kind == "f":
         return float(np.float64(value).astype(dtype))
     return float(np.asarray(int(value) % 2 ** (8 * dtype.itemsize), "u8").astype(dtype))
 
 
 def modality_table(header: Any, dtype: np.dtype[Any]) -> Table | None:
-    """Return the table that a file has in place of slope and intercept.
+    """Return the look-up table of the modality, if the file has one.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def modality_table(header: Any, dtype: np.dtype[Any]) -> Table | None:
         begin -= 2**16
     count = count or MOST_ENTRIES
     whole, part = Dataset(), Dataset()
-    # Entries of 9 to 15 bits lie in 16, too.
+    # Entries of 9 to 15 bits are stored in 16 bits.
     part.LUTDescriptor = [count, begin, 8 if depth <= 8 else 16]
     part["LUTData"] = item["LUTData"]
     whole.ModalityLUTSequence = Sequence([part])
@@ -173,7 +173,7 @@ def modality_table(header: Any, dtype: np.dtype[Any]) -> Table | None:
 
 
 def real_world(look: Look) -> Iterator[Values]:
-    """Yield the mappings to real-world values of a frame, in their order."""
+    """Yield the real-world value mappings of a frame in order."""
     for item in look.items("RealWorldValueMappingSequence"):
         code = first(item.get("MeasurementUnitsCodeSequence"))
         unit = "" if code is None else text(code, "CodeValue")
@@ -190,5 +190,5 @@ def real_world(look: Look) -> Iterator[Values]:
 
 @functools.lru_cache(maxsize=16)
 def _shared(begin: int, values: bytes) -> Table:
-    """Return one table for all frames that have the same."""
+    """Return a table that is shared by all frames with the same values."""
     return Table(begin, np.frombuffer(values, np.float64).astype(np.float32))
