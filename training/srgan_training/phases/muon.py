@@ -1,4 +1,7 @@
-"""Muon: momentum with orthogonalised updates, for the weights of hidden convolutions."""
+"""Muon: momentum with orthogonalised updates, for the weights of hidden convolutions.
+
+`torch.optim.Muon` takes matrices only and refuses the four dimensions of a convolution's weight.
+"""
 
 from __future__ import annotations
 
