@@ -1,1 +1,1 @@
-"""NIfTI: volumes and series, read and written."""
+"""Read and write NIfTI volumes and series."""

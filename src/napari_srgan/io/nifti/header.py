@@ -1,4 +1,4 @@
-"""The header of a NIfTI file that is written, with what that of its source says beside pixels."""
+"""Create the NIfTI header of a result, with metadata of its source."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ __all__ = ["LENGTHS", "RAS", "TIMES", "header_of", "is_header"]
 LENGTHS = {"meter": 1e3, "mm": 1.0, "micron": 1e-3, "m": 1e3, "µm": 1e-3}
 """length in mm of the units of NIfTI and of `ImageFile`"""
 TIMES = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
-"""length of a unit in s"""
+"""length of each unit in s"""
 RAS = np.diag([-1.0, -1, 1, 1])
-"""from the world of NIfTI (right, anterior, superior) to that of DICOM (left, posterior, superior)
-and back"""
+"""conversion between the coordinates of NIfTI (right, anterior, superior) and DICOM (left,
+posterior, superior), its own inverse"""
 MOST_CLASSIC = 32767
-"""longest axis of NIfTI-1; longer ones need NIfTI-2"""
+"""maximal length of an axis in NIfTI-1; longer ones need NIfTI-2"""
 DESCRIPTION = 79
-"""bytes of the field descrip"""
+"""length of the field descrip in bytes"""
 KEPT = ("intent_code", "intent_p1", "intent_p2", "intent_p3", "intent_name", "aux_file", "toffset")
-"""fields that hold of the result as they are"""
+"""fields that are copied to the result"""
 BACKWARD = {0: 0, 1: 2, 2: 1, 3: 4, 4: 3, 5: 6, 6: 5}
-"""orders in which slices are acquired → the same, counted from the other end"""
+"""slice acquisition orders, and their codes for reversed slices"""
 
 
 def header_of(nib: Any, image: ImageFile, data: Any, description: str) -> Any:
-    """Return the header of an array in the order of the file.
+    """Return the NIfTI header of an image.
 
     Parameters
     ----------
     nib
         nibabel.
     image
-        What is written.
+        The image to write.
     data
-        Its array as ``(C, T, Z, Y, X)`` or ``(C, T, Z, Y, X, S)``, flipped as it is written.
+        Its array as ``(C, T, Z, Y, X)`` or ``(C, T, Z, Y, X, S)``, with Y and X flipped.
     description
-        What was done with it.
+        Description of the processing.
     """
     grid = data.shape[4::-1]
     classic = max(grid) <= MOST_CLASSIC
@@ -60,7 +60,7 @@ def header_of(nib: Any, image: ImageFile, data: Any, description: str) -> Any:
         known = known if {"Y", "X"} <= size.keys() else None
     own = RAS @ reverse_axes(affine)
     own[:3] *= known or 1.0
-    for axis in (0, 1):  # flipped: counted from the other end, back
+    for axis in (0, 1):  # y and x of the array are flipped
         own[:3, 3] += own[:3, axis] * (grid[axis] - 1)
         own[:3, axis] *= -1
     found = image.metadata.get("header")
@@ -85,7 +85,7 @@ def header_of(nib: Any, image: ImageFile, data: Any, description: str) -> Any:
     if source is not None and (told := _text(source["descrip"])):
         text = f"{description}; {told}" if description else told
         if len(text.encode()) > DESCRIPTION and description:
-            # What does not fit there is kept in a comment.
+            # A text that is too long for the field is stored in a comment extension.
             comment = nib.nifti1.Nifti1Extension("comment", told.encode())
             header.extensions.append(comment)
     header["descrip"] = text.encode()[:DESCRIPTION].decode(errors="ignore").encode()
@@ -94,28 +94,28 @@ def header_of(nib: Any, image: ImageFile, data: Any, description: str) -> Any:
 
 
 def is_header(nib: Any, source: object) -> bool:
-    """Whether something is the header of a NIfTI file, as nibabel has it."""
+    """Whether an object is a NIfTI header of nibabel."""
     return isinstance(source, (nib.Nifti1Header, nib.Nifti2Header))
 
 
 def _without_ones(grid: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape without lengths of 1 at its end, but with three axes at least."""
+    """Remove trailing lengths of 1 from a shape of at least three axes."""
     while len(grid) > 3 and grid[-1] == 1:
         grid = grid[:-1]
     return grid
 
 
 def carry(header: Any, source: Any, before: Affine | None) -> None:
-    """Put into a header what the one that was read says and what still holds.
+    """Copy the metadata of a source header that still apply.
 
     Parameters
     ----------
     header
-        Of the result; its sform is set.
+        Header of the result, with its sform set.
     source
-        That was read.
+        Header of the source.
     before
-        From voxels of the source to its world, in its unit.
+        Affine of the source from voxels to world, in its unit.
     """
     for name in KEPT:
         header[name] = source[name]
@@ -138,7 +138,7 @@ def carry(header: Any, source: Any, before: Affine | None) -> None:
     scaled[:3] *= LENGTHS.get(length, 1.0)
     with np.errstate(all="ignore"):
         try:
-            # From voxels of the source to those of the result.
+            # From voxels of the source to voxels of the result.
             moved = np.asarray(np.linalg.inv(header.get_sform()) @ scaled, np.float64)
             back = np.asarray(np.linalg.inv(moved), np.float64)
         except np.linalg.LinAlgError:
@@ -149,12 +149,12 @@ def carry(header: Any, source: Any, before: Affine | None) -> None:
 
 
 def _slices(header: Any, source: Any, moved: Affine) -> None:
-    """Carry which axes were read out, encoded and sliced, and when each slice was."""
+    """Copy the axis roles (frequency, phase, slice) and the slice timing."""
     roles: list[int | None] = []
     for axis in source.get_dim_info():
         column = np.abs(moved[:3, axis]) if axis is not None and axis < 3 else np.zeros(3)
         to = int(column.argmax())
-        # An axis that is no longer one, since the image has been turned, has no role.
+        # An axis that is oblique in the result has no role.
         straight = column[to] > 0 and np.delete(column, to).max() < 0.01 * column[to]
         roles.append(to if straight else None)
     to_slice, axis = roles[2], source.get_dim_info()[2]
@@ -172,7 +172,7 @@ def _slices(header: Any, source: Any, moved: Affine) -> None:
 
 
 def _times(header: Any, source: Any, count: int, backward: bool) -> None:
-    """Carry when slices were acquired, which may now be counted from the other end."""
+    """Copy the slice timing, for reversed slices if ``backward``."""
     code, begin, end = (int(source[f"slice_{n}"]) for n in ("code", "start", "end"))
     if code not in BACKWARD or not 0 <= begin <= end < count:
         return
@@ -185,13 +185,13 @@ def _times(header: Any, source: Any, count: int, backward: bool) -> None:
 
 
 def _second_form(header: Any, source: Any, back: Affine, unit: float) -> None:
-    """Carry a qform that lies beside an sform of another space."""
+    """Copy a qform that refers to another space than the sform."""
     code, other = int(source["qform_code"]), int(source["sform_code"])
     if code not in range(1, 5) or other not in range(1, 5):
         return
     try:
         form = np.asarray(source.get_qform(), np.float64)
-    except Exception:  # such as a quaternion that is none
+    except Exception:  # for example an invalid quaternion
         return
     form[:3] *= unit
     form = form @ back
@@ -200,5 +200,5 @@ def _second_form(header: Any, source: Any, back: Affine, unit: float) -> None:
 
 
 def _text(field: Any) -> str:
-    """Return what a field of bytes says."""
+    """Decode a field of bytes as text."""
     return bytes(field.item()).split(b"\0")[0].decode("utf-8", "ignore").strip()

@@ -1,4 +1,4 @@
-"""Volumes and series with their place in the body from NIfTI files and into them."""
+"""Read and write NIfTI files with their affine."""
 
 from __future__ import annotations
 
@@ -37,35 +37,35 @@ DTYPES = (*INTEGERS, "float32", "float64")
 def read_nifti(path: Path | str, limit: int | None = None) -> list[ImageFile]:
     """Read a NIfTI-1 or NIfTI-2 file.
 
-    The axes of the array are reordered and flipped, never resampled, so that they run along the
-    body's as nearly as they can: Z towards superior, Y towards posterior, X towards left. An axial
-    slice is then seen as radiologists see it. A fourth dimension is T, a fifth C; the samples of
-    colours are S.
+    The axes of the array are permuted and flipped, never resampled, to the closest anatomical
+    orientation: Z towards superior, Y towards posterior, X towards left. An axial slice then has
+    the radiological orientation. A fourth dimension is T, a fifth C; colour samples are S.
 
     Parameters
     ----------
     path
         A ``.nii``, a ``.nii.gz``, or either file of a pair ``.hdr`` and ``.img``.
     limit
-        Bytes of pixels above which the array is a lazy one (dask) that reads slab by slab. Those of
-        a compressed file are quick in the order of the file and slow in any other.
+        Bytes of pixels above which the array is lazy (dask) and read in slabs. Those of a
+        compressed file are fast in file order and slow in any other.
 
     Returns
     -------
     list of ImageFile
-        One, with its affine in mm (taken as mm where the file names no unit). Intensities that the
-        file scales are float32, others keep their stored dtype. ``metadata`` has nibabel's
-        ``header``, the file's own ``affine`` from its voxels to right, anterior, superior, and the
+        A single image, with its affine in mm (mm is assumed if the file has no unit). Scaled
+        intensities are float32, others keep their stored dtype. ``metadata`` holds nibabel's
+        ``header``, the file's own ``affine`` from voxels to right, anterior, superior, and the
         ``time_start`` of T in s.
 
     Raises
     ------
     ValueError
-        If it is no NIfTI file, not whole, or claims more than it can hold; or nibabel is absent.
+        If it is not a NIfTI file, is truncated or claims more voxels than it can hold, or nibabel
+        is missing.
     OSError
-        If there is no such file, or the system does not give it out.
+        If the file does not exist or the system cannot read it.
     MemoryError
-        If its voxels do not fit into memory.
+        If the voxels do not fit in memory.
     """
     path, nib = Path(path), _nibabel()
     if not path.is_file():
@@ -117,13 +117,13 @@ def _nibabel() -> Any:
 
 
 def _affine(header: Any) -> Affine:
-    """Return the first usable affine of a header: sform, qform, or else its bare pixel size."""
+    """Return the first valid affine of a header: sform, qform, or else the voxel size alone."""
     ways = [header.get_sform] if header["sform_code"] > 0 else []
     ways += [header.get_qform] if header["qform_code"] > 0 else []
     for way in (*ways, header.get_base_affine):
         try:
             affine = np.asarray(way(), np.float64)
-        except Exception:  # such as a quaternion that is none
+        except Exception:  # for example an invalid quaternion
             continue
         with np.errstate(all="ignore"):
             sizes = np.linalg.norm(affine[:3, :3], axis=0)
@@ -135,7 +135,7 @@ def _affine(header: Any) -> Affine:
 
 
 def _canonical(voxels: Voxels, change: Any, limit: int | None) -> tuple[Any, str]:
-    """Return the voxels turned as an orientation of nibabel says, and their axes."""
+    """Reorient the voxels by an orientation of nibabel, and return them with their axes."""
     to = {int(axis): i for i, axis in enumerate(change[:, 0])}
     order = [3, 4, to[2], to[1], to[0], *range(5, voxels.ndim)]
     turn = tuple(slice(None, None, int(step)) for step in change[:, 1])
@@ -144,28 +144,27 @@ def _canonical(voxels: Voxels, change: Any, limit: int | None) -> tuple[Any, str
     axes = f"{kept}ZYX{'S' if voxels.samples else ''}"
     if limit is not None and voxels.nbytes > limit:
         return voxels.lazy()[turn].transpose(order)[drop], axes
-    # Made in its last order and filled through a view of the file's, so that there is one copy.
+    # Allocated in final order and filled through a view in file order, to avoid a second copy.
     data = np.empty([voxels.shape[i] for i in order], voxels.dtype)
     voxels.whole(data.transpose(np.argsort(order))[turn])
     return data[drop], axes
 
 
 def write_nifti(path: Path | str, image: ImageFile, description: str = "") -> Path:
-    """Write an image as NIfTI, slab by slab, with its place in the body.
+    """Write an image as NIfTI with its affine, in slabs.
 
-    The array is written with x towards right and y towards anterior where ``image`` has them
-    towards left and posterior, which is how most programs have it. sform and qform are both set,
-    with the codes of the file that ``image`` was read from, which also gives its intent, order of
-    slices, times, texts and extensions as far as they hold of the result. Axes longer than 32767
-    need NIfTI-2.
-    The file is written beside its place and renamed at the end.
+    The array is written with x towards right and y towards anterior if ``image`` has them towards
+    left and posterior, as most programs expect. sform and qform are both set, with the codes of
+    the source file, whose intent, slice order, times, texts and extensions are kept as far as
+    they apply to the result. Axes longer than 32767 need NIfTI-2. A temporary file in the same
+    folder is renamed at the end.
 
     Raises
     ------
     ValueError
-        If the path is not one of ``WRITABLE``, or NIfTI does not hold such an image.
+        If the suffix is not in ``WRITABLE``, or NIfTI cannot store the image.
     OSError
-        If the folder cannot be written to or the disk is full.
+        If the folder is not writable or the disk is full.
     """
     path, nib = Path(path), _nibabel()
     if not path.name.lower().endswith(WRITABLE):
@@ -192,21 +191,21 @@ def write_nifti(path: Path | str, image: ImageFile, description: str = "") -> Pa
 
 
 def check_image(path: Path, image: ImageFile) -> None:
-    """Refuse what `write_nifti` cannot write; the pixels are not looked at.
+    """Refuse an image that `write_nifti` cannot write, without access to its pixels.
 
     Raises
     ------
     ValueError
-        If NIfTI does not hold such an image, or nibabel is absent.
+        If NIfTI cannot store the image, or nibabel is missing.
     """
     _nibabel()
     _in_file_order(path, image)
 
 
 def _along_body(nib: Any, image: ImageFile) -> ImageFile:
-    """Return a volume from a NIfTI file with the letters that its axes have when it is read.
+    """Rename the axes of a volume from a NIfTI file to those of its orientation when read.
 
-    One that was made finer in another plane than Y and X has been given others.
+    They differ after super-resolution in another plane than Y and X.
     """
     axes, affine = image.axes or "", image.affine
     if (
@@ -248,7 +247,7 @@ def _in_file_order(path: Path, image: ImageFile) -> Any:
 
 
 def _slabs(data: Any) -> Iterator[npt.NDArray[Any]]:
-    """Yield an array piece by piece in memory order, along its chunks where it is lazy."""
+    """Yield an array in parts in memory order, along the chunks of a lazy one."""
     chunks = getattr(data, "chunks", None) or [(n,) for n in data.shape]
     item = data.dtype.itemsize
     for c, t in itertools.product(range(data.shape[0]), range(data.shape[1])):
@@ -268,7 +267,7 @@ def _slabs(data: Any) -> Iterator[npt.NDArray[Any]]:
 
 
 def _parts(start: int, length: int, most: int) -> Iterator[slice]:
-    """Yield ranges of at most ``most`` (and at least one) that make up a longer one."""
+    """Split a range into ranges of at most ``most`` (and at least one) entries."""
     most = max(1, most)
     for first in range(start, start + length, most):
         yield slice(first, min(first + most, start + length))

@@ -1,4 +1,4 @@
-"""The voxels of a NIfTI file as intensities: whole, or slab by slab."""
+"""Read the voxels of a NIfTI file, at once or lazily in slabs."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ..guard import check_claim, reading
 __all__ = ["Voxels"]
 
 SLAB = 2**25
-"""bytes that are read at a time"""
+"""bytes read at a time"""
 
 
 class Voxels:
-    """The voxels of a file in its own order ``(x, y, z, t, u)``, as dask takes an array.
+    """Array of the voxels of a file in file order ``(x, y, z, t, u)``, for dask.
 
-    Missing dimensions have a length of 1; colours have a sixth, their samples.
+    Missing dimensions have a length of 1; colour samples are a sixth dimension.
 
     Raises
     ------
     ValueError
-        If the header describes no image, or more than the file can hold.
+        If the header does not describe an image, or claims more than the file can hold.
     """
 
     def __init__(self, path: Path, image: Any) -> None:
@@ -68,7 +68,7 @@ class Voxels:
         self._proxy: Any = None
 
     def values(self, raw: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return the intensities of stored voxels, the samples of colours as the last axis."""
+        """Convert stored voxels to intensities, with colour samples as the last axis."""
         if self.samples:
             return np.ascontiguousarray(raw).view(np.uint8).reshape(*raw.shape, self.samples)
         if self.scaled:
@@ -77,12 +77,12 @@ class Voxels:
         return raw.astype(self.dtype)
 
     def whole(self, place: npt.NDArray[Any]) -> None:
-        """Read all voxels, once through the file, into an array of the shape ``shape``."""
+        """Read all voxels in one pass into an array of the shape ``shape``."""
         for part, values in self._slabs():
             place[part] = values
 
     def lazy(self) -> Any:
-        """Return the voxels as a dask array, with slabs of the file as its chunks."""
+        """Return the voxels as a dask array, whose chunks are slabs of the file."""
         import dask.array as da
 
         chunks = (*self.grid[:2], self._step(), 1, 1, *self.shape[5:])
@@ -94,7 +94,7 @@ class Voxels:
 
         with reading(self.path):
             if self._proxy is None:
-                # Kept open, a compressed file is read on from where the last slab ended.
+                # An open compressed file continues decompression after the last slab.
                 self._proxy = nibabel.arrayproxy.ArrayProxy(  # type: ignore[no-untyped-call]
                     str(self.path),
                     (self.grid, self.stored, self.offset, 1.0, 0.0),
@@ -108,7 +108,7 @@ class Voxels:
         return self.__dict__ | {"_proxy": None}
 
     def _step(self) -> int:
-        """Return the number of slices to read at a time."""
+        """Return the number of slices per slab."""
         plane = self.grid[0] * self.grid[1] * int(self.stored.itemsize)
         return max(1, min(self.grid[2], SLAB // plane))
 
@@ -127,12 +127,12 @@ class Voxels:
                 voxels = np.frombuffer(raw, self.stored).reshape(shape, order="F")
                 yield (slice(None), slice(None), slice(z, stop), t, u), self.values(voxels)
             if self.compressed:
-                # Its checksum stands at the end: left unread, damaged voxels would pass.
+                # Reading to the end verifies the checksum, which detects damaged voxels.
                 file.read(2**20)
 
 
 def _exactly(file: IO[bytes], count: int) -> bytearray:
-    """Read so many bytes, and take no more memory than the file has to give."""
+    """Read exactly ``count`` bytes; memory grows only with the bytes that the file has."""
     content = bytearray()
     while len(content) < count:
         block = file.read(min(count - len(content), 2**22))
