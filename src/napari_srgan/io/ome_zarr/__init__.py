@@ -1,1 +1,1 @@
-"""OME-Zarr and plain Zarr arrays: read, and OME-Zarr written."""
+"""Read OME-Zarr and plain Zarr arrays, and write OME-Zarr."""

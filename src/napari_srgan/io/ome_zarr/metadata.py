@@ -1,4 +1,4 @@
-"""The metadata of OME-Zarr (OME-NGFF): what a multiscale image says of its axes and levels."""
+"""Parse OME-Zarr (OME-NGFF) metadata of multiscale images."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = [
 ]
 
 MOST_JSON = 2**24
-"""bytes of a metadata document; larger ones are none"""
+"""maximal bytes of a metadata document"""
 MOST_LABELS = 64
-"""label images of one image that are looked for"""
+"""maximal number of label images of an image"""
 LENGTHS = {
     "angstrom": 1e-4,
     "femtometer": 1e-9,
@@ -47,7 +47,7 @@ LENGTHS = {
     "m": 1e6,
     "kilometer": 1e9,
 }
-"""length of a unit in µm"""
+"""length of each unit in µm"""
 TIMES = {
     "femtosecond": 1e-15,
     "picosecond": 1e-12,
@@ -60,34 +60,34 @@ TIMES = {
     "hour": 3600.0,
     "day": 86400.0,
 }
-"""length of a unit in s"""
+"""length of each unit in s"""
 
 
 @dataclass(frozen=True)
 class Multiscale:
-    """One image with its levels, finest first."""
+    """A multiscale image, finest level first."""
 
     name: str
     axes: str | None
     paths: tuple[str, ...]
-    """of the arrays, within the folder of the image"""
+    """paths of the arrays, relative to the folder of the image"""
     pixel_size: dict[str, float]
     unit: str
     affine: Affine | None
-    """from pixel centres to the world, in ``unit``, with the image's translation"""
+    """affine from pixel centres to the world in ``unit``, including the translation"""
     assumed: bool
-    """whether the unit is not said, and taken to be µm"""
+    """whether µm is assumed, for lack of a unit"""
     start: float | None = None
-    """time of the first entry of T in s, where it is not 0"""
+    """time of the first entry of T in s, if not 0"""
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return a metadata document.
+    """Read a metadata document.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If it is not a JSON object, or too large.
     """
     if path.stat().st_size > MOST_JSON:
         raise ValueError(f"{path.name} has {path.stat().st_size} bytes; it is no metadata")
@@ -98,12 +98,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def attributes_of(folder: Path) -> dict[str, Any]:
-    """Return the attributes of a group that OME-NGFF defines: of Zarr 3 (0.5) or 2 (0.4).
+    """Return the OME-NGFF attributes of a Zarr 3 (0.5) or Zarr 2 (0.4) group.
 
     Raises
     ------
     ValueError
-        If the folder is no group.
+        If the folder is not a group.
     """
     if (folder / "zarr.json").is_file():
         found = read_json(folder / "zarr.json").get("attributes", {})
@@ -118,12 +118,12 @@ def attributes_of(folder: Path) -> dict[str, Any]:
 
 
 def inside(folder: Path, part: object) -> Path:
-    """Return the place of an array, which metadata must not lay outside its folder.
+    """Return the path of an array, which must be inside the folder.
 
     Raises
     ------
     ValueError
-        If it does.
+        If it is outside.
     """
     text = str(part)
     parts = {*PurePosixPath(text).parts, *PureWindowsPath(text).parts}
@@ -136,12 +136,12 @@ def inside(folder: Path, part: object) -> Path:
 
 
 def multiscale_of(found: dict[str, Any]) -> Multiscale:
-    """Return what an entry of ``multiscales`` says.
+    """Parse an entry of ``multiscales``.
 
     Raises
     ------
     ValueError
-        If it names no level.
+        If it has no levels.
     """
     datasets = found["datasets"]
     if not isinstance(datasets, list) or not datasets:
@@ -159,7 +159,7 @@ def multiscale_of(found: dict[str, Any]) -> Multiscale:
         plain = all(by_axis[a] == (1, 0) for a in "XYZ" if a in by_axis)
         assumed = not named and not plain
         if named or assumed:
-            # An axis without a unit has that of the others.
+            # Axes without a unit take that of the others.
             usual = next(iter(named.values()), "micrometer")
             affine = np.eye(4)
             for i, a in enumerate("ZYX"):
@@ -188,9 +188,9 @@ def _unit(name: str | None) -> str:
 
 
 def _axes(found: Any) -> tuple[str | None, dict[str, str]]:
-    """Return the letters of axes, where all are known ones, and their units."""
+    """Return the axis letters, or None if any is unknown, and the units."""
     if found is None:
-        return "TCZYX", {}  # as versions before 0.3 have it
+        return "TCZYX", {}  # default of versions before 0.3
     letters, units = "", {}
     for axis in found:
         name = str(axis.get("name") if isinstance(axis, dict) else axis)
@@ -206,7 +206,7 @@ def _axes(found: Any) -> tuple[str | None, dict[str, str]]:
 def _placed(
     dataset: dict[str, Any], found: dict[str, Any], count: int
 ) -> tuple[list[float], list[float]]:
-    """Return the scale and translation of a level, of which either may be said twice."""
+    """Return the scale and translation of a level, combined with those of all levels."""
     scale, shift = [1.0] * count, [0.0] * count
     for source in (dataset, found):
         for step in source.get("coordinateTransformations") or ():
@@ -226,11 +226,11 @@ def _placed(
 
 
 def labels_of(folder: Path) -> list[str]:
-    """Return the names of the label images of an image; none where that is damaged."""
+    """Return the names of the label images of an image; empty if their metadata is damaged."""
     place = folder / "labels"
     try:
         found = attributes_of(place).get("labels") if place.is_dir() else None
-    except Exception:  # whatever is wrong with it, the image itself is there
+    except Exception:  # damaged labels must not prevent reading the image
         return []
     if not isinstance(found, list):
         return []
@@ -238,7 +238,7 @@ def labels_of(folder: Path) -> list[str]:
 
 
 def channels_of(attributes: dict[str, Any], count: int) -> tuple[Channel, ...]:
-    """Return what the field ``omero`` says of channels, where it says it of so many."""
+    """Return the channels in ``omero``, if their number is ``count``; else none."""
     omero = attributes.get("omero")
     found = omero.get("channels") if isinstance(omero, dict) else None
     if not isinstance(found, list) or len(found) != count:

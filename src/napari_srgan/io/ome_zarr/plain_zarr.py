@@ -1,4 +1,4 @@
-"""Arrays of Zarr that are no OME-Zarr, which says what their axes are."""
+"""Read Zarr arrays without OME metadata."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ METADATA = ("zarr.json", ".zarray", ".zgroup")
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a folder is an array or a group of Zarr, of any kind."""
+    """Whether a folder is a Zarr array or group."""
     return any((path / name).is_file() for name in METADATA)
 
 
 def read_zarr_array(path: Path) -> list[ImageFile]:
-    """Return the array that a folder is, lazy, with the axes and the nodata value that it names.
+    """Read a Zarr array lazily, with its dimension names and nodata value.
 
     Raises
     ------
     ValueError
-        If the folder is a group, naming the arrays in it, or the array cannot be read.
+        If the folder is a group (the message lists its arrays), or the array cannot be read.
     """
     path = path.resolve()
     with reading(path):
@@ -48,7 +48,7 @@ def _is_array(path: Path) -> bool:
 
 
 def _said_of(path: Path) -> tuple[Any, dict[str, Any]]:
-    """Return the names of an array's dimensions, of Zarr 3 or as xarray puts them, and more."""
+    """Return the dimension names (of Zarr 3 or xarray) and the attributes of an array."""
     if (path / "zarr.json").is_file():
         found = read_json(path / "zarr.json")
         attributes = found.get("attributes") or {}
@@ -60,7 +60,7 @@ def _said_of(path: Path) -> tuple[Any, dict[str, Any]]:
 
 
 def _axes(names: Any, shape: Sequence[int]) -> str | None:
-    """Return letters where all names are known ones; else they are guessed from the shape."""
+    """Return axis letters if all dimension names are known, else None."""
     if not isinstance(names, list) or len(names) != len(shape):
         return None
     try:

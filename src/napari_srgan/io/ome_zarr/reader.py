@@ -1,4 +1,4 @@
-"""Lazy images with axes, pixel size and levels from OME-Zarr folders."""
+"""Read OME-Zarr images lazily, with axes, pixel size and levels."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from .writer import OWN, write_ome_zarr
 __all__ = ["read_ome_zarr", "write_ome_zarr"]
 
 MOST_CHUNKS = 2**18
-"""of a lazy array; a larger one has several stored chunks in each of its own"""
+"""maximal number of chunks of a lazy array; larger arrays combine several stored chunks"""
 MOST_TOGETHER = 2**12
-"""stored chunks in one of a lazy array; each is a file, and some may be absent"""
+"""maximal number of stored chunks in a chunk of a lazy array; each is a file or absent"""
 MOST_CHUNK = 2**31
-"""bytes of one chunk"""
+"""maximal bytes of a chunk"""
 
 
 def read_ome_zarr(path: Path | str, limit: int | None = None) -> list[ImageFile]:
@@ -42,30 +42,29 @@ def read_ome_zarr(path: Path | str, limit: int | None = None) -> list[ImageFile]
     Parameters
     ----------
     path
-        The folder of an image, or one of bioformats2raw, which has several.
+        Folder of an image, or of bioformats2raw with several images.
     limit
-        Not used: the arrays are always lazy (dask). Other readers have it.
+        Ignored, since arrays are always lazy (dask); kept for a common interface of all readers.
 
     Returns
     -------
     list of ImageFile
-        One for each multiscale image, with its coarser ``levels``, and its label images as
-        ``labels``. ``affine`` has the scale and
-        translation of the finest one. Where a scale has no unit, it is taken as µm, and
-        ``metadata`` says so under ``unit_assumed``; under ``attributes`` it has all there is, and
-        under ``time_start`` the time of the first entry of T in s.
+        One for each multiscale image, with its coarser ``levels``, and its label images in
+        ``labels``. ``affine`` has the scale and translation of the finest level. A scale without
+        unit is assumed to be in µm and marked by ``unit_assumed`` in ``metadata``, which also holds
+        all ``attributes``, and the time of the first entry of T in s in ``time_start``.
 
     Raises
     ------
     ValueError
-        If it is no OME-Zarr image, or its metadata contradict each other.
+        If it is not an OME-Zarr image, or its metadata is inconsistent.
     OSError
-        If there is no such folder, or the system does not give it out.
+        If the folder does not exist or the system cannot read it.
 
     Warns
     -----
     UserWarning
-        If label images are damaged, which are left out.
+        If damaged label images are skipped.
     """
     del limit
     path = Path(path)
@@ -109,7 +108,7 @@ def _images(folder: Path, attributes: dict[str, Any], damaged: list[str]) -> lis
 
 
 def _labels(folder: Path, damaged: list[str]) -> Iterator[ImageFile]:
-    """Yield the label images of an image, and note the damaged ones."""
+    """Yield the label images of an image; add the names of damaged ones to ``damaged``."""
     for name in labels_of(folder):
         try:
             place = inside(folder / "labels", name)
@@ -119,7 +118,7 @@ def _labels(folder: Path, damaged: list[str]) -> Iterator[ImageFile]:
                 raise ValueError(f"labels of {label.data.dtype}")
         except MemoryError:
             raise
-        except Exception:  # whatever is wrong with it, the image itself is there
+        except Exception:  # damaged labels must not prevent reading the image
             damaged.append(name)
             continue
         yield replace(label, name=name)
@@ -168,7 +167,7 @@ def _image(folder: Path, attributes: dict[str, Any], image: Multiscale) -> Image
 
 
 class _Stored:
-    """An array of a folder, as dask takes it."""
+    """Array in a folder, for dask."""
 
     def __init__(self, place: Path, array: Any) -> None:
         self.place, self.array = place, array
@@ -181,7 +180,7 @@ class _Stored:
 
 
 def _level(folder: Path, part: str) -> Any:
-    """Return an array of a folder as a lazy one."""
+    """Open an array of a folder lazily."""
     import dask.array as da
     import zarr
 
@@ -190,7 +189,7 @@ def _level(folder: Path, part: str) -> Any:
     if name is None:
         raise ValueError(f"there is no array at {part}")
     if "pickle" in str(read_json(place / name)):
-        # Its chunks would be programs.
+        # Decoding pickle can execute code.
         raise ValueError(f"the array at {part} is coded with pickle, which is not safe to read")
     version: Any = 3 if name == "zarr.json" else 2
     array: Any = zarr.open_array(str(place), mode="r", zarr_format=version)

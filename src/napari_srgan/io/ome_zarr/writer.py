@@ -1,4 +1,4 @@
-"""Images with axes, pixel size and levels into OME-Zarr folders."""
+"""Write OME-Zarr images with axes, pixel size and levels."""
 
 from __future__ import annotations
 
@@ -16,33 +16,32 @@ from ..medical_affine import voxel_size
 __all__ = ["OWN", "check_image", "write_ome_zarr"]
 
 OWN = "napari-srgan"
-"""attribute for what OME-NGFF has no name for"""
+"""attribute for metadata that OME-NGFF does not define"""
 CHUNK = 512
-"""pixels along Y and X that are written as one chunk"""
+"""side in pixels of a chunk"""
 SMALLEST = 256
-"""pixels along Y and X below which an image needs no coarser level"""
+"""side in pixels up to which an image needs no coarser level"""
 COLOURS = ((255, 255, 255), (0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0))
 NO_NUMBERS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
-"""what JSON has no numbers for, as Zarr writes it"""
+"""JSON texts of floats that are not JSON numbers, as in Zarr"""
 SAMPLES = ("red", "green", "blue", "alpha")
 
 
 def write_ome_zarr(path: Path | str, image: ImageFile, description: str = "") -> Path:
-    """Write an image as OME-Zarr of OME-NGFF 0.5, with coarser levels, chunk by chunk.
+    """Write an image as OME-Zarr (OME-NGFF 0.5) with a pyramid, chunk by chunk.
 
-    RGB(A) samples are written as channels, since there is no axis S. The first pixels of all levels
-    are centred at one point, as napari shows them: each level is the finer one, blurred by
-    (1, 2, 1) / 4, at every second pixel. A turned image (``affine``) has its pixel size as scale;
-    its affine is in an attribute of our own, since OME-NGFF 0.5 has none.
-
-    The folder is written beside its place and renamed at the end.
+    RGB(A) samples become channels, since OME-NGFF has no axis S. The first pixels of all levels
+    have the same centre, as napari displays them: each level is the finer one, blurred by
+    (1, 2, 1) / 4, at every second pixel. The affine of a rotated image is stored in an attribute
+    of this plugin, with the pixel size as scale, since OME-NGFF 0.5 has no affines. A temporary
+    folder beside the target is renamed at the end.
 
     Raises
     ------
     ValueError
-        If the path does not end in ``.zarr``, or OME-Zarr does not hold such an image.
+        If the path does not end in ``.zarr``, or OME-Zarr cannot store the image.
     OSError
-        If the folder cannot be written to, the disk is full, or there is a folder which is no Zarr.
+        If the folder is not writable, the disk is full, or the target is a folder but not a Zarr.
     """
     path = Path(path)
     if path.suffix.lower() != ".zarr":
@@ -56,18 +55,18 @@ def write_ome_zarr(path: Path | str, image: ImageFile, description: str = "") ->
 
 
 def check_image(path: Path, image: ImageFile) -> None:
-    """Refuse what `write_ome_zarr` cannot write; the pixels are not looked at.
+    """Refuse an image that `write_ome_zarr` cannot write, without access to its pixels.
 
     Raises
     ------
     ValueError
-        If OME-Zarr does not hold such an image.
+        If OME-Zarr cannot store the image.
     """
     _in_order(path, image)
 
 
 def _in_order(path: Path, image: ImageFile) -> tuple[Any, str, tuple[Channel, ...]]:
-    """Return the array as T C Z Y X, its axes, and its channels."""
+    """Return the array in the order T C Z Y X, its axes, and its channels."""
     data, axes, channels = image.data, image.axes or "YX", image.channels
     if data.dtype.kind not in "biuf":
         raise ValueError(f"{path}: OME-Zarr does not hold {data.dtype} here; convert the image")
@@ -173,7 +172,7 @@ def _transforms(
 
 
 def _told(image: ImageFile, channels: tuple[Channel, ...]) -> dict[str, Any]:
-    """Return the field ``omero`` of the file that an image is from, if it is about its channels."""
+    """Return ``omero`` of the source file, if it describes the same channels."""
     attributes = image.metadata.get("attributes")
     found = attributes.get("omero") if isinstance(attributes, dict) else None
     if not isinstance(found, dict) or not isinstance(found.get("channels"), list):
@@ -185,9 +184,9 @@ def _told(image: ImageFile, channels: tuple[Channel, ...]) -> dict[str, Any]:
 def _omero(
     channels: tuple[Channel, ...], axes: str, level: Any, before: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the field ``omero`` for channels, whose window must be there, from a coarse level.
+    """Yield the channels of ``omero``; missing windows are computed from a coarse level.
 
-    What an older one says of them beside names, colours and windows is kept.
+    Further entries of the source file are kept.
     """
     kind = np.dtype(level.dtype)
     for number, channel in enumerate(channels):
@@ -215,7 +214,7 @@ def _omero(
 
 
 def _store(data: Any, array: Any) -> None:
-    """Write an array, a lazy one in parts that share no chunk of the written one."""
+    """Write an array; parts of a lazy one are aligned to the chunks that are written."""
     if hasattr(data, "chunks"):
         import dask.array as da
 
@@ -230,7 +229,7 @@ def _store(data: Any, array: Any) -> None:
 
 
 def _halve(finer: Any, coarser: Any) -> None:
-    """Fill a level with every second pixel of the blurred finer one, band by band."""
+    """Blur the finer level and write every second pixel to the coarser one, in bands."""
     rows, step = finer.shape[-2], coarser.chunks[-2]
     for index in np.ndindex(*finer.shape[:-2]):
         for start in range(0, coarser.shape[-2], step):
@@ -245,7 +244,7 @@ def _halve(finer: Any, coarser: Any) -> None:
 
 
 def _sampled(band: npt.NDArray[Any], at: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
-    """Return a band blurred along an axis, at some of its places."""
+    """Blur a band along an axis and return it at the given positions."""
     centre = band.take(at, axis)
     if band.dtype.kind == "b":
         return centre
@@ -253,6 +252,6 @@ def _sampled(band: npt.NDArray[Any], at: npt.NDArray[Any], axis: int) -> npt.NDA
     total = 2 * centre
     for side in (np.maximum(at - 1, 0), np.minimum(at + 1, band.shape[axis] - 1)):
         beside = band.take(side, axis)
-        # Holes stay as small as they are.
+        # NaN neighbours are replaced, so that missing areas do not grow.
         total += np.where(np.isnan(beside), centre, beside)
     return total / 4
