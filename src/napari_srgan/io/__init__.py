@@ -1,6 +1,6 @@
-"""Reads and writes image files with their pixel size, units and place. Knows arrays, not layers.
+"""Read and write image files with pixel size, units and position. Independent of napari's layers.
 
-Each name is imported when it is first used: the readers of all formats are not loaded for a record.
+Each name is imported on first use, so that importing one does not load all readers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Axis letters of dimensions that have names, as those of xarray and Zarr have."""
+"""Map dimension names, as in xarray and Zarr, to axis letters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = {
     "X": "x col cols column columns lon long longitude easting width rlon nlon nx xc i west_east",
     "S": "s rgb rgba samples colour color colours colors",
 }
-"""letter → names of a dimension, in small letters"""
+"""dimension names in lower case by axis letter"""
 LETTERS = {name: letter for letter, names in NAMES.items() for name in names.split()}
 COLOURS = (
     ("r", "g", "b"),
@@ -22,18 +22,18 @@ COLOURS = (
     ("red", "green", "blue"),
     ("red", "green", "blue", "alpha"),
 )
-"""what the entries of an axis of RGB or RGBA samples are called"""
+"""entry names along an axis of RGB or RGBA samples"""
 
 
 def letters_of(names: Sequence[object], shape: Sequence[int]) -> str:
-    """Return a letter for each dimension by its name.
+    """Return an axis letter for each dimension name.
 
-    Only names of colours make an axis S; an axis of bands is C, however many there are.
+    Only colour names become S; an axis of bands is C, regardless of its length.
 
     Raises
     ------
     ValueError
-        If a name is not known, two mean the same, or Y or X is missing, saying which.
+        If a name is unknown, two names have the same meaning, or Y or X is missing.
     """
     known = [str(name).lower() for name in names]
     letters = [LETTERS.get(name, "") for name in known]

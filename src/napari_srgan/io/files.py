@@ -1,4 +1,4 @@
-"""``read`` and ``write`` for every format, chosen by what is in a file."""
+"""``read`` and ``write`` for all formats."""
 
 from __future__ import annotations
 
@@ -30,30 +30,29 @@ from .tiff.ome_sets import once_each
 __all__ = ["LAZY_OVER", "check_writable", "default_limit", "read", "write"]
 
 LAZY_OVER = 1 << 30
-"""bytes of pixels above which they stay on disk, unless told otherwise"""
+"""default number of bytes of pixels above which they stay on disk"""
 SHARE_OF_FREE = 0.3
-"""part of the free memory that pixels may take"""
+"""fraction of the free memory that pixels may take"""
 
 PathLike = str | os.PathLike[str]
 
 
 def read(path: PathLike | Sequence[PathLike], limit: int | None = None) -> list[ImageFile]:
-    """Read the images of a file, of a folder or of a list of files.
+    """Read the images of a file, a folder or a list of files.
 
     Parameters
     ----------
     path
-        A TIFF of any kind (OME, ImageJ, GeoTIFF), PNG, JPEG, WebP, BMP, NIfTI or DICOM file, known
-        by its first bytes; a folder of OME-Zarr, of a Zarr array, of DICOM series or of images; or
-        a list of files.
-        Images of a folder or list that have one shape and dtype are stacked, in natural order of
-        their names (``z2`` before ``z10``) for a folder and in its own for a list, along a new
-        first axis. It is T, since nothing says what it is, or Z where there is a T already. Others
-        are images each on its own. Files of one set of OME-TIFF are one image. A list of DICOM
-        files is one or more series, in the order of their positions.
+        A TIFF of any kind (OME, ImageJ, GeoTIFF), PNG, JPEG, WebP, BMP, NIfTI or DICOM file,
+        recognised by its first bytes; a folder of OME-Zarr, of a Zarr array, of DICOM series or of
+        images; or a list of files.
+        Images of equal shape and dtype in a folder or list are stacked along a new first axis, in
+        natural order of their names (``z2`` before ``z10``) for a folder and in the given order
+        for a list. The axis is T, since its meaning is unknown, or Z if there is a T already.
+        Other images are returned separately. Files of one OME-TIFF set are one image. A list of
+        DICOM files is one or more series, sorted by position.
     limit
-        Bytes of pixels above which they are not read but given as dask arrays. None is
-        `default_limit`.
+        Bytes of pixels above which images are lazy dask arrays. None is `default_limit`.
 
     Returns
     -------
@@ -63,11 +62,11 @@ def read(path: PathLike | Sequence[PathLike], limit: int | None = None) -> list[
     Raises
     ------
     ValueError
-        If a file is of no known kind or damaged, or nibabel or pydicom is absent and needed.
+        If a file has an unknown format or is damaged, or nibabel or pydicom is needed and missing.
     OSError
-        If there is no such file, or the system does not give it out.
+        If the file does not exist or the system cannot read it.
     MemoryError
-        If the pixels do not fit into memory.
+        If the pixels do not fit in memory.
     """
     limit = default_limit() if limit is None else limit
     if not isinstance(path, (str, os.PathLike)):
@@ -81,7 +80,7 @@ def read(path: PathLike | Sequence[PathLike], limit: int | None = None) -> list[
 
 
 def default_limit(at_most: int = LAZY_OVER) -> int:
-    """Return the bytes of pixels that are read at once: a share of the free memory at most."""
+    """Return the bytes of pixels that are read at once, limited by a fraction of free memory."""
     import psutil
 
     return min(at_most, int(SHARE_OF_FREE * psutil.virtual_memory().available))
@@ -121,28 +120,28 @@ def _read_list(paths: list[Path], limit: int) -> list[ImageFile]:
 
 
 def write(path: PathLike, image: ImageFile, description: str = "") -> Path:
-    """Write an image in the format that the name ends with.
+    """Write an image in the format given by the suffix.
 
-    ``.tif`` and ``.tiff`` are OME-TIFF, or GeoTIFF where the image has ``geo``; ``.nii`` and
-    ``.nii.gz`` NIfTI; ``.zarr`` OME-Zarr; ``.png`` holds one plane. Arrays may be numpy, or dask or
-    zarr, which are written part by part. What was there is replaced when all is written.
+    ``.tif`` and ``.tiff`` are OME-TIFF, or GeoTIFF if the image has ``geo``; ``.nii`` and
+    ``.nii.gz`` NIfTI; ``.zarr`` OME-Zarr; ``.png`` stores a single plane. Dask and zarr arrays are
+    written in parts. An existing file is replaced after everything has been written.
 
     Returns
     -------
     Path
-        What was written.
+        The path that was written.
 
     Raises
     ------
     ValueError
-        If the name ends otherwise, or the format does not hold such an image.
+        If the suffix is unknown, or the format cannot store the image.
     OSError
-        If the folder cannot be written to or the disk is full.
+        If the folder is not writable or the disk is full.
 
     Warns
     -----
     UserWarning
-        If the format does not hold what is known of the image's place, pixel size or mask.
+        If the format cannot store the position, pixel size or mask of the image.
     """
     path = Path(path)
     image = _fitting(path, image)
@@ -154,12 +153,12 @@ def write(path: PathLike, image: ImageFile, description: str = "") -> Path:
 
 
 def check_writable(path: PathLike, shape: Sequence[int], dtype: np.dtype[Any], axes: str) -> None:
-    """Refuse what `write` cannot write, before it has been computed.
+    """Refuse an image that `write` cannot write, before it is computed.
 
     Raises
     ------
     ValueError
-        If the name or the format does not allow it, or nibabel is absent and needed.
+        If the suffix or the format does not allow it, or nibabel is needed and missing.
     """
     path = Path(path)
     end = ending(path)
@@ -170,7 +169,7 @@ def check_writable(path: PathLike, shape: Sequence[int], dtype: np.dtype[Any], a
 
 
 def _positive(image: ImageFile) -> ImageFile:
-    """Return an image whose largest value is white, of one whose smallest is."""
+    """Invert a MINISWHITE image, so that its largest value is white."""
     if image.data.dtype.kind != "u":
         return image
     most = np.iinfo(image.data.dtype).max
@@ -183,9 +182,9 @@ def _positive(image: ImageFile) -> ImageFile:
 
 
 def _fitting(path: Path, image: ImageFile) -> ImageFile:
-    """Return an image with dask for zarr, and for a PNG without axes of length 1.
+    """Convert zarr to dask, and drop axes of length 1 for PNG.
 
-    Only a TIFF can say that its smallest value is white: for others it is made a positive.
+    Only TIFF can store MINISWHITE; for other formats such an image is inverted.
     """
     if image.metadata.get("photometric") == "miniswhite" and ending(path) not in (".tif", ".tiff"):
         image = _positive(image)

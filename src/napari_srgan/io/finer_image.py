@@ -1,4 +1,4 @@
-"""The record of a result: the record of its source with finer pixels in the same place."""
+"""Convert the metadata of a source image to those of its super-resolved result."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .resampling import Grid, regridded
 
 
 def finer_image(image: ImageFile, data: Any, axes: str, scale: int) -> ImageFile:
-    """Return a result that is ``scale`` times finer along Y and X in the place of its source.
+    """Return a result ``scale`` times finer along Y and X, at the position of its source.
 
-    Axes may be named otherwise than in the file: sizes and place follow their names.
+    The axes may differ from those of the file; pixel sizes and affine are renamed with them.
 
     Raises
     ------
     ValueError
-        If they are named so that they contradict the file.
+        If the axes contradict the file.
     """
     if image.axes not in (None, axes) and len(image.axes or "") == len(axes):
         return finer_image(named(image, axes), data, axes, scale)
@@ -50,7 +50,7 @@ def finer_image(image: ImageFile, data: Any, axes: str, scale: int) -> ImageFile
 
 
 def _finer_mask(values: Any, axes: str, scale: int, *, smooth: bool = False) -> Any:
-    """Return a mask or an opacity on the finer grid."""
+    """Upsample a mask or alpha."""
     if values is None:
         return None
     letters = "YX" if values.ndim == 2 else axes.replace("S", "")

@@ -1,8 +1,8 @@
-"""The registry of file formats: how each is recognised, which function reads and writes it.
+"""Registry of file formats: how each is recognised, read and written.
 
 To add a format, write its reader (and writer) in a module or sub-package of its own and add one
-entry to `FORMATS`. What can be opened, what can be written, the command line's messages and the
-table in the documentation follow from it; a test holds napari's manifest to it.
+entry to `FORMATS`. The readable and writable suffixes, the messages of the command line and the
+table in the documentation follow from it; a test compares napari's manifest with it.
 """
 
 from __future__ import annotations
@@ -32,40 +32,40 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Format:
-    """One file format.
+    """A file format.
 
-    Functions are named ``module:function``, relative to `napari_srgan.io`, so that no reader is
-    imported before it is used.
+    Functions are named ``module:function``, relative to `napari_srgan.io`, so that readers are
+    imported on first use.
     """
 
     name: str
-    """as `napari_srgan.io.kind` returns it"""
+    """name returned by `napari_srgan.io.kind`"""
     suffixes: tuple[str, ...]
-    """file name suffixes of what can be read, in lower case"""
+    """readable file name suffixes, in lower case"""
     reader: str
-    """called with the path and with the bytes from which on pixels stay on disk"""
+    """called with the path and the number of bytes above which pixels stay on disk"""
     recognise: Callable[[Path, bytes], bool]
     """called with the path and the first 4096 bytes of a file"""
     writer: str = ""
     """called with path, image and description; empty if the format cannot be written"""
     checker: str = ""
     """called with the path and an image of the same shape and dtype before it is computed; raises
-    ValueError where the format cannot hold it"""
+    ValueError if the format cannot store it"""
     written: tuple[str, ...] = ()
-    """file name suffixes of what can be written"""
+    """writable file name suffixes"""
     compound: tuple[str, ...] = ()
-    """suffixes with two dots, none of which belongs to the name of an image"""
+    """suffixes with two dots, which are not part of an image's name"""
     extra: str = ""
     """optional dependencies that reading or writing needs: ``pip install napari-srgan[extra]``"""
     stackable: bool = False
     """whether a folder of such files is a folder of images"""
     in_napari: bool = True
-    """whether the manifest offers it; napari itself reads what it does not offer"""
+    """whether the manifest declares it; napari reads the others itself"""
     result: str = ".tif"
-    """suffix of the result of an image of this format, unless another one is given"""
+    """default suffix of a result of an image of this format"""
 
     def read(self, path: Path, limit: int | None) -> list[ImageFile]:
-        """Return the images of a file or folder."""
+        """Read the images of a file or folder."""
         images: list[ImageFile] = _function(self.reader)(path, limit)
         return images
 
@@ -75,7 +75,7 @@ class Format:
         return written
 
     def check(self, path: Path, image: ImageFile) -> None:
-        """Raise ValueError if the format cannot hold such an image."""
+        """Raise ValueError if the format cannot store such an image."""
         _function(self.checker)(path, image)
 
 
@@ -164,20 +164,20 @@ FORMATS = (
     ),
 )
 READABLE = tuple(suffix for each in FORMATS for suffix in each.suffixes)
-"""file name suffixes of what can be read"""
+"""readable file name suffixes"""
 WRITABLE = tuple(suffix for each in FORMATS for suffix in each.written)
-"""file name suffixes of what can be written"""
+"""writable file name suffixes"""
 COMPOUND = tuple(suffix for each in FORMATS for suffix in each.compound)
 """suffixes with two dots"""
 
 
 def format_named(name: str) -> Format | None:
-    """Return the format that `napari_srgan.io.kind` calls ``name``."""
+    """Return the format with a name of `napari_srgan.io.kind`, or None."""
     return next((each for each in FORMATS if each.name == name), None)
 
 
 def format_of_suffix(path: Path) -> Format | None:
-    """Return the format that a file's name stands for; its reader says what is wrong with it."""
+    """Return the format of a file name suffix, or None; its reader reports what is wrong."""
     if path.is_dir():
         return None
     name = path.name.lower()
@@ -185,12 +185,12 @@ def format_of_suffix(path: Path) -> Format | None:
 
 
 def writer_of(suffix: str) -> Format:
-    """Return the format that one of `WRITABLE` stands for."""
+    """Return the format of a suffix in `WRITABLE`."""
     return next(each for each in FORMATS if suffix in each.written)
 
 
 def ending(path: Path) -> str:
-    """Return the suffix of `WRITABLE` that a file name ends with, or an empty string."""
+    """Return the suffix in `WRITABLE` that a file name ends with, or an empty string."""
     name = path.name.lower()
     return max((end for end in WRITABLE if name.endswith(end)), key=len, default="")
 

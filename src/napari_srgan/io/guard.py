@@ -1,4 +1,4 @@
-"""What every reader and writer does against broken files, and against leaving one."""
+"""Error handling common to all readers, and atomic replacement of written files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["WholeFile", "check_claim", "check_empty", "reading", "replacing"]
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a broken file makes its library raise into a ValueError that names the file.
+    """Convert errors of libraries on damaged files to a ValueError that names the file.
 
-    What the system says of a whole file (an errno), and a lack of memory, are passed on. Warnings
-    of the library itself are not: broken files can give thousands.
+    Errors of the system (with an errno) and MemoryError pass. Warnings of libraries are
+    suppressed, since damaged files can cause thousands.
     """
     check_empty(path)
     try:
@@ -31,18 +31,18 @@ def reading(path: Path) -> Iterator[None]:
         if isinstance(error, MemoryError) or getattr(error, "errno", None):
             raise
         if isinstance(error, ValueError) and ": cannot be read (" in str(error):
-            raise  # one of its files has been named already
+            raise  # the message already names a file
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise ValueError(f"{path}: cannot be read ({reason})") from error
 
 
 def check_empty(path: Path) -> None:
-    """Refuse a file of no bytes, of which no library says so.
+    """Refuse an empty file, for which libraries give unclear errors.
 
     Raises
     ------
     ValueError
-        If it is one.
+        If the file has no bytes.
     """
     if path.is_file() and not path.stat().st_size:
         raise ValueError(f"{path}: cannot be read (the file is empty)")
@@ -67,7 +67,7 @@ def check_claim(path: Path, claimed: int, compressed: bool, offset: int = 0) -> 
 
 
 def replacing(path: Path, write: Callable[[Path], None]) -> Path:
-    """Write a file or folder beside its place and rename it, so that no half one is ever there."""
+    """Write to a temporary path in the same folder and rename it, to leave no partial file."""
     beside = path.with_name(f".{path.name}.partial")
     _remove(beside)
     try:
@@ -86,13 +86,13 @@ def replacing(path: Path, write: Callable[[Path], None]) -> Path:
 
 
 class WholeFile(io.BufferedReader):
-    """A file of which no more is asked than it has, whatever lengths are claimed in it."""
+    """File whose reads are limited to its size, regardless of lengths claimed in it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(path))
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read so many bytes, or what there is."""
+        """Read at most ``size`` bytes."""
         if size is not None and size > 2**20:
             size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
         return super().read(size)

@@ -1,4 +1,4 @@
-"""Label images of OME-Zarr: whether an image is one, and what is said of its objects."""
+"""Label images of OME-Zarr with colours and properties of objects."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from .image_file import ImageFile
 __all__ = ["is_labels", "label_colours", "label_properties"]
 
 MOST_LABELS = 1_000_000
-"""objects of which colours or properties are read"""
+"""maximal number of objects whose colours or properties are read"""
 Colour = tuple[float, float, float, float]
 
 
 def is_labels(image: ImageFile) -> bool:
-    """Whether the numbers of an image stand for objects, as its OME-Zarr says."""
+    """Whether the values of an image are object labels, according to its OME-Zarr metadata."""
     attributes = image.metadata.get("attributes")
     said = isinstance(attributes, dict) and "image-label" in attributes
     return said and image.data.dtype.kind in "biu"
 
 
 def label_colours(image: ImageFile) -> dict[int, Colour]:
-    """Return the colours of objects by their number: red, green, blue and opacity of 0 to 1."""
+    """Return colours by object label: red, green, blue and alpha, 0 to 1."""
     found = {}
     for number, entry in _entries(image, "colors"):
         parts = entry.get("rgba")
@@ -32,7 +32,7 @@ def label_colours(image: ImageFile) -> dict[int, Colour]:
 
 
 def label_properties(image: ImageFile) -> dict[str, list[Any]]:
-    """Return what is said of objects as columns of a table, the first of their numbers."""
+    """Return the properties of objects as columns of a table, the first of their labels."""
     entries = dict(_entries(image, "properties"))
     names = dict.fromkeys(k for entry in entries.values() for k in entry if k != "label-value")
     if not names:

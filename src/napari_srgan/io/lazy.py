@@ -1,4 +1,4 @@
-"""Lazy arrays of other kinds as dask ones."""
+"""Convert lazy arrays to dask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def numpy_or_dask(data: Any) -> Any:
-    """Return an array as it is if it is numpy's or dask's, another (zarr) as dask's."""
+    """Return numpy and dask arrays unchanged, and others (zarr) as dask arrays."""
     if isinstance(data, np.ndarray) or hasattr(data, "dask"):
         return data
     import dask.array as da

@@ -1,4 +1,4 @@
-"""What of an image a format does not hold, said in words before it is written."""
+"""Metadata of an image that a format cannot store, as texts for warnings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["lost_in", "lost_in_bands"]
 
 
 def lost_in(image: ImageFile, end: str) -> list[str]:
-    """Say what of an image a format other than TIFF does not hold."""
+    """List the metadata that a format other than TIFF cannot store."""
     lost = []
     if image.geo is not None:
         lost.append("a place on the Earth")
@@ -34,7 +34,7 @@ def lost_in(image: ImageFile, end: str) -> list[str]:
 
 
 def lost_in_bands(image: ImageFile) -> list[str]:
-    """Say what of an image a TIFF whose bands have a mask or an opacity does not hold."""
+    """List the metadata that a TIFF with a mask or alpha beside its bands cannot store."""
     lost = []
     if image.affine is not None and image.geo is None and _is_elsewhere(image):
         lost.append("a position")
@@ -48,18 +48,18 @@ def _waves(image: ImageFile) -> bool:
 
 
 def _is_elsewhere(image: ImageFile) -> bool:
-    """Whether an image is turned, or its first pixel is not at 0."""
+    """Whether an image is rotated, or its first pixel is not at 0."""
     affine = np.asarray(image.affine)
     linear = affine[:3, :3]
     straight = np.allclose(linear, np.diag(np.diag(linear)), atol=1e-6 * np.abs(linear).max())
-    # A finer image begins a part of a pixel before the one that it was made of.
+    # Super-resolution moves the centre of the first pixel by a fraction of a pixel.
     return not straight or bool((np.abs(affine[:3, 3]) > np.abs(linear).max(axis=1)).any())
 
 
 def _needs_nodata(image: ImageFile) -> bool:
-    """Whether pixels have the value of those without one; NaN says so itself."""
+    """Whether any pixel equals the nodata value; NaN needs no declaration."""
     if image.nodata is None or isnan(image.nodata):
         return False
     if not isinstance(image.data, np.ndarray):
-        return True  # to look for it, a lazy one would be computed twice
+        return True  # checking a lazy array would compute it twice
     return bool((image.data == image.nodata).any())

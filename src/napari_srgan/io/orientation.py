@@ -1,4 +1,4 @@
-"""Images the right way up, where a file says that its rows or columns are stored otherwise."""
+"""Apply TIFF and EXIF orientations."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ ORIENTATIONS = {
     7: (True, True, True),
     8: (True, True, False),
 }
-"""orientation as TIFF and EXIF have it (tag 274) → whether rows and columns are exchanged, then
-rows reversed, then columns"""
+"""for each orientation of TIFF and EXIF (tag 274): whether rows and columns are exchanged, rows
+reversed, columns reversed"""
 
 
 def exchanges_axes(orientation: int) -> bool:
@@ -28,9 +28,9 @@ def exchanges_axes(orientation: int) -> bool:
 
 
 def upright(pixels: Any, axes: str, orientation: int) -> Any:
-    """Return an array, numpy or lazy, with its first row at the top and first column at the left.
+    """Reorient a numpy or lazy array with its first row at the top and first column at the left.
 
-    An orientation that there is none of, or 1, changes nothing.
+    Orientation 1 and invalid ones change nothing.
     """
     exchanged, *backwards = ORIENTATIONS.get(orientation, (False, False, False))
     places = axes.index("Y"), axes.index("X")
@@ -46,9 +46,9 @@ def upright(pixels: Any, axes: str, orientation: int) -> Any:
 
 
 def stored_place(orientation: int, rows: int, columns: int) -> npt.NDArray[np.float64]:
-    """Return the matrix from an upright image's ``(column, row, 1)`` to those that are stored.
+    """Return the matrix from ``(column, row, 1)`` of the upright image to that of the stored one.
 
-    Coordinates are those of edges; ``rows`` and ``columns`` are of the upright image.
+    Coordinates refer to edges; ``rows`` and ``columns`` are those of the upright image.
     """
     exchanged, row_back, column_back = ORIENTATIONS.get(orientation, (False, False, False))
     found = np.eye(3)

@@ -1,4 +1,4 @@
-"""Images from PNG, JPEG, WebP and BMP, and into PNG."""
+"""Read PNG, JPEG, WebP and BMP, and write PNG."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from .orientation import upright
 from .sanity import check_expansion
 
 ORIENTATION = 274
-"""tag of EXIF"""
+"""EXIF tag"""
 LONGEST_PROFILE = 16 << 20
-"""bytes of a colour profile that are kept"""
+"""maximal bytes of a colour profile"""
 
 
 def read_photograph(path: Path) -> ImageFile:
-    """Read a PNG, JPEG, WebP or BMP, the right way up.
+    """Read a PNG, JPEG, WebP or BMP in upright orientation.
 
-    Opacity is the last sample of RGBA, and ``alpha`` of a grey image. ``metadata`` has the colour
-    profile, if there is one, under ``icc_profile``.
+    Alpha is the last sample of RGBA, and ``alpha`` of a grey image. ``metadata`` holds the colour
+    profile in ``icc_profile``, if there is one.
 
     Raises
     ------
     ValueError
-        If its header promises more than its bytes can hold.
+        If the header claims more pixels than the file can hold.
     """
     from PIL import Image
 
     with warnings.catch_warnings():
-        # What Pillow finds suspiciously large is judged below, by the size of the file.
+        # check_expansion below replaces Pillow's limit, relative to the size of the file.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with Image.open(path, formats=("PNG", "JPEG", "WEBP", "BMP")) as opened:
             image: Image.Image = opened
@@ -46,17 +46,17 @@ def read_photograph(path: Path) -> ImageFile:
                 fine = depth == 16 and kind != 0
             samples = max(len(opened.getbands()), 4) * (2 if fine else 1)
             check_expansion(opened.width * opened.height * samples, path.stat().st_size)
-            # A profile of other colours than RGB would be one of none that are left.
+            # A profile of a colour space that is converted to RGB does not apply any more.
             own = image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
             profile = image.info.get("icc_profile") if own else None
             if fine:
-                data = _sixteen_bits(path)  # Pillow would make 8 of them
+                data = _sixteen_bits(path)  # Pillow converts these to 8 bits
             else:
                 image = _plain(image)
                 data = np.asarray(image)
             orientation = _orientation(image)
     if image.mode == "I" and not fine:
-        data = data.astype(np.uint16)  # what older versions of Pillow make of 16-bit grey
+        data = data.astype(np.uint16)  # older versions of Pillow read 16-bit grey as int32
     data = upright(data, "YXS"[: data.ndim], orientation)
     metadata: dict[str, Any] = {"orientation": orientation} if orientation in range(2, 9) else {}
     if isinstance(profile, bytes) and len(profile) <= LONGEST_PROFILE:
@@ -69,7 +69,7 @@ def read_photograph(path: Path) -> ImageFile:
 
 
 def _plain(image: Any) -> Any:
-    """Return an image of Pillow as grey or RGB, with its opacity if it has one."""
+    """Convert a Pillow image to grey or RGB, with alpha if it has transparency."""
     clear = "transparency" in image.info
     if image.mode == "P":
         return image.convert("RGBA" if clear else "RGB")
@@ -90,13 +90,13 @@ def _sixteen_bits(path: Path) -> npt.NDArray[Any]:
 def _orientation(image: Any) -> int:
     try:
         value = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # what Pillow makes of a broken one
+    except Exception:  # Pillow raises errors of any type for damaged EXIF data
         return 1
     return value if isinstance(value, int) else 1
 
 
 def write_png(path: Path, image: ImageFile) -> None:
-    """Write one grey or RGB(A) image as a PNG, with its opacity and its colour profile."""
+    """Write a grey or RGB(A) image as PNG, with alpha and colour profile."""
     data = np.asarray(image.data)
     if image.alpha is not None and data.ndim == 2:
         data = np.stack([data, np.asarray(image.alpha).astype(data.dtype)], axis=-1)
@@ -113,7 +113,7 @@ def write_png(path: Path, image: ImageFile) -> None:
 
 
 def _with_profile(content: bytes, profile: bytes) -> bytes:
-    """Return a PNG with a colour profile behind its header, which is its first 33 bytes."""
+    """Insert a colour profile after the header of a PNG, its first 33 bytes."""
     body = b"iCCP" + b"ICC Profile\0\0" + zlib.compress(profile)
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     return content[:33] + chunk + content[33:]

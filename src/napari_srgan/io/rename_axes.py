@@ -1,4 +1,4 @@
-"""Other names for the axes of an image, whose pixel size and place stay where they are."""
+"""Rename the axes of an image, consistently with pixel size and position."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["finest_plane", "named"]
 
 SPACE = "ZYX"
 EQUAL = 0.01
-"""part by which the two sides of a pixel of a slice may differ"""
+"""relative tolerance for equal sides of a pixel"""
 THICK = 1.2
-"""times that a slice is thicker than its pixels are wide, from which on it counts as one"""
+"""ratio of slice thickness to pixel width from which an axis counts as that of slices"""
 MEANINGS = {"T": "time", "C": "channels", "S": "samples", "Z": "Z", "Y": "Y", "X": "X"}
 
 
@@ -26,8 +26,8 @@ def finest_plane(image: ImageFile) -> str | None:
     Returns
     -------
     str or None
-        The image's axes, with Z for the axis along which its slices are thick; None where that is
-        Z already, or there are no two equal and finest sizes of pixels.
+        The axes of the image, with Z for the axis of thick slices; None if that is Z already, or
+        if the two finest pixel sizes differ.
     """
     axes, size = image.axes or "", image.pixel_size
     if image.affine is None or image.geo is not None or not {*SPACE} <= {*axes} & size.keys():
@@ -37,26 +37,26 @@ def finest_plane(image: ImageFile) -> str | None:
         return None
     if size[thick] < THICK * size[fine[1]]:
         return None
-    # What is left keeps its order.
+    # The two remaining axes keep their order.
     order = iter(a for a in axes if a in fine)
     names = dict(zip(order, "YX", strict=True)) | {thick: "Z"}
     return "".join(names.get(a, a) for a in axes)
 
 
 def named(image: ImageFile, axes: str) -> ImageFile:
-    """Return an image whose axes are named otherwise, in the same place.
+    """Rename the axes of an image without changing its position.
 
     Parameters
     ----------
     image
-        The array is not looked at.
+        The image; its array is not accessed.
     axes
-        As many letters as the image's own.
+        New letters, as many as the image has.
 
     Raises
     ------
     ValueError
-        If that contradicts what the file says, so that its place would be wrong.
+        If they contradict the file, so that the position would be wrong.
     """
     own = image.axes
     if own is None or own == axes or len(own) != len(axes):
@@ -89,7 +89,7 @@ def named(image: ImageFile, axes: str) -> ImageFile:
 
 
 def _check(image: ImageFile, own: str, axes: str) -> None:
-    """Refuse names that cannot be right where a file says its place."""
+    """Refuse names that contradict the position in the file."""
     placed = image.geo is not None or image.affine is not None or {*"YX"} <= image.pixel_size.keys()
     for old, new in zip(own, axes, strict=True):
         wrong = (old == "S" and new in SPACE) or (
@@ -105,7 +105,7 @@ def _check(image: ImageFile, own: str, axes: str) -> None:
 
 
 def _transposed(geo: GeoReference) -> GeoReference:
-    """Return the reference of an image whose rows are the columns of another."""
+    """Return the georeference for exchanged rows and columns."""
     if geo.transform is None:
         raise ValueError(
             "the rows and columns of a map with ground control points stay as they are"

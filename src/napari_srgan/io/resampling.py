@@ -1,4 +1,4 @@
-"""Masks and opacities on other grids than their image's own: finer ones, or parts of it."""
+"""Resample masks and alpha to other grids: finer ones, or regions."""
 
 from __future__ import annotations
 
@@ -11,45 +11,44 @@ import numpy.typing as npt
 __all__ = ["Grid", "regridded"]
 
 MOST_IN_MEMORY = 64 << 20
-"""bytes above which values on another grid are computed when they are asked for"""
+"""bytes above which the result is lazy"""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The pixels along one axis of another grid, in pixels of the image.
+    """Pixels of another grid along one axis, in pixels of the image.
 
-    Coordinates are those of edges: pixel ``p`` of the image reaches from ``p`` to ``p + 1``.
+    Coordinates refer to edges: pixel ``p`` of the image covers ``p`` to ``p + 1``.
     """
 
     first: float
-    """where the grid begins"""
+    """outer edge of the first pixel"""
     step: float
-    """length of one of its pixels"""
+    """length of a pixel"""
     count: int
 
     def centres(self, part: slice) -> npt.NDArray[np.float64]:
-        """Return where the centres of some pixels are."""
+        """Return the centres of a range of pixels."""
         numbers = np.arange(self.count, dtype=np.float64)[part]
         return np.asarray(self.first + (numbers + 0.5) * self.step, np.float64)
 
 
 def regridded(source: Any, rows: Grid, columns: Grid, *, smooth: bool = False) -> Any:
-    """Return an array whose last axes are Y and X on another grid.
+    """Resample the last two axes (Y and X) of an array to another grid.
 
     Parameters
     ----------
     source
         A numpy or lazy array.
     rows, columns
-        The grid. What lies outside of the image has the value of the nearest pixel.
+        The grid. Outside the image, the value of the nearest pixel is used.
     smooth
-        Whether values between the centres of pixels are interpolated linearly; else they are those
-        of the pixel that they lie in.
+        Whether to interpolate linearly between pixel centres instead of using the nearest pixel.
 
     Returns
     -------
     array
-        numpy if the source is and the result is small, else dask.
+        numpy if the source is numpy and the result is small, else dask.
     """
     found = _Regridded(source, rows, columns, smooth)
     if isinstance(source, np.ndarray) and found.nbytes <= MOST_IN_MEMORY:
@@ -62,7 +61,7 @@ def regridded(source: Any, rows: Grid, columns: Grid, *, smooth: bool = False) -
 
 
 class _Regridded:
-    """Values on another grid, computed where it is sliced."""
+    """Values on another grid, computed on access."""
 
     def __init__(self, source: Any, rows: Grid, columns: Grid, smooth: bool) -> None:
         self.source, self.rows, self.columns, self.smooth = source, rows, columns, smooth
@@ -89,7 +88,7 @@ class _Regridded:
 
 
 class _Neighbours:
-    """The pixels of an image that points on one axis lie in and between."""
+    """Indices and weights for interpolation along one axis."""
 
     def __init__(self, at: npt.NDArray[np.float64], length: int) -> None:
         between = np.clip(at - 0.5, 0, length - 1)

@@ -1,4 +1,4 @@
-"""Rational polynomials that map the ground to the rows and columns of an image (RPC)."""
+"""Rational polynomial coefficients (RPC), which map ground coordinates to rows and columns."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ NUMBERS = (
     *("ERR_BIAS", "ERR_RAND", "LINE_OFF", "SAMP_OFF", "LAT_OFF", "LONG_OFF", "HEIGHT_OFF"),
     *("LINE_SCALE", "SAMP_SCALE", "LAT_SCALE", "LONG_SCALE", "HEIGHT_SCALE"),
 )
-"""in the order of the TIFF tag 50844, before the coefficients"""
+"""scalar values in the order of TIFF tag 50844, before the coefficients"""
 COEFFICIENTS = ("LINE_NUM_COEFF", "LINE_DEN_COEFF", "SAMP_NUM_COEFF", "SAMP_DEN_COEFF")
 TERMS = 20
-"""of each polynomial"""
+"""number of coefficients of each polynomial"""
 RPB_ENTRY = re.compile(r"(\w+)\s*=\s*(\([^)]*\)|[^;\n]*);")
 RPB_WORDS = {"offset": "off", "coef": "coeff"}
 CAPITAL = re.compile(r"(?=[A-Z])")
@@ -24,7 +24,7 @@ LENGTH = len(NUMBERS) + len(COEFFICIENTS) * TERMS
 
 
 def is_rpc(values: tuple[Any, ...]) -> bool:
-    """Whether these are the numbers of the tag."""
+    """Whether values are valid for the TIFF tag."""
     return (
         len(values) == LENGTH
         and all(isinstance(v, (int, float)) and isfinite(v) for v in values)
@@ -33,14 +33,14 @@ def is_rpc(values: tuple[Any, ...]) -> bool:
 
 
 def rpc_of(said: Mapping[str, str]) -> tuple[float, ...]:
-    """Return the numbers of the tag from texts by name.
+    """Convert texts by name to the values of the TIFF tag.
 
-    Coefficients are one text of 20 numbers, or texts with ``_1`` to ``_20`` behind their name.
+    Coefficients are one text of 20 numbers, or 20 texts with ``_1`` to ``_20`` after their name.
 
     Raises
     ------
     ValueError
-        If one is absent or no number.
+        If a value is missing or invalid.
     """
     found = [_first(said, name, "-1" if name.startswith("ERR") else "") for name in NUMBERS]
     for name in COEFFICIENTS:
@@ -54,7 +54,7 @@ def rpc_of(said: Mapping[str, str]) -> tuple[float, ...]:
 
 
 def rpb_texts(text: str) -> dict[str, str]:
-    """Return what a text of DigitalGlobe (.RPB) says, by the names that `rpc_of` takes.
+    """Parse a text of DigitalGlobe (.RPB) to texts by the names of `rpc_of`.
 
     It has lines such as ``lineOffset = 13640;`` and ``lineNumCoef = (`` with a coefficient a line.
     """
@@ -76,11 +76,11 @@ def _first(said: Mapping[str, str], name: str, otherwise: str) -> float:
 def finer_rpc(
     values: tuple[Any, ...], rows: tuple[float, float], columns: tuple[float, float]
 ) -> tuple[float, ...]:
-    """Return polynomials of another grid, which predict the same ground for the same place.
+    """Convert polynomials to another grid at the same ground position.
 
-    Rows and columns of RPC are those of pixel centres, so that 0 is the centre of the first, as in
-    GDAL. ``rows`` and ``columns`` are where the grid begins, at an edge in pixels of the image, and
-    how many of its pixels are one of the image.
+    Rows and columns of RPC refer to pixel centres, so that 0 is the centre of the first pixel, as
+    in GDAL. ``rows`` and ``columns`` are the start of the grid (an edge, in pixels of the image)
+    and its factor of refinement.
     """
     found = [float(v) for v in values]
     for name, (first, factor) in (("LINE", rows), ("SAMP", columns)):

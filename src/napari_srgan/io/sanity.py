@@ -1,4 +1,4 @@
-"""Whether a file can hold what its header promises, judged before memory is given to it."""
+"""Check that a file can hold the pixels that its header claims, before allocating memory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 HARMLESS = 64 << 20
 """bytes that any file may expand to"""
 MOST_EXPANDED = 2000
-"""times that a compressed file may expand; deflate reaches 1032, LZW about 1400"""
+"""maximal compression ratio; deflate reaches 1032, LZW about 1400"""
 MOST_PLANES = 2_000_000
-"""of one image of an OME header; tifffile makes a list of them before it looks for them"""
+"""maximal number of planes in an OME header; tifffile lists all before reading any"""
 
 
 def expands_too_far(claimed: int, stored: int) -> bool:
-    """Whether ``claimed`` bytes are more than ``stored`` ones may expand to."""
+    """Whether ``claimed`` bytes exceed the possible expansion of ``stored`` bytes."""
     return claimed > MOST_EXPANDED * stored + HARMLESS
 
 
@@ -28,24 +28,24 @@ def check_expansion(claimed: int, stored: int) -> None:
     Raises
     ------
     ValueError
-        If ``claimed`` bytes are more than ``stored`` ones may expand to.
+        If ``claimed`` bytes exceed the possible expansion of ``stored`` bytes.
     """
     if expands_too_far(claimed, stored):
         raise ValueError(f"its header promises {claimed} bytes of pixels out of {stored}")
 
 
 def check_page(page: Any, size: int) -> None:
-    """Refuse a page of a TIFF whose pixels are not all in its file of ``size`` bytes.
+    """Refuse a TIFF page whose pixels exceed its file of ``size`` bytes.
 
-    A strip or tile at offset 0, or of no bytes, is a hole: it is not stored, and reads as zeros or
-    nodata.
+    Strips and tiles with an offset or size of 0 are sparse: they are not stored, and read as zeros
+    or nodata.
 
     Raises
     ------
     ValueError
-        If a strip or tile is absent, ends behind the file, or promises more than it can hold.
+        If a strip or tile is missing, exceeds the file, or claims more than it can hold.
     """
-    # tifffile keeps what all pages of a series share in the first of them.
+    # tifffile stores the properties shared by all pages of a series in the keyframe.
     form = page.keyframe
     offsets = np.asarray(page.dataoffsets, np.uint64)
     counts = np.asarray(page.databytecounts, np.uint64)
@@ -54,10 +54,10 @@ def check_page(page: Any, size: int) -> None:
     elif not len(offsets) == len(counts) >= (expected := int(np.prod(form.chunked, dtype=object))):
         raise ValueError(f"{expected} strips or tiles in its header, {len(offsets)} in the file")
     elif len(offsets) * int(np.prod(form.chunks, dtype=object)) < form.size:
-        # Samples in planes of their own have strips or tiles of their own.
+        # Planar samples have separate strips or tiles.
         raise ValueError(f"{form.size} numbers in its header, {len(offsets)} strips or tiles")
     stored = (offsets > 0) & (counts > 0)
-    # Subtracted, not added, so that nothing runs over.
+    # A subtraction, since the sum of unsigned integers could overflow.
     if stored.any() and (
         offsets[stored].max() > size or (counts[stored] > size - offsets[stored]).any()
     ):
@@ -70,19 +70,19 @@ def check_page(page: Any, size: int) -> None:
 
 
 def check_series(series: Any, size: int) -> None:
-    """Refuse a series whose pixels are not all in the file of ``size`` bytes.
+    """Refuse a series whose pixels exceed the file of ``size`` bytes.
 
     Raises
     ------
     ValueError
-        If they are not.
+        If they do.
     """
     for level in series.levels:
         if level.is_multifile:
             continue
         first, last = level[0], level[len(level) - 1]
         if level.is_truncated or len(level) == 1 != level.size // level.keyframe.size:
-            # One page stands for all planes, which follow each other.
+            # The single page describes contiguous planes.
             if level.dataoffset is None or level.dataoffset + level.nbytes > size:
                 raise ValueError("the file ends before its pixels")
             continue
@@ -94,12 +94,12 @@ def check_series(series: Any, size: int) -> None:
 
 
 def check_ome(xml: str) -> None:
-    """Refuse an OME header that would make tifffile run out of memory, or out of its folder.
+    """Refuse an OME header with too many planes, or with files outside of its folder.
 
     Raises
     ------
     ValueError
-        If it is not XML, or says what cannot be.
+        If it is not XML, or contains such values.
     """
     for element in ElementTree.fromstring(xml).iter():
         kind = element.tag.rpartition("}")[2]

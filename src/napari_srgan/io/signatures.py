@@ -1,4 +1,4 @@
-"""Recognise files by their first bytes, whatever their names are."""
+"""Recognise file formats by their first bytes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import zlib
 from pathlib import Path
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""the last two are BigTIFF"""
+"""the last two are those of BigTIFF"""
 COMPANION = ".companion.ome"
-"""suffix of an OME header in a file of its own"""
+"""suffix of an OME header in a separate file"""
 BITMAP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
-"""lengths of the header of a BMP"""
+"""valid lengths of a BMP header"""
 NIFTI_1 = (b"n+1\0", b"ni1\0")
 NIFTI_2 = (b"n+2\0", b"ni2\0")
 HEAD = 4096
-"""bytes at the start of a file that tell its format"""
+"""number of leading bytes needed to recognise a format"""
 
 
 def head_of(path: Path) -> bytes:
@@ -24,16 +24,16 @@ def head_of(path: Path) -> bytes:
     Raises
     ------
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     with path.open("rb") as file:
         return file.read(HEAD)
 
 
 def is_tiff(path: Path, head: bytes) -> bool:
-    """Whether a file is a TIFF, or an OME header in a file of its own."""
+    """Whether a file is a TIFF, or an OME header in a separate file."""
     companion = path.name.lower().endswith(COMPANION) and b"OME" in head
-    # The preamble of a DICOM file may hold the start of a TIFF.
+    # The preamble of a DICOM file may start with a TIFF header.
     return (head.startswith(TIFF) and head[128:132] != b"DICM") or companion
 
 
@@ -53,7 +53,7 @@ def is_webp(_: Path, head: bytes) -> bool:
 
 
 def is_bmp(_: Path, head: bytes) -> bool:
-    """Whether a file is a BMP; two letters alone might begin a text."""
+    """Whether a file is a BMP; the two letters alone could start a text."""
     return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in BITMAP_HEADERS
 
 
@@ -66,17 +66,17 @@ def is_dicom(_: Path, head: bytes) -> bool:
 
 
 def is_nifti(path: Path, head: bytes) -> bool:
-    """Whether a file is a NIfTI file, or the pixels of a pair whose header lies beside it."""
+    """Whether a file is NIfTI, or the pixel file of a pair with a NIfTI header."""
     return _is_nifti_header(head) or _is_nifti_header(header_of_pair(path))
 
 
 def is_no_file(_: Path, __: bytes) -> bool:
-    """Return False: the format is a folder."""
+    """Return False, for formats that are folders."""
     return False
 
 
 def header_of_pair(path: Path) -> bytes:
-    """Return the start of the NIfTI header that belongs to a file of pixels, if there is one."""
+    """Return the start of the NIfTI header of a pixel file, or an empty one."""
     match = re.fullmatch(r"(.+)\.img(\.gz)?", path.name, re.IGNORECASE)
     if not match:
         return b""

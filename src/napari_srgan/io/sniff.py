@@ -1,4 +1,4 @@
-"""What a file or folder is by its content, whatever its name says."""
+"""Detect the format of a file or folder from its content."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from .signatures import head_of, header_of_pair
 __all__ = ["images_in", "kind", "natural", "stem"]
 
 MOST_SNIFFED = 64
-"""files of a folder whose first bytes are looked at"""
+"""maximal number of files of a folder that are examined"""
 STACKABLE = tuple(each.name for each in FORMATS if each.stackable)
-"""formats whose files make a folder one of images"""
+"""formats that make a folder of such files a folder of images"""
 
 
 def kind(path: Path | str) -> str:
-    """Say what a file or folder is.
+    """Detect the format of a file or folder.
 
-    A few hundred bytes are read: nothing of the pixels. It never raises.
+    Reads a few hundred bytes and no pixels. Never raises.
 
     Returns
     -------
     str
-        ``TIFF``, ``PNG``, ``JPEG``, ``WebP``, ``BMP``, ``NIfTI`` or ``DICOM`` of a file, and
-        ``OME-Zarr``, ``DICOM`` or ``images`` of a folder; nothing where `read` could not help.
+        ``TIFF``, ``PNG``, ``JPEG``, ``WebP``, ``BMP``, ``NIfTI`` or ``DICOM`` for a file, and
+        ``OME-Zarr``, ``DICOM`` or ``images`` for a folder; empty if `read` does not support it.
     """
     try:
         path = Path(path)
         return _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
-    except Exception:  # whatever a broken file or a strange system makes of it
+    except Exception:  # damaged files and unusual file systems raise errors of any type
         return ""
 
 
@@ -54,7 +54,7 @@ def _kind_of_folder(path: Path) -> str:
     if any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
         return ""  # a Zarr without axes
     files = (Path(folder) / name for folder, _, names in os.walk(path) for name in sorted(names))
-    # A series may lie in subfolders, beside a list of its files or a text.
+    # A DICOM series may be in subfolders, and beside other files.
     if any(_is_dicom(file) for file in itertools.islice(files, MOST_SNIFFED)):
         return "DICOM"
     some = itertools.islice((p for p in path.iterdir() if _may_be_image(p)), MOST_SNIFFED)
@@ -66,9 +66,9 @@ def _is_dicom(path: Path) -> bool:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Return the image files of a folder, not of its subfolders, sorted as a person would."""
+    """Return the image files of a folder without its subfolders, in natural order."""
     files = sorted(filter(_may_be_image, folder.iterdir()), key=natural)
-    # The pixels of a pair are read with its header.
+    # Of a header and pixel file pair, only the header is listed.
     return [p for p in files if kind(p) in STACKABLE and not header_of_pair(p)]
 
 
@@ -77,13 +77,13 @@ def _may_be_image(path: Path) -> bool:
 
 
 def natural(path: Path) -> list[tuple[int, str]]:
-    """Return what sorts ``z2`` before ``z10``."""
+    """Sort key for natural order: ``z2`` before ``z10``."""
     parts = re.split(r"(\d+)", path.name.lower())
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def stem(path: Path | str) -> str:
-    """Return a name without what says its format: ``brain`` of ``brain.nii.gz``."""
+    """Return a file name without the suffix of its format: ``brain`` for ``brain.nii.gz``."""
     name = Path(path).name
     for end in COMPOUND:
         if name.lower().endswith(end) and len(name) > len(end):

@@ -1,4 +1,4 @@
-"""Images of several files as one stack, where they agree."""
+"""Stack images of several files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .sniff import stem
 __all__ = ["stacked"]
 
 Read = Callable[[Path, int], list[ImageFile]]
-"""reads the images of a file, with a limit of bytes above which they stay on disk"""
+"""reads the images of a file, given a limit in bytes above which they stay on disk"""
 
 
 def stacked(paths: list[Path], limit: int, read: Read) -> list[ImageFile]:
-    """Return images as one stack where they agree, else one after the other."""
+    """Stack images of equal shape, dtype, axes and unit, else return them separately."""
     images: list[ImageFile] = []
     for path in paths:
         found = _named(read(path, limit), path)
@@ -53,7 +53,7 @@ def stacked(paths: list[Path], limit: int, read: Read) -> list[ImageFile]:
 
 
 def _joined(arrays: list[Any]) -> Any:
-    """Return arrays along a new first axis."""
+    """Join arrays along a new first axis."""
     if all(isinstance(a, np.ndarray) for a in arrays):
         return np.stack(arrays)
     import dask.array as da
@@ -66,7 +66,7 @@ def _masked(images: list[ImageFile]) -> dict[str, Any]:
 
 
 def _missing(images: list[ImageFile]) -> Any:
-    """Return which pixels of a stack have no value, if any of its images says so."""
+    """Return the mask of missing pixels of a stack, if any of its images has one."""
     said = [image.missing for image in images]
     first = next((part for part in said if part is not None), None)
     if first is None or any(part is not None and part.shape != first.shape for part in said):
@@ -75,9 +75,9 @@ def _missing(images: list[ImageFile]) -> Any:
 
 
 def _on_demand(path: Path, number: int, image: ImageFile, limit: int, read: Read) -> ImageFile:
-    """Return an image whose file is closed, and read as a whole whenever it is asked for."""
+    """Return a lazy image that reads its whole file on each access."""
     if image.data.nbytes > limit:
-        return image  # a lazy one already
+        return image  # lazy already
     import dask.array as da
     from dask.delayed import delayed
 
