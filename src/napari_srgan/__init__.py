@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .plugin.live.layer import live_layer
     from .upscale import super_resolve
 
-_HOMES = {
+_MODULES = {
     "Model": ".models",
     "ModelCard": ".models",
     "ModelError": ".models",
@@ -54,8 +54,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        value = getattr(import_module(_HOMES[name], __name__), name)
+    if name in _MODULES:
+        value = getattr(import_module(_MODULES[name], __name__), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -122,11 +122,11 @@ class Batch:
         if image.labels:
             names = ", ".join(label.name for label in image.labels)
             warnings.warn(f"{path}: its labels ({names}) are not in the result", stacklevel=2)
-        said = ""
+        plane_note = ""
         if options.axes is None:
             options = replace(options, axes=finest_plane(image) or image.axes)
             # In a volume, the finest plane may differ from the Y and X of the file.
-            said = ", its finest plane" if options.axes != image.axes else ""
+            plane_note = ", its finest plane" if options.axes != image.axes else ""
         if options.nodata == "auto" and image.nodata is not None:
             options = replace(options, nodata=image.nodata)
         since = time.perf_counter()
@@ -149,7 +149,7 @@ class Batch:
         write(target, result, note)
         stat = target.stat()
         self.written[stat.st_dev, stat.st_ino] = path
-        guessed = said if options.axes else " (guessed)"
+        guessed = plane_note if options.axes else " (guessed)"
         known = {a: result.pixel_size[a] for a in "ZYX" if a in result.pixel_size}
         size = ", ".join(f"{a} {length:.6g} {result.unit}" for a, length in known.items())
         return (

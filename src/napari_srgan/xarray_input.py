@@ -94,10 +94,10 @@ def cf_name(image: Any, dim: Hashable) -> Hashable:
 
     Source: *CF Metadata Conventions*, sections 4 and 5: ``axis`` and ``standard_name``.
     """
-    said = image.coords[dim].attrs if dim in image.coords else {}
-    if str(said.get("axis", "")).upper() in ("T", "Z", "Y", "X"):
-        return str(said["axis"])
-    name = str(said.get("standard_name", ""))
+    attributes = image.coords[dim].attrs if dim in image.coords else {}
+    if str(attributes.get("axis", "")).upper() in ("T", "Z", "Y", "X"):
+        return str(attributes["axis"])
+    name = str(attributes.get("standard_name", ""))
     return {
         "projection_y_coordinate": "y",
         "projection_x_coordinate": "x",

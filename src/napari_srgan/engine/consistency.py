@@ -9,9 +9,10 @@ from torch import Tensor
 from ..nn.resample import bicubic_down, bicubic_up
 
 Reduce = Callable[[Tensor, int], Tensor]
+"""downsamples a tensor by an integer factor"""
 
 REACH = 4
-"""LR pixels by which each step extends the receptive field, two for each resampling"""
+"""LR pixels on each side by which a step extends the receptive field, two per resampling"""
 
 
 def back_project(

@@ -12,7 +12,9 @@ from torch import Tensor
 
 _lock = Lock()
 _active_count = 0
+"""number of threads inside `whole_float32`"""
 _previous_setting = True
+"""``allow_tf32`` before the first of them entered"""
 
 
 @contextmanager

@@ -23,6 +23,7 @@ TIMED_SIDE = 128
 """side in LR pixels of the timed image"""
 
 _seconds_per_pixel_cache: dict[tuple[Any, ...], float] = {}
+"""seconds per LR pixel by model, options and device"""
 _last_chunk_time: tuple[Callable[[], Any], float] = (lambda: None), 0.0
 """weak reference to the lazy array that was timed last, and its seconds per chunk"""
 

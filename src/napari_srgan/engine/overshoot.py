@@ -23,8 +23,8 @@ EDGE_OVERSHOOT = 0.15
 DETAIL_GAIN = 2.0
 """brightness that a line or dot may gain over LR, relative to its height"""
 BINARY_TOLERANCE = (0.05, 0.1)
-"""distance of all pixels to the ends of the local range, relative to it: below the first value a
-neighbourhood is binary, above the second it is not"""
+"""largest distance of a pixel to the ends of the local range, relative to it: below the first value
+a neighbourhood is binary, above the second it is not"""
 SATURATED_GAIN = 0.5
 """value of `DETAIL_GAIN` outside the range of the network, where saturated spots lie"""
 
@@ -54,9 +54,9 @@ def limit_overshoot_(sr: Tensor, lr: Tensor, scale: int) -> Tensor:
     contrast.
 
     Lines and dots get only 0.15 of the local range if the neighbourhood is binary, as in labels
-    and at a dead pixel, where there are no intermediate values from antialiasing. Outside the
-    range of the network they get half of their height, and 0.15 if a line has no flanks (a bad
-    column, a cosmic ray). Constant regions stay constant. NaN and infinity stay, so that overflow
+    and at a dead pixel, where no detail exists between LR pixels. Outside the range of the
+    network they get half of their height, and 0.15 if a line has no flanks (a bad column, a
+    cosmic ray). Constant regions stay constant. NaN and infinity stay, so that overflow
     in a computation can be detected.
     """
     limits = -_upper_limit(-lr, 0.0), _upper_limit(lr, 1.0)

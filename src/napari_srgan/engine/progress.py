@@ -22,7 +22,7 @@ class Progress:
     note: str = ""
     """message for the user about an event, as a sentence"""
     stage: Literal["reading", "computing"] = "computing"
-    """``reading`` while the image is sampled to find its range; ``done`` then counts samples"""
+    """``reading`` while the image is sampled to find its range; ``done`` is the fraction read"""
 
 
 def finish(steps: Generator[Any, None, T]) -> T:

@@ -29,6 +29,7 @@ ALLOCATION_OVERHEAD = 1.08
 """ratio of memory allocated to memory requested"""
 
 Pending = Callable[[], Values]
+"""waits for results and returns them"""
 
 _corrections: WeakKeyDictionary[networks.Generator, dict[tuple[Any, ...], Tensor]]
 _corrections = WeakKeyDictionary()

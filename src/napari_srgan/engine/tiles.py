@@ -8,6 +8,7 @@ from math import ceil
 from typing import overload
 
 Span = tuple[int, int]
+"""half-open range: first index, and the one after the last"""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Values = npt.NDArray[np.float32]
 Plane = tuple[int, ...]
+"""index of a plane along the loop axes of a layout"""
 
 
 @dataclass(frozen=True)

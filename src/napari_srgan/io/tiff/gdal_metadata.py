@@ -48,7 +48,7 @@ class Bands:
     def add(self, name: str, role: str, domain: str, value: str, sample: int | None) -> None:
         """Add an item to a band, or to the raster."""
         if name.startswith("STATISTICS_") or domain == "IMAGE_STRUCTURE":
-            return  # invalid for the super-resolved pixels
+            return  # describes the original pixels
         if sample is None:
             self.rest.append((name, role, domain, value))
         elif sample < len(self.names):

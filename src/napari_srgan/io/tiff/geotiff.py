@@ -198,7 +198,7 @@ def _keys_by_gdal(system: Any) -> dict[int, tuple[Any, ...]]:
 
     with rasterio.MemoryFile() as memory:
         options = {"driver": "GTiff", "width": 1, "height": 1, "count": 1, "dtype": "uint8"}
-        transform = rasterio.Affine(2, 0, 0, 0, -2, 0)  # GDAL does not write an identity
+        transform = rasterio.Affine(2, 0, 0, 0, -2, 0)  # an identity is no georeference to GDAL
         with memory.open(crs=system, transform=transform, **options):
             pass
         with tifffile.TiffFile(io.BytesIO(memory.read())) as file:
