@@ -35,6 +35,8 @@ from .ome_zarr.test_kept import with_labels
 nib = pytest.importorskip("nibabel")
 uid = pytest.importorskip("pydicom.uid")
 
+pytestmark = pytest.mark.slow
+
 Reader = Callable[..., list[ImageFile]]
 SYNTAXES = {
     "jpeg8": "JPEGBaseline8Bit",

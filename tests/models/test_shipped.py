@@ -27,6 +27,8 @@ from napari_srgan.nn.resample import bicubic_down, bicubic_up
 from srgan_training.evaluation.metrics import psnr
 from srgan_training.evaluation.spectrum import checkerboard
 
+pytestmark = pytest.mark.slow
+
 FILES = sorted(SHIPPED.glob("*.safetensors"))
 FAITHFUL = [path for path in FILES if "adversarial" not in path.stem]
 
