@@ -113,10 +113,11 @@ def finetune(
     import yaml
 
     from .finetune import finetune as tuning
+    from .finetune.material import look_at
     from .trainer import run
 
     with plain_errors():
-        material = tuning.look_at(
+        material = look_at(
             data,
             scale,
             yaml.safe_load(degradation),
@@ -338,7 +339,7 @@ def degradation_of(text: str) -> Degradation | None:
     """Return the degradation that YAML describes; None for an empty text, which is bicubic."""
     import yaml
 
-    from .degradations.steps import parse_degradation
+    from .degradations.chain import parse_degradation
 
     return parse_degradation(yaml.safe_load(text)) if text else None
 

@@ -18,6 +18,7 @@ from napari_srgan.nn.generator import Generator
 from srgan_training.cli import app
 from srgan_training.data.patches import StoredPair
 from srgan_training.finetune import finetune
+from srgan_training.finetune.material import look_at
 from tests.conftest import MakeModel
 from tests.training.conftest import save, waves
 
@@ -63,7 +64,7 @@ def test_images_are_split_and_none_is_on_both_sides(tmp_path: Path) -> None:
     for i in range(7):
         save(tmp_path / f"{i}.png", waves(64, 10 + i))
     (tmp_path / "broken.png").write_bytes(b"nothing")
-    material = finetune.look_at(tmp_path, 4, "area")
+    material = look_at(tmp_path, 4, "area")
     assert len(material.train) + len(material.held_out) == 11
     ours = {pair.hr[:].tobytes() for pair in material.train}
     assert not ours & {pair.hr[:].tobytes() for pair in material.held_out}
@@ -119,7 +120,7 @@ def test_a_model_with_holes_is_not_called_better() -> None:
 
 
 def test_settings_come_from_the_data(pairs: Path, make_identity: MakeModel) -> None:
-    start, seen = make_identity(1), finetune.look_at(pairs, 4)
+    start, seen = make_identity(1), look_at(pairs, 4)
     config = finetune.choose_settings(seen, start, "a", origin="b", steps=None, batch=8)
     assert (config.channels, config.patch, config.batch, config.steps) == (1, 24, 8, 400)
     assert (config.start, config.name) == ("b", "a")
@@ -149,4 +150,4 @@ def test_a_start_of_other_channels_is_carried_over(
 def test_too_few_images_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "one.png", waves(64, 0))
     with pytest.raises(ValueError, match="at least two are needed"):
-        finetune.look_at(tmp_path, 4)
+        look_at(tmp_path, 4)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from srgan_training.config import Source
-from srgan_training.degradations.steps import parse_degradation
+from srgan_training.degradations.chain import parse_degradation
 from srgan_training.phases.lr_consistency import reduction_of
 from tests.training.phases.test_fidelity import CONFIG
 

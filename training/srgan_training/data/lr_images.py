@@ -22,7 +22,7 @@ from ..images import (
 from .patches import StoredPair, make_pair
 
 if TYPE_CHECKING:
-    from ..degradations.steps import Chain
+    from ..degradations.chain import Chain
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def degradation_of(spec: Any) -> Chain | None:
     """
     if spec == "bicubic":
         return None
-    from ..degradations.steps import parse_degradation
+    from ..degradations.chain import parse_degradation
 
     chain = parse_degradation(spec)
     if chain.reduces != "YX":
@@ -133,6 +133,6 @@ def scene_of(spec: Any) -> Chain | None:
     """
     if spec is None:
         return None
-    from ..degradations.steps import parse_degradation
+    from ..degradations.chain import parse_degradation
 
     return parse_degradation(spec, reducing=False)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,48 +20,21 @@ from napari_srgan.nn.generator import Generator
 from napari_srgan.nn.resample import bicubic_up
 from napari_srgan.options import choose_model
 
-from ..config import Config, Source, read_config
+from ..config import Config, read_config
 from ..data.datasets import (
-    REAL,
-    left_out,
-    made_pairs,
-    read_all,
     sampler_of,
 )
-from ..data.lr_images import Making, degradation_of
-from ..data.pairs import load_pairs, report
 from ..data.patches import StoredPair
 from ..evaluation.metrics import psnr
-from ..images import Shelf, find_images
 from ..phases.fidelity import FidelityModule
+from .material import LEAST_SIDE, NEEDED, Material
 
-HELD_OUT = 0.15
-"""part of the images that is kept for the comparison"""
-NEEDED = 0.05
-"""dB by which a model must beat its start to be called better"""
-LEAST_SIDE = 8
-"""LR pixels along Y and X of the smallest image that is trained on"""
 MOST_STRAYED = 0.1
 """of the range, by which a model may change the brightness of a place"""
 LOOKED_AT, LOOKED_SIDE = 12, 256
 """how many held-out images are searched for such places, and the side of the part that is"""
 TIMED = 8
 """steps that are timed for the estimate"""
-
-
-@dataclass(frozen=True)
-class Material:
-    """What was found in a folder."""
-
-    train: list[StoredPair]
-    held_out: list[StoredPair]
-    channels: int
-    degradation: str
-    """how LR came about, in words"""
-    note: str = ""
-    """what a person should know of the images"""
-    paired: bool = False
-    """whether LR was not made but found"""
 
 
 @dataclass(frozen=True)
@@ -84,130 +56,6 @@ class Outcome:
     def sound(self) -> bool:
         """Whether the new model keeps the brightness of every place."""
         return self.strayed < MOST_STRAYED
-
-
-def look_at(
-    folder: Path,
-    scale: int,
-    degradation: Any = "bicubic",
-    *,
-    interpolated: bool = False,
-    harmonise: bool = True,
-    seed: int = 0,
-) -> Material:
-    """Read a folder of pairs (subfolders ``LR`` and ``HR``) or of HR images, and split it.
-
-    The split is by image, never by patch; planes of one volume stay together. What cannot be read,
-    has less than `LEAST_SIDE` pixels in LR or is constant is left out, and named in the note.
-
-    Parameters
-    ----------
-    folder
-        What to train on.
-    scale
-        How many times finer HR is.
-    degradation
-        Makes the LR of HR images only.
-    interpolated
-        Whether LR images have the size of HR, so that they are reduced first.
-    harmonise
-        Whether HR is given the brightness of its LR.
-    seed
-        Of the split.
-
-    Raises
-    ------
-    ValueError
-        If the images cannot be used, saying why: unmatched names, wrong sizes, too few.
-    """
-    pairs = paired_folders(folder)
-    if pairs:
-        source = Source(
-            (pairs[1].name,),
-            lr=(pairs[0].name,),
-            lr_grid="hr" if interpolated else "lr",
-            harmonise=harmonise,
-        )
-        found = real_pairs(*pairs, scale, source)
-    else:
-        found = reduced_images(folder, scale, degradation, seed)
-    groups = found.groups
-    if len(groups) < 2:
-        why = f" ({left_out(found.broken)})" if found.broken else ""
-        raise ValueError(
-            f"{folder}: {len(groups)} usable image{'s' * (not groups)}; at least two are needed, "
-            f"since one is held out to measure on{why}"
-        )
-    names = list(groups)
-    np.random.default_rng(seed).shuffle(names)
-    count = max(1, round(HELD_OUT * len(names)))
-    return Material(
-        [pair for name in names[count:] for pair in groups[name]],
-        [pair for name in names[:count] for pair in groups[name]],
-        found.channels,
-        found.degradation,
-        found.note,
-        paired=bool(pairs),
-    )
-
-
-def paired_folders(folder: Path) -> tuple[Path, Path] | None:
-    """Return the subfolders LR and HR, in capitals or not, where both are there."""
-    lr, hr = (next((p for p in sorted(folder.iterdir()) if p.name.lower() == n), None)
-              for n in ("lr", "hr"))  # fmt: skip
-    return None if lr is None or hr is None else (lr, hr)
-
-
-@dataclass(frozen=True)
-class Found:
-    """The pairs of a folder, those of one file together."""
-
-    groups: dict[str, list[StoredPair]]
-    channels: int
-    degradation: str
-    note: str
-    broken: list[tuple[Path, str]]
-    """files that were left out, and why"""
-
-
-def real_pairs(lr: Path, hr: Path, scale: int, source: Source) -> Found:
-    """Read folders of LR and HR images."""
-    channels = channels_of(find_images(hr))
-    aligned, broken = load_pairs(
-        lr, hr, scale, channels, source, Shelf(), least=LEAST_SIDE, varied=True
-    )
-    groups: dict[str, list[StoredPair]] = {}
-    for each in aligned:
-        groups.setdefault(each.name.split("[")[0], []).append(each.pair)
-    note = report(aligned) if aligned else "no pair can be used"
-    return Found(groups, channels, REAL, with_broken(note, broken), broken)
-
-
-def reduced_images(folder: Path, scale: int, degradation: Any, seed: int) -> Found:
-    """Read HR images and make their LR."""
-    paths = find_images(folder)
-    channels = channels_of(paths)
-    making = Making(scale, degradation_of(degradation), seed=seed)
-    groups, broken = made_pairs(paths, channels, making, Shelf(), least=LEAST_SIDE, varied=True)
-    note = with_broken(f"{len(paths)} files", broken)
-    named = {str(path): group for path, group in groups.items()}
-    return Found(named, channels, making.describe(), note, broken)
-
-
-def with_broken(note: str, broken: list[tuple[Path, str]]) -> str:
-    """Add to a note which files were left out."""
-    return f"{note}; {left_out(broken)}" if broken else note
-
-
-def channels_of(paths: Sequence[Path]) -> int:
-    """Return 3 where the images are RGB, else 1; the first that can be read decides."""
-    broken = []
-    for path in paths:
-        planes, failed = read_all(path)
-        broken += failed
-        if planes:
-            return len(planes[0])
-    raise ValueError(f"none of {len(paths)} files can be read: {left_out(broken)}")
 
 
 def choose_settings(

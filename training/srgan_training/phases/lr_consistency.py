@@ -13,15 +13,10 @@ from napari_srgan.nn.resample import bicubic_down
 
 from ..config import Config
 from ..data.lr_images import Making, making_of
+from ..degradations.base import Degradation
 from ..degradations.kernels import gaussian
-from ..degradations.steps import (
-    Area,
-    Bicubic,
-    Degradation,
-    GaussianPSF,
-    PoissonGaussian,
-    Round8,
-)
+from ..degradations.noise import PoissonGaussian, Round8
+from ..degradations.optics import Area, Bicubic, GaussianPSF
 
 Reduce = Callable[[Tensor], Tensor]
 

@@ -229,7 +229,7 @@ def calibrated(work: Calibration, data: Path, folder: Path) -> Path:
     """Write a model file that keeps brightness and colour of some images."""
     from napari_srgan.models.file import read_card
 
-    from ..degradations.steps import parse_degradation
+    from ..degradations.chain import parse_degradation
     from ..weights.calibrate import calibrate
 
     start = Path(work.start)

@@ -88,7 +88,9 @@ def decode(content: bytes, runner: Any) -> bytes:
 
 def _size(content: bytes) -> tuple[int, ...] | None:
     """Return the rows and columns in the header of a JPEG, JPEG-LS or JPEG 2000 stream."""
-    if (start := content.find(b"\xff\x4f\xff\x51", 0, 4096)) >= 0:  # JPEG 2000: SOC and SIZ markers
+    if (
+        start := content.find(b"\xff\x4f\xff\x51", 0, 4096)
+    ) >= 0:  # start of a JPEG 2000 codestream
         if len(content) < start + 24:
             return None
         right, bottom, left, top = unpack_from(">IIII", content, start + 8)
