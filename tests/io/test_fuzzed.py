@@ -15,7 +15,8 @@ import tifffile
 import zarr
 
 from napari_srgan import io
-from napari_srgan.io.image_file import TIEPOINTS, GeoReference
+from napari_srgan.io.image_file import TIEPOINTS, GeoReference, ImageFile
+from napari_srgan.io.ome_zarr.writer import write_ome_zarr
 from napari_srgan.io.tiff.reader import read_images
 
 from .tiff.test_hostile import claims
@@ -139,3 +140,73 @@ def test_places_at_infinity_are_left_out_in_one_sentence(
     (remark,) = said
     assert remark.category is UserWarning
     assert "its numbers map no pixel to a place" in str(remark.message)
+
+
+def ome_set(folder: Path) -> tuple[Path, Path]:
+    """Write an OME-TIFF whose two channels are in two files."""
+    paths = folder / "c0.ome.tif", folder / "c1.ome.tif"
+    parts = "".join(
+        f'<TiffData FirstC="{i}" IFD="0" PlaneCount="1"><UUID FileName="{path.name}">urn:uuid:{i}'
+        "</UUID></TiffData>"
+        for i, path in enumerate(paths)
+    )
+    for i, path in enumerate(paths):
+        text = (
+            '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="urn:uuid:{i}"><Image ID="Image:0"><Pixels ID="Pixels:0" Type="uint16" '
+            'DimensionOrder="XYCZT" SizeX="16" SizeY="12" SizeC="2" SizeZ="1" SizeT="1">'
+            f'<Channel ID="Channel:0:0"/><Channel ID="Channel:0:1"/>{parts}</Pixels></Image></OME>'
+        )
+        data = np.full((12, 16), i + 1, "uint16")
+        tifffile.imwrite(path, data, description=text, metadata=None, byteorder="<")
+    return paths
+
+
+@pytest.mark.parametrize("limit", [None, 10])
+def test_pixels_before_the_start_of_a_file_of_a_set_are_refused(
+    tmp_path: Path, limit: int | None
+) -> None:
+    first, second = ome_set(tmp_path)
+    assert np.asarray(io.read(first, limit)[0].data).max() == 2
+    with tifffile.TiffFile(second) as file:
+        entry = file.pages.first.tags[273].offset
+    content = bytearray(second.read_bytes())
+    struct.pack_into("<HHIi", content, entry, 273, 9, 1, -7)
+    second.write_bytes(content)
+    with pytest.raises(ValueError, match=r"c0\.ome\.tif: .*cannot be read \("):
+        np.asarray(io.read(first, limit)[0].data)
+
+
+@pytest.mark.parametrize("length", [1e308, 1e200, 1e-200, 0.0])
+def test_steps_without_a_square_are_refused(tmp_path: Path, length: float) -> None:
+    path = tmp_path / "a.zarr"
+    size = {"Z": 2.0, "Y": 0.5, "X": 0.25}
+    affine = np.diag([2.0, 0.5, 0.25, 1])
+    affine[1, 2] = 0.1
+    write_ome_zarr(path, ImageFile(np.ones((2, 12, 16), "uint8"), "ZYX", size, affine=affine))
+    assert io.read(path)[0].affine is not None
+    place = path / "zarr.json"
+    document = json.loads(place.read_text())
+    (own,) = (v for v in document["attributes"].values() if "affine" in v)
+    own["affine"][1][1] = own["affine"][2][1] = length
+    place.write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=r"a\.zarr: cannot be read \(pixels \[2\.0, .* apart"):
+        io.read(path)
+
+
+@pytest.mark.parametrize("kind", ["scale", "translation"])
+def test_pixels_at_infinity_are_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.zarr"
+    data = np.ones((2, 12, 16), "uint8")
+    write_ome_zarr(path, ImageFile(data, "ZYX", {"Z": 2.0, "Y": 0.5, "X": 0.25}))
+    place = path / "zarr.json"
+    document = json.loads(place.read_text())
+    (image,) = document["attributes"]["ome"]["multiscales"]
+    steps = [{"type": "scale", "scale": [1e308, 1.0, 1.0]}]
+    if kind == "translation":
+        steps = [{"type": "scale", "scale": [1.0] * 3}, {"type": kind, kind: [1e308, 0.0, 0.0]}]
+    image["datasets"][0]["coordinateTransformations"] = steps
+    image["axes"][0]["unit"] = "kilometer"
+    place.write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=r"a\.zarr: cannot be read \(pixels \[.* apart"):
+        io.read(path)

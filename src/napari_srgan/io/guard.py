@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -12,7 +13,10 @@ from pathlib import Path
 
 from .sanity import expands_too_far
 
-__all__ = ["WholeFile", "check_claim", "check_empty", "reading", "replacing"]
+__all__ = ["WholeFile", "check_claim", "check_empty", "is_of_system", "reading", "replacing"]
+
+OF_DAMAGE = (errno.EINVAL, errno.EOVERFLOW)
+"""what the system says where a place in a file is asked for that none can have"""
 
 
 @contextmanager
@@ -28,12 +32,26 @@ def reading(path: Path) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except Exception as error:
-        if isinstance(error, MemoryError) or getattr(error, "errno", None):
+        if is_of_system(error, path):
             raise
         if isinstance(error, ValueError) and ": cannot be read (" in str(error):
             raise  # the message already names a file
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise ValueError(f"{path}: cannot be read ({reason})") from error
+
+
+def is_of_system(error: Exception, path: Path) -> bool:
+    """Whether the system says that it has no memory or does not give out a file.
+
+    What it says of no file in particular is from now on said of ``path``.
+    """
+    if not isinstance(error, OSError):
+        return isinstance(error, MemoryError)
+    if not error.errno or error.errno in OF_DAMAGE:
+        return False
+    if error.filename is None:
+        error.filename = str(path)
+    return True
 
 
 def check_empty(path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import numpy.typing as npt
 
 HARMLESS = 64 << 20
 """bytes that any file may expand to"""
@@ -15,6 +16,9 @@ MOST_EXPANDED = 2000
 """maximal compression ratio; deflate reaches 1032, LZW about 1400"""
 MOST_PLANES = 2_000_000
 """maximal number of planes in an OME header; tifffile lists all before reading any"""
+
+SHORTEST, LONGEST = 1e-30, 1e30
+"""of the steps between pixels, in whatever unit; squares of others are no numbers any more"""
 
 
 def expands_too_far(claimed: int, stored: int) -> bool:
@@ -121,6 +125,21 @@ def check_ome(xml: str) -> None:
         file = element.get("FileName", "")
         if kind == "UUID" and (PurePath(file).is_absolute() or ".." in PurePath(file).parts):
             raise ValueError(f"its planes are in {file}, outside of its folder")
+
+
+def check_affine(affine: npt.NDArray[np.float64]) -> None:
+    """Refuse a 4 × 4 affine by which no pixel can be placed.
+
+    Raises
+    ------
+    ValueError
+        If a step between pixels is nothing or far from any length, or the first one is nowhere.
+    """
+    steps, place = np.abs(affine[:3, :3]).max(0), np.abs(affine[:3, 3])
+    # Of NaN, neither is true.
+    lengths = (steps >= SHORTEST) & (steps <= LONGEST)
+    if not lengths.all() or not (place <= LONGEST).all():
+        raise ValueError(f"pixels {steps.tolist()} apart, the first at {affine[:3, 3].tolist()}")
 
 
 def _steps(along: dict[str, str]) -> int:

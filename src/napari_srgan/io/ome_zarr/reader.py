@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..guard import reading
 from ..image_file import ImageFile
+from ..sanity import check_affine
 from .metadata import (
     Multiscale,
     attributes_of,
@@ -148,10 +149,12 @@ def _image(folder: Path, attributes: dict[str, Any], image: Multiscale) -> Image
         own = read_json(folder / "zarr.json").get("attributes", {}).get(OWN, {})
         if "affine" in own:
             affine = np.asarray(own["affine"], np.float64)
-            if affine.shape != (4, 4) or not np.isfinite(affine).all():
+            if affine.shape != (4, 4):
                 raise ValueError(f"an affine of {own['affine']}")
         if "nodata" in own:
             nodata = float(own["nodata"])
+    if affine is not None:
+        check_affine(affine)
     return ImageFile(
         data,
         axes,

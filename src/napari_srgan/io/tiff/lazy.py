@@ -13,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
+from ..guard import is_of_system
 from .ome_companion import (
     COMPANION,
     companion_of,
@@ -101,7 +102,7 @@ class StoredPixels:
         try:
             return np.array(self._pixels[index], self.dtype)
         except Exception as error:
-            if isinstance(error, MemoryError) or getattr(error, "errno", None):
+            if is_of_system(error, self._file.path):
                 raise
             raise ValueError(f"{self._file.path}: a part cannot be read ({error})") from error
 
