@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import tifffile
+import torch
 import zarr
 
 from napari_srgan import io
@@ -395,3 +396,44 @@ def test_a_group_of_zarr_names_its_arrays(tmp_path: Path, identity: str) -> None
     zarr.open_group(str(tmp_path / "group.zarr"), mode="a")
     said = refusal(upscale(tmp_path / "group.zarr", tmp_path / "out.tif", "--model", identity))
     assert "it is a group of Zarr, but no OME-Zarr; name one of its arrays: raw" in said
+
+
+@pytest.mark.parametrize("nodata", [0, 255, 100])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bands_miss_no_more_than_those_of_their_source(
+    tmp_path: Path, own_models: Path, make_identity: MakeModel, channels: int, nodata: int
+) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    model = make_identity(channels)
+    with torch.no_grad():
+        assert model.network.tail.bias is not None
+        # Results that would be the value that stands for none: those beside it.
+        model.network.tail.bias -= 0.7 / 255 if nodata < 255 else -0.7 / 255
+    store(own_models, "darker", model)
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 256, (3, 30, 40)).astype("uint8")
+    data[data == nodata] = 50
+    data[:, 5:12, 5:20] = nodata
+    data[0, 18:24, 5:20] = nodata
+    data[1:, 18:24, 25:35] = nodata
+    data[:, 25:29, 5:35] = nodata + 1 if nodata < 255 else 254
+    place = rasterio.Affine(10, 0, 399960, 0, -10, 5300040)
+    size = {"width": 40, "height": 30, "count": 3, "dtype": "uint8"}
+    form = {"crs": "EPSG:32633", "transform": place, "nodata": nodata, "photometric": "rgb"}
+    with rasterio.open(tmp_path / "a.tif", "w", **size, **form) as file:
+        file.write(data)
+    done(upscale(tmp_path / "a.tif", tmp_path / "out", "--model", "darker"))
+    with (
+        rasterio.open(tmp_path / "a.tif") as source,
+        rasterio.open(tmp_path / "out" / "a.tif") as result,
+    ):
+        assert result.nodata == nodata
+        before, after = (
+            [file.read_masks(band) == 0 for band in (1, 2, 3)] + [file.dataset_mask() == 0]
+            for file in (source, result)
+        )
+    fine = [missing.repeat(4, 0).repeat(4, 1) for missing in before]
+    assert all(missing.any() for missing in fine)
+    assert np.array_equal(after[3], fine[3])
+    for there, allowed in zip(after[:3], fine[:3], strict=True):
+        assert not (there & ~allowed).any()

@@ -88,7 +88,8 @@ def super_resolve(
     nodata
         Value of missing pixels. Like NaN and infinities, it does not enter the network and stays
         in the result at the same places; other results never equal it. With an axis S, a pixel is
-        missing if R, G and B all have it. ``auto`` takes it from the attributes of a DataArray
+        missing if R, G and B all have it, and a sample of a result may equal it where that sample
+        of the image does. ``auto`` takes it from the attributes of a DataArray
         (``_FillValue``, ``nodata``), or detects a fill value such as −9999: the smallest or
         largest value, exactly repeated and far from all others. None: no such value.
     progress

@@ -198,7 +198,7 @@ def neighbour_sum(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return total
 
 
-def keep_clear(values: Array, nodata: float | None, samples: int | None = None) -> Array:
+def keep_clear(values: Array, nodata: float | None, own: Mask | None = None) -> Array:
     """Change results equal to the nodata value by the smallest step of the dtype.
 
     Parameters
@@ -207,8 +207,10 @@ def keep_clear(values: Array, nodata: float | None, samples: int | None = None) 
         Results of valid pixels.
     nodata
         The nodata value.
-    samples
-        Axis of R, G and B, if a pixel is missing only where all three equal ``nodata``.
+    own
+        Where the source sample equals the nodata value in a valid pixel, as one sample of a colour:
+        there the result may equal it. Elsewhere it may not, since each band of a GeoTIFF has its
+        own nodata mask.
 
     Returns
     -------
@@ -219,8 +221,8 @@ def keep_clear(values: Array, nodata: float | None, samples: int | None = None) 
     if nodata is None or np.isnan(nodata):
         return values
     same = values == nodata
-    if samples is not None:
-        same = np.broadcast_to(same.all(samples, keepdims=True), values.shape)
+    if own is not None:
+        same &= ~own
     if not same.any():
         return values
     dtype = values.dtype

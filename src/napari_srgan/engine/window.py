@@ -98,8 +98,10 @@ def write_window(plan: Plan, source: Any, window: Window, result: Values, out: A
     if remainder is not None:
         remainder = nearest(remainder, scale)
     values = plan.intensity.inverse(result[fine], channel, remainder)
-    colours = 0 if layout.axes[-1] == "S" and layout.channel_axis is not None else None
-    values = keep_clear(values, plan.nodata, colours)
+    own = None
+    if plan.nodata is not None and layout.axes[-1] == "S":
+        own = nearest(_valid(np.asarray(stored == plan.nodata), invalid), scale)
+    values = keep_clear(values, plan.nodata, own)
     writes_alpha = layout.alpha and (layout.channel_axis is not None or work.plane[-1] == 0)
     alpha = None
     if layout.alpha and (writes_alpha or invalid is not None):
