@@ -210,3 +210,34 @@ def test_pixels_at_infinity_are_refused(tmp_path: Path, kind: str) -> None:
     place.write_text(json.dumps(document))
     with pytest.raises(ValueError, match=r"a\.zarr: cannot be read \(pixels \[.* apart"):
         io.read(path)
+
+
+@pytest.mark.parametrize("keys", [(12, (1, 1, 0, 1, 3072, 0, 1, 1.5)), (4, (1, 1, 0, 1, 2**17))])
+def test_keys_that_are_no_short_integers_are_left_out(tmp_path: Path, keys: Any) -> None:
+    form, numbers = keys
+    tags: list[Any] = [(33550, 12, 3, (30.0, 30.0, 0.0), True), (33922, 12, 6, (0.0,) * 6, True)]
+    tags.append((34735, form, len(numbers), numbers, True))
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((12, 16), "uint8"), metadata=None, extratags=tags)
+    (image,) = io.read(path)
+    assert image.geo is not None
+    assert image.geo.steps() == (30, 30)
+    io.write(tmp_path / "b.tif", image)
+    (again,) = io.read(tmp_path / "b.tif")
+    assert again.geo is not None
+    assert again.geo.steps() == (30, 30)
+
+
+def test_a_system_that_gdal_cannot_write_is_left_out_in_one_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("rasterio")
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((12, 16), "uint8"))
+    (tmp_path / "a.tfw").write_text("30\n0\n0\n-30\n500015\n5199985")
+    datum = 'DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.25]],PRIMEM["Greenwich",0]'
+    (tmp_path / "a.prj").write_text(
+        f'PROJCS["UTM 33N",GEOGCS["WGS 84",{datum},UNIT["degree",1e308]],'
+        'PROJECTION["Transverse_Mercator"],PARAMETER["central_meridian",15],UNIT["metre",1]]'
+    )
+    with pytest.warns(UserWarning, match=r"a\.tfw: left out, .*no reference system") as said:
+        (image,) = io.read(tmp_path / "a.tif")
+    assert len(said) == 1
+    assert image.geo is None

@@ -43,6 +43,8 @@ def georeference(page: Any) -> GeoReference | None:
     tags: dict[int, tuple[Any, ...]] = {
         code: values for code in (GEO_KEYS, GEO_NUMBERS) if (values := _numbers(page, code))
     }
+    if not all(isinstance(key, int) and 0 <= key < 2**16 for key in tags.get(GEO_KEYS, ())):
+        del tags[GEO_KEYS]  # which are 16-bit integers, and cannot be written otherwise
     if isinstance(text := page.tags.valueof(GEO_TEXTS), str) and text:
         tags[GEO_TEXTS] = (text,)
     scale, points, matrix = (
@@ -176,7 +178,7 @@ def reference_of(system: str) -> GeoReference:
                 code = known.to_epsg()
                 if not code:
                     return GeoReference(None, _keys_by_gdal(known), _name(system))
-            except rasterio.errors.CRSError as error:
+            except Exception as error:  # GDAL's are of many classes, most of them private
                 raise ValueError(f"no reference system: {error}") from error
     except ImportError:
         if stated := re.search(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d{4,5})"?\]\s*\]\s*$', system):
