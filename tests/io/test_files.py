@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import struct
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_srgan import io
@@ -74,6 +78,39 @@ def test_the_bytes_count_not_the_name(tmp_path: Path, name: str) -> None:
 def test_a_dicom_file_that_begins_like_a_tiff_is_dicom(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_bytes(b"II*\0" + bytes(124) + b"DICM" + bytes(50))
     assert io.kind(tmp_path / "a.dcm") == "DICOM"
+
+
+SAID = """
+import sys
+from pathlib import Path
+from napari_srgan import io
+for path in map(Path, sys.argv[1:]):
+    assert io.once_each([path]) == [path]
+    try:
+        io.read(path)
+    except ValueError as error:
+        assert path.name in str(error), error
+"""
+
+
+def test_libraries_print_nothing_of_odd_files(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("first.tif", "next.tif", "cut.tif")]
+    for path in paths:
+        tifffile.imwrite(path, pixels(2, 9, 8), metadata=None, byteorder="<")
+    content = bytearray(paths[0].read_bytes())
+    (first,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, first)
+    for path, at in zip(paths, (4, first + 2 + 12 * count), strict=False):
+        # Its first page, or the one after that, is behind its end.
+        path.write_bytes(content[:at] + struct.pack("<I", 530516) + content[at + 4 :])
+    paths[2].write_bytes(content[: len(content) // 2])
+    dicom = tmp_path / "a.dcm"
+    dicom.write_bytes(b"II*\0" + struct.pack("<I", 530516) + bytes(120) + b"DICM" + bytes(50))
+    done = subprocess.run(
+        [sys.executable, "-c", SAID, *paths, dicom], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize(
