@@ -100,7 +100,7 @@ def write_window(plan: Plan, source: Any, window: Window, result: Values, out: A
     values = plan.intensity.inverse(result[fine], channel, remainder)
     own = None
     if plan.nodata is not None and layout.axes[-1] == "S":
-        own = nearest(_valid(np.asarray(stored == plan.nodata), invalid), scale)
+        own = nearest(_zero_invalid(np.asarray(stored == plan.nodata), invalid), scale)
     values = keep_clear(values, plan.nodata, own)
     writes_alpha = layout.alpha and (layout.channel_axis is not None or work.plane[-1] == 0)
     alpha = None
