@@ -81,14 +81,6 @@ class Format:
 
 FORMATS = (
     Format(
-        "DICOM",
-        (".dcm", ".ima"),
-        "dicom.reader:read_dicom",
-        signatures.is_dicom,
-        extra="medical",
-        result=".nii.gz",
-    ),
-    Format(
         "TIFF",
         (
             *(".tif", ".tiff", ".gtiff"),
@@ -152,6 +144,14 @@ FORMATS = (
         result=".nii.gz",
     ),
     Format(
+        "DICOM",
+        (".dcm", ".ima"),
+        "dicom.reader:read_dicom",
+        signatures.is_dicom,
+        extra="medical",
+        result=".nii.gz",
+    ),
+    Format(
         "OME-Zarr",
         (".zarr",),
         "ome_zarr.reader:read_ome_zarr",
@@ -163,7 +163,8 @@ FORMATS = (
         result=".zarr",
     ),
 )
-READABLE = tuple(suffix for each in FORMATS for suffix in each.suffixes)
+COMMON = tuple(suffix for each in FORMATS for suffix in each.suffixes[:2])
+READABLE = (*COMMON, *(suffix for each in FORMATS for suffix in each.suffixes[2:]))
 """readable file name suffixes"""
 WRITABLE = tuple(suffix for each in FORMATS for suffix in each.written)
 """writable file name suffixes"""
