@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
-from .live.redraw import weak_callback
+from .redraw import weak_callback
 
 if TYPE_CHECKING:
     from napari import Viewer

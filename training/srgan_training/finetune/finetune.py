@@ -21,9 +21,7 @@ from napari_srgan.nn.resample import bicubic_up
 from napari_srgan.options import choose_model
 
 from ..config import Config, read_config
-from ..data.datasets import (
-    sampler_of,
-)
+from ..data.datasets import sampler_of
 from ..data.patches import StoredPair
 from ..evaluation.metrics import psnr
 from ..phases.fidelity import FidelityModule

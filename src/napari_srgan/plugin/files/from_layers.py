@@ -12,6 +12,7 @@ from ...engine.axes import complete_labels, guess_axes
 from ...io import Channel, GeoReference, ImageFile
 from ...io.image_file import PER_BAND, RPC
 from ...io.resampling import Grid, regridded
+from ..layers.origin import ORIGIN_KEY, PROVENANCE_KEY, Origin
 from ..layers.transform import (
     Matrix,
     spatial,
@@ -19,7 +20,6 @@ from ..layers.transform import (
     world_matrix,
 )
 from ..layers.units import known_scale
-from .to_layers import ORIGIN_KEY, PROVENANCE_KEY, Origin
 
 TOLERANCE = 1e-6
 """tolerance in pixels of the source for positions of pixel edges"""

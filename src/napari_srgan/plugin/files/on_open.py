@@ -14,9 +14,10 @@ from ...options import Options, choose_model
 from .. import settings
 from ..errors import USER_ERRORS, format_error
 from ..jobs.worker import make_worker
-from ..layers.pyramid import connect_overview, disconnect_overview, with_overview
+from ..layers.origin import ORIGIN_KEY, Origin
+from ..live.pyramid import connect_overview, disconnect_overview, with_overview
 from ..viewers import on_window_closed, open_viewers
-from .to_layers import ORIGIN_KEY, LayerData, Origin
+from .to_layers import LayerData
 
 if TYPE_CHECKING:
     from napari import Viewer

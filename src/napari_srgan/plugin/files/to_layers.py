@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,12 @@ import numpy as np
 from ...io import Channel, ImageFile
 from ...io.labels import is_labels, label_colours, label_properties
 from ..layers.contrast import sampled_limits
+from ..layers.origin import ORIGIN_KEY, PROVENANCE_KEY, Origin
 from ..layers.provenance import parse_description
 from ..layers.transform import transform_of
 
 LayerData = tuple[Any, dict[str, Any], str]
 
-ORIGIN_KEY = "napari_srgan_file"
-"""metadata key of a layer for its `Origin`"""
-PROVENANCE_KEY = "napari_srgan"
-"""metadata key of a layer for its provenance"""
 MAX_CHANNEL_LAYERS = 12
 """maximum number of channels that become separate layers; more remain an axis with a slider"""
 OTHER_LABELS = (0.5, 0.5, 0.5, 1.0)
@@ -35,22 +32,6 @@ COLORMAP_NAMES = {
     (255, 0, 255): "magenta",
     (255, 255, 0): "yellow",
 }
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The file that a layer was read from, without its pixels; used when writing."""
-
-    path: str
-    """path of the file"""
-    record: ImageFile
-    """metadata of the file; ``data`` is None"""
-    axes: str | None
-    """axes of the layer, with S"""
-    shape: tuple[int, ...]
-    """shape of the layer when it was read"""
-    channel: int | None = None
-    """channel index, if the channels are separate layers"""
 
 
 def layers_of(images: list[ImageFile], path: str, name: str) -> list[LayerData]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..files.to_layers import PROVENANCE_KEY
+from .origin import PROVENANCE_KEY
 from .provenance import provenance
 
 if TYPE_CHECKING:

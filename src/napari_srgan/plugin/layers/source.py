@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...engine.axes import complete_labels, guess_axes
 from ...io import finest_plane
 from ...options import Options
-from ..files.to_layers import ORIGIN_KEY, Origin
+from .origin import ORIGIN_KEY, Origin
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer

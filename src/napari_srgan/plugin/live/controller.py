@@ -11,16 +11,16 @@ import numpy as np
 from psygnal import Signal
 
 from ..errors import USER_ERRORS, format_error
-from ..files.to_layers import PROVENANCE_KEY
 from ..jobs.region import camera_of, canvas_corners
 from ..layers.lineage import insertion_index
-from ..layers.pyramid import connect_overview, split_levels
+from ..layers.origin import PROVENANCE_KEY
 from ..layers.result import layer_arguments, layer_state
 from ..layers.source import level_0
+from ..redraw import Redraw, single_shot_timer, stop_timer
 from ..viewers import on_window_closed, open_viewers
 from .array import Cache
 from .compositor import Compositor, coarser_levels
-from .redraw import Redraw, single_shot_timer, stop_timer
+from .pyramid import connect_overview, split_levels
 from .source import SourcePlanes
 from .sync import LayerSync
 from .visible_tiles import Box, clip, grid_of_tiles

@@ -16,15 +16,15 @@ import numpy as np
 from ...engine.axes import Layout
 from ...engine.tiles import Span
 from ..jobs.worker_thread import WorkerThread
-from ..live.array import (
+from ..redraw import Redraw
+from .array import (
     Array,
     Cache,
     Key,
     LazyPlanes,
     plane_axes,
 )
-from ..live.redraw import Redraw
-from ..live.source import SourcePlanes, empty_plane, paste
+from .source import SourcePlanes, empty_plane, paste
 
 if TYPE_CHECKING:
     from napari.layers import Image

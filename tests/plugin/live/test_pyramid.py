@@ -14,7 +14,7 @@ from napari.utils.notifications import notification_manager
 from pytestqt.qtbot import QtBot
 
 from napari_srgan.plugin import settings
-from napari_srgan.plugin.layers.pyramid import Overview, overview_of, with_overview
+from napari_srgan.plugin.live.pyramid import Overview, overview_of, with_overview
 
 rng = np.random.default_rng(0)
 
