@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -578,3 +581,34 @@ def test_the_command_runs_as_a_module(tmp_path: Path) -> None:
     assert ran.stdout == ""
     (line,) = ran.stderr.splitlines()
     assert line.startswith("napari-srgan: absent.tif: no image there")
+
+
+@pytest.mark.parametrize("program", ["napari_srgan.cli", "srgan_training.cli"])
+def test_one_who_reads_no_further_is_told_nothing(
+    tmp_path: Path, identity: str, program: str
+) -> None:
+    plain_errors = importlib.import_module(program).plain_errors
+    with pytest.raises(BrokenPipeError), plain_errors():
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+    for name in ("a.tif", "b.tif"):
+        write_image(tmp_path / name, ImageFile(pixels(9, 9), "YX"))
+    options = ["--model", identity, "--device", "cpu", "--no-progress"]
+    commands = {
+        "napari_srgan.cli": [
+            *(["--help"], ["models"], ["doctor"]),
+            ["upscale", str(tmp_path), str(tmp_path / "out/"), *options],
+        ],
+        "srgan_training.cli": [["--help"], ["schema"]],
+    }
+    for command in commands[program]:
+        code = f"import sys; from {program} import app; app(sys.argv[1:])"
+        reads, writes = os.pipe()
+        os.close(reads)
+        with open(writes, "wb") as nobody:
+            done = subprocess.run(
+                [sys.executable, "-c", code, *command],
+                stdout=nobody,
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+        assert (done.stderr, done.returncode) == (b"", 1), command

@@ -46,6 +46,8 @@ def plain_errors(program: str = "napari-srgan") -> Iterator[None]:
         warnings.showwarning = show
         try:
             yield
+        except BrokenPipeError:
+            raise  # nobody reads on, as after `| head`; typer ends without a word
         except (ValueError, TypeError, OSError, MemoryError) as error:
             typer.echo(f"{program}: {error}", err=True)
             raise typer.Exit(1) from error
