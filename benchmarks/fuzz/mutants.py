@@ -20,7 +20,9 @@ def png_changed(content: bytes, chance: Random) -> bytes:
         (length,) = struct.unpack_from(">I", content, at)
         chunks.append((content[at + 4 : at + 8], content[at + 8 : at + 8 + length]))
         at += 12 + length
-    place = chance.randrange(len(chunks)) if chunks else 0
+    if not chunks:
+        return bytes_changed(content, chance)
+    place = chance.randrange(len(chunks))
     kind, body = chunks[place]
     what = chance.randrange(5)
     if what == 0:
