@@ -60,6 +60,6 @@ def _entries(content: bytes, order: str, big: bool) -> list[int]:
             first = at + struct.calcsize(number)
             found += [first + i * size for i in range(min(count, 100))]
             (at,) = struct.unpack_from(order + pointer, content, first + count * size)
-    except struct.error:
+    except (struct.error, OverflowError):
         pass
     return [at for at in found if at + size <= len(content)]
