@@ -27,14 +27,20 @@ def read_for_viewer(path: Path | Sequence[Path]) -> list[LayerData]:
     """Read as `read` does; in a napari viewer, live views are added.
 
     A file that belongs to an image in the viewer, opened by another file of its set, adds nothing.
+    Slices of one DICOM series that are dropped together become one volume.
     """
     from .on_open import prepare_for_viewer, shown_by
+    from .slices import is_gathered
 
-    if isinstance(path, (str, PathLike)) and (other := shown_by(fspath(path))):
-        from napari.utils.notifications import show_info
+    nothing: Any = [(None,)]  # as napari has it
+    if isinstance(path, (str, PathLike)):
+        if other := shown_by(fspath(path)):
+            from napari.utils.notifications import show_info
 
-        show_info(f"{fspath(path)} is a part of the image of {other}, which is open.")
-        return [(None,)]  # type: ignore[list-item]  # as napari has it
+            show_info(f"{fspath(path)} is a part of the image of {other}, which is open.")
+            return nothing  # type: ignore[no-any-return]
+        if is_gathered(fspath(path)):
+            return nothing  # type: ignore[no-any-return]
     return prepare_for_viewer(read(path))
 
 
