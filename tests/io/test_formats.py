@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import metadata
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +46,16 @@ def test_the_table_has_every_suffix() -> None:
     for entry, row in zip(FORMATS, rows[2:], strict=True):
         assert entry.name in row
         assert all(f"`{suffix}`" in row for suffix in entry.suffixes)
+
+
+def test_a_zarr_whose_chunks_begin_like_dicom_is_no_series(tmp_path: Path) -> None:
+    (tmp_path / "series").mkdir()
+    (tmp_path / "series" / "0").write_bytes(bytes(128) + b"DICM")
+    assert io.kind(tmp_path) == "DICOM"
+    for name, content, kind in (
+        (".zattrs", '{"multiscales": []}', "OME-Zarr"),
+        (".zattrs", "{}", "DICOM"),
+        (".zgroup", '{"zarr_format": 2}', ""),
+    ):
+        (tmp_path / name).write_text(content)
+        assert io.kind(tmp_path) == kind

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import signatures
+from . import folders, signatures
 from .image_file import ImageFile
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "format_of_suffix",
     "table",
     "writer_of",
+    "written_by",
 ]
 
 
@@ -46,6 +47,8 @@ class Format:
     """called with the path and the number of bytes above which pixels stay on disk"""
     recognise: Callable[[Path, bytes], bool]
     """called with the path and the first 4096 bytes of a file"""
+    recognise_folder: Callable[[Path], bool] = signatures.is_no_folder
+    """called with the path of a folder"""
     writer: str = ""
     """called with path, image and description; empty if the format cannot be written"""
     checker: str = ""
@@ -148,6 +151,7 @@ FORMATS = (
         (".dcm", ".ima"),
         "dicom.reader:read_dicom",
         signatures.is_dicom,
+        folders.is_dicom_series,
         extra="medical",
         result=".nii.gz",
     ),
@@ -156,6 +160,7 @@ FORMATS = (
         (".zarr",),
         "ome_zarr.reader:read_ome_zarr",
         signatures.is_no_file,
+        folders.is_ome_zarr,
         writer="ome_zarr.writer:write_ome_zarr",
         checker="ome_zarr.writer:check_image",
         written=(".zarr",),
@@ -188,6 +193,11 @@ def format_of_suffix(path: Path) -> Format | None:
 def writer_of(suffix: str) -> Format:
     """Return the format of a suffix in `WRITABLE`."""
     return next(each for each in FORMATS if suffix in each.written)
+
+
+def written_by(writer: str) -> tuple[str, ...]:
+    """Return the suffixes that a function of the registry writes."""
+    return tuple(suffix for each in FORMATS if each.writer == writer for suffix in each.written)
 
 
 def ending(path: Path) -> str:

@@ -75,6 +75,11 @@ def is_no_file(_: Path, __: bytes) -> bool:
     return False
 
 
+def is_no_folder(_: Path) -> bool:
+    """Return False, for formats that are files."""
+    return False
+
+
 def header_of_pair(path: Path) -> bytes:
     """Return the start of the NIfTI header of a pixel file, or an empty one."""
     match = re.fullmatch(r"(.+)\.img(\.gz)?", path.name, re.IGNORECASE)
@@ -87,7 +92,23 @@ def header_of_pair(path: Path) -> bytes:
     return b""
 
 
+def is_gzip(head: bytes) -> bool:
+    """Whether a file is compressed by gzip."""
+    return head[:2] == b"\x1f\x8b"
+
+
+def nifti_version(head: bytes) -> int:
+    """Return the version of a NIfTI header, 1 or 2, that pixels follow in the same file; else 0."""
+    head = _plain(head)
+    return 1 if head[344:348] == NIFTI_1[0] else 2 if head[4:8] == NIFTI_2[0] else 0
+
+
 def _is_nifti_header(head: bytes) -> bool:
-    if head[:2] == b"\x1f\x8b":
-        head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, 352)
+    head = _plain(head)
     return head[344:348] in NIFTI_1 or head[4:8] in NIFTI_2
+
+
+def _plain(head: bytes) -> bytes:
+    if is_gzip(head):
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, 352)
+    return head

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from pathlib import Path
 
+from .folders import MOST_SNIFFED
 from .formats import COMPOUND, FORMATS
-from .ome_zarr.metadata import attributes_of
+from .ome_zarr.metadata import is_zarr
 from .signatures import head_of, header_of_pair
 
 __all__ = ["images_in", "kind", "natural", "stem"]
 
-MOST_SNIFFED = 64
-"""maximal number of files of a folder that are examined"""
 STACKABLE = tuple(each.name for each in FORMATS if each.stackable)
 """formats that make a folder of such files a folder of images"""
 
@@ -27,8 +25,8 @@ def kind(path: Path | str) -> str:
     Returns
     -------
     str
-        ``TIFF``, ``PNG``, ``JPEG``, ``WebP``, ``BMP``, ``NIfTI`` or ``DICOM`` for a file, and
-        ``OME-Zarr``, ``DICOM`` or ``images`` for a folder; empty if `read` does not support it.
+        Name of an entry of `FORMATS`, or ``images`` for a folder of images; empty if `read` does
+        not support it, or it is a Zarr array without OME metadata.
     """
     try:
         path = Path(path)
@@ -45,24 +43,12 @@ def _kind_of_file(path: Path) -> str:
 
 
 def _kind_of_folder(path: Path) -> str:
-    try:
-        found = attributes_of(path)
-    except ValueError:
-        found = {}
-    if {"multiscales", "bioformats2raw.layout", "plate", "well"} & found.keys():
-        return "OME-Zarr"
-    if any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
-        return ""  # a Zarr without axes
-    files = (Path(folder) / name for folder, _, names in os.walk(path) for name in sorted(names))
-    # A DICOM series may be in subfolders, and beside other files.
-    if any(_is_dicom(file) for file in itertools.islice(files, MOST_SNIFFED)):
-        return "DICOM"
+    if found := next((each.name for each in FORMATS if each.recognise_folder(path)), ""):
+        return found
+    if is_zarr(path):
+        return ""  # without axes
     some = itertools.islice((p for p in path.iterdir() if _may_be_image(p)), MOST_SNIFFED)
     return "images" if any(kind(p) in STACKABLE for p in some) else ""
-
-
-def _is_dicom(path: Path) -> bool:
-    return path.is_file() and _kind_of_file(path) == "DICOM"
 
 
 def images_in(folder: Path) -> list[Path]:

@@ -18,6 +18,7 @@ __all__ = [
     "attributes_of",
     "channels_of",
     "inside",
+    "is_zarr",
     "labels_of",
     "multiscale_of",
     "read_json",
@@ -95,6 +96,11 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{path.name} holds no object")
     return found
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a Zarr array or group."""
+    return any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
 
 
 def attributes_of(folder: Path) -> dict[str, Any]:

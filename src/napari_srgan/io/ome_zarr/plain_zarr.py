@@ -9,17 +9,10 @@ from typing import Any
 from ..dimension_names import letters_of
 from ..guard import reading
 from ..image_file import ImageFile
-from .metadata import read_json
+from .metadata import is_zarr, read_json
 from .reader import _level
 
 __all__ = ["is_zarr", "read_zarr_array"]
-
-METADATA = ("zarr.json", ".zarray", ".zgroup")
-
-
-def is_zarr(path: Path) -> bool:
-    """Whether a folder is a Zarr array or group."""
-    return any((path / name).is_file() for name in METADATA)
 
 
 def read_zarr_array(path: Path) -> list[ImageFile]:
