@@ -489,3 +489,21 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path: Path) -> None:
         write_nifti(path, ImageFile(lazy, "ZYX"))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["a.dat", "a.tif", "a.nii", "a.nii.gz", "a.nii.GZ"])
+@pytest.mark.parametrize("version", [nib.Nifti1Image, nib.Nifti2Image])
+def test_a_single_file_is_opened_by_its_content_under_any_name(
+    tmp_path: Path, name: str, version: Any
+) -> None:
+    data = noise(4, 5, 6)
+    content = version(data, np.diag([-1.0, -1, 1, 1])).to_bytes()
+    for stored in (content, gzip.compress(content)):
+        (tmp_path / name).write_bytes(stored)
+        for limit in (None, 1):
+            image = read(tmp_path / name, limit)
+            assert isinstance(image.data, np.ndarray) == (limit is None)
+            assert np.array_equal(np.asarray(image.data), data.T)
+    (tmp_path / name).write_bytes(gzip.compress(content)[:-20])
+    with pytest.raises(ValueError, match="cannot be read"):
+        read(tmp_path / name)

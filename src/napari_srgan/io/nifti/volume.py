@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..formats import written_by
 from ..guard import reading, replacing
 from ..image_file import Channel, ImageFile
 from ..medical_affine import Affine, reverse_axes, voxel_size
@@ -24,12 +25,11 @@ from .header import (
     header_of,
     is_header,
 )
-from .voxels import SLAB, Voxels
+from .voxels import SLAB, Voxels, open_nifti
 
-__all__ = ["READABLE", "WRITABLE", "check_image", "read_nifti", "write_nifti"]
+__all__ = ["WRITABLE", "check_image", "read_nifti", "write_nifti"]
 
-READABLE = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")
-WRITABLE = (".nii", ".nii.gz")
+WRITABLE = written_by("nifti.volume:write_nifti")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 DTYPES = (*INTEGERS, "float32", "float64")
 
@@ -44,7 +44,7 @@ def read_nifti(path: Path | str, limit: int | None = None) -> list[ImageFile]:
     Parameters
     ----------
     path
-        A ``.nii``, a ``.nii.gz``, or either file of a pair ``.hdr`` and ``.img``.
+        A ``.nii``, a ``.nii.gz`` (under any name), or either file of a pair ``.hdr`` and ``.img``.
     limit
         Bytes of pixels above which the array is lazy (dask) and read in slabs. Those of a
         compressed file are fast in file order and slow in any other.
@@ -71,7 +71,7 @@ def read_nifti(path: Path | str, limit: int | None = None) -> list[ImageFile]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     with reading(path):
-        image = nib.load(path)
+        image = open_nifti(nib, path)
         if not isinstance(image, (nib.Nifti1Pair, nib.Nifti2Pair)):
             raise ValueError(f"it is no NIfTI file but a {type(image).__name__}")
         header, voxels = image.header, Voxels(path, image)

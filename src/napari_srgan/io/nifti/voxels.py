@@ -13,11 +13,27 @@ import numpy as np
 import numpy.typing as npt
 
 from ..guard import check_claim, reading
+from ..signatures import head_of, is_gzip, nifti_version
 
-__all__ = ["Voxels"]
+__all__ = ["Voxels", "open_nifti"]
 
 SLAB = 2**25
 """bytes read at a time"""
+
+
+def open_nifti(nib: Any, path: Path) -> Any:
+    """Return nibabel's image of a file, whose voxels are not read.
+
+    nibabel knows a file by its name; a single file under another name is opened by its content.
+    """
+    head = head_of(path)
+    version, name = nifti_version(head), path.name.lower()
+    end = ".gz" if is_gzip(head) else ""
+    if not version or name.endswith(tuple(known + end for known in (".nii", ".hdr", ".img"))):
+        return nib.load(path)
+    kind = nib.Nifti1Image if version == 1 else nib.Nifti2Image
+    with _opened(path) as file:
+        return kind.from_file_map({"image": nib.FileHolder(fileobj=file)})
 
 
 class Voxels:
@@ -43,7 +59,8 @@ class Voxels:
         if stored.kind not in "iuf" and not self.samples:
             raise ValueError(f"its voxels are {stored}; save their magnitude in a file of its own")
         self.path = Path(image.file_map["image"].filename or path)
-        self.compressed = self.path.suffix.lower() == ".gz"
+        self.compressed = is_gzip(head_of(self.path))
+        self.named = self.compressed == (self.path.suffix.lower() == ".gz")
         self.stored, self.offset = stored, int(image.dataobj.offset)
         if self.offset < 0:
             raise ValueError(f"its voxels begin at byte {self.offset}")
@@ -90,19 +107,24 @@ class Voxels:
         return da.from_array(self, chunks=chunks, name=False, asarray=False, fancy=False, meta=meta)
 
     def __getitem__(self, key: tuple[slice | int, ...]) -> npt.NDArray[Any]:
+        with reading(self.path):
+            if not self.named:  # nibabel would not know whether the file is compressed
+                with _opened(self.path) as file:
+                    values = self.values(np.asarray(self._stored_in(file)[key[:5]]))
+            else:
+                if self._proxy is None:
+                    # An open compressed file continues decompression after the last slab.
+                    self._proxy = self._stored_in(str(self.path))
+                values = self.values(np.asarray(self._proxy[key[:5]]))
+        return values[..., key[5]] if self.samples else values
+
+    def _stored_in(self, file: Any) -> Any:
         import nibabel
 
-        with reading(self.path):
-            if self._proxy is None:
-                # An open compressed file continues decompression after the last slab.
-                self._proxy = nibabel.arrayproxy.ArrayProxy(  # type: ignore[no-untyped-call]
-                    str(self.path),
-                    (self.grid, self.stored, self.offset, 1.0, 0.0),
-                    mmap=False,
-                    keep_file_open=True,
-                )
-            values = self.values(np.asarray(self._proxy[key[:5]]))
-        return values[..., key[5]] if self.samples else values
+        form = (self.grid, self.stored, self.offset, 1.0, 0.0)
+        return nibabel.arrayproxy.ArrayProxy(  # type: ignore[no-untyped-call]
+            file, form, mmap=False, keep_file_open=True
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_proxy": None}
@@ -129,6 +151,11 @@ class Voxels:
             if self.compressed:
                 # Reading to the end verifies the checksum, which detects damaged voxels.
                 file.read(2**20)
+
+
+def _opened(path: Path) -> Any:
+    """Open a file for reading, decompressed."""
+    return gzip.open(path) if is_gzip(head_of(path)) else path.open("rb")
 
 
 def _exactly(file: IO[bytes], count: int) -> bytearray:
