@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..formats import written_by
 from ..guard import replacing
 from ..image_file import ImageFile
 from ..lazy import numpy_or_dask
@@ -21,7 +22,7 @@ from .pyramid import write_levels, write_mask
 from .sample_form import sample_form, with_opacity
 from .tags import UNITS, is_length
 
-WRITABLE = (".tif", ".tiff", ".png")
+WRITABLE = written_by("tiff.writer:write_image")
 OME_DTYPES = ("int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", "float64")
 """dtypes that OME-TIFF supports"""
 MOST_CLASSIC = 2**32 - 2**25
@@ -55,13 +56,10 @@ def write_image(path: Path | str, image: ImageFile, description: str = "") -> Pa
     OSError
         If the folder is not writable or the disk is full.
     """
-    path, data = Path(path), image.data
-    axes = image.axes or "YX"
-    if len(axes) != data.ndim:
-        raise ValueError(f"{path}: axes={axes!r} for an image of shape {data.shape}")
+    path, axes = Path(path), image.axes or "YX"
     if wrong := [f"{a} {s}" for a, s in image.pixel_size.items() if not is_length(s)]:
         raise ValueError(f"{path}: the pixel size is {wrong[0]}; it must be a length above 0")
-    check_writable(path, data.dtype, axes)
+    check_image(path, image)
     if path.suffix.lower() == ".png":
         return replacing(path, lambda beside: write_png(beside, image))
     return replacing(path, lambda beside: _write_tiff(beside, image, axes, description))
@@ -93,8 +91,26 @@ def check_writable(path: Path | str, dtype: np.dtype[Any], axes: str) -> None:
 
 
 def check_image(path: Path, image: ImageFile) -> None:
-    """Refuse an image that `write_image` cannot write; see `check_writable`."""
-    check_writable(path, image.data.dtype, image.axes or "YX")
+    """Refuse an image that `write_image` cannot write, without access to its pixels.
+
+    Raises
+    ------
+    ValueError
+        If the format cannot store an image of this dtype, shape and axes.
+    """
+    shape, axes = image.data.shape, image.axes or "YX"
+    known = len(axes) == len(shape) and len(set(axes)) == len(axes) and {*"YX"} <= {*axes}
+    if not known or not all(shape):
+        raise ValueError(f"{path}: axes={axes!r} for an image of shape {shape}")
+    check_writable(path, image.data.dtype, axes)
+    samples = shape[axes.index("S")] if "S" in axes else 3
+    if Path(path).suffix.lower() == ".png" and samples not in (2, 3, 4):
+        raise ValueError(f"{path}: a PNG holds two to four samples, not {samples}; write a .tif")
+    if Path(path).suffix.lower() != ".png" and samples < 3:
+        raise ValueError(
+            f"{path}: a TIFF holds colours as three or more samples, not {samples}; "
+            "name the axis C instead of S"
+        )
 
 
 def _write_tiff(path: Path, image: ImageFile, axes: str, description: str) -> None:
