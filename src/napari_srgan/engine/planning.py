@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .axes import guess_axes, make_layout, parse_axes
-from .consistency import REACH as CONSISTENCY_REACH
 from .device import Compute, choose_compute, free_memory
-from .exposures import REACH as EXPOSURE_REACH
+from .halo import halo_of_run
 from .intensity import (
     Normalise,
     check_dtype,
@@ -19,15 +18,12 @@ from .intensity import (
     make_intensity_map,
 )
 from .missing import (
-    FILL_REACH,
     Missing,
     Nodata,
     check_mask,
     check_nodata,
     without,
 )
-from .outliers import REACH as OUTLIER_REACH
-from .overshoot import REACH as OVERSHOOT_REACH
 from .progress import Progress, finish
 from .ranges import find_fill_value
 from .runner import working_bytes
@@ -123,12 +119,9 @@ def plan_steps(
             known = replace(known, nodata=found)
     intensity = make_intensity_map(channels, dtype, normalise)
     # The halo depends on options only, so that a plan without samples has the same tiles.
-    halo = max(model.halo, EXPOSURE_REACH, OVERSHOOT_REACH) + CONSISTENCY_REACH * consistency
     outliers = not eight_bit or normalise != "auto"
-    if outliers or nodata not in (None, "auto") or missing is not None or layout.alpha:
-        halo += FILL_REACH
-    if outliers:
-        halo += OUTLIER_REACH
+    fills = nodata not in (None, "auto") or missing is not None or layout.alpha
+    halo = halo_of_run(model.halo, fills=fills, outliers=outliers, consistency=consistency)
     spans = check_spans([(0, n) for n in layout.shape] if spans is None else spans, layout)
     most = max_batch_pixels(model, compute, consistency)
     region = spans[layout.y], spans[layout.x]
