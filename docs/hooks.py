@@ -1,8 +1,8 @@
 """Fills pages of the site with what the program says of itself.
 
 A page holds ``<!-- commands napari-srgan -->``, ``<!-- commands srgan-train -->``,
-``<!-- configuration -->``, ``<!-- settings -->`` or ``<!-- models -->``, which `mkdocs build`
-replaces by tables.
+``<!-- configuration -->``, ``<!-- settings -->``, ``<!-- models -->`` or ``<!-- formats -->``,
+which `mkdocs build` replaces by tables.
 """
 
 from __future__ import annotations
@@ -160,10 +160,18 @@ def models() -> Iterator[str]:
         yield ""
 
 
+def formats() -> Iterator[str]:
+    """List the file formats from their registry."""
+    from napari_srgan.io.formats import table
+
+    yield table()
+
+
 WRITERS: dict[str, Callable[[], Iterator[str]]] = {
     "commands napari-srgan": napari_srgan,
     "commands srgan-train": srgan_train,
     "configuration": configuration,
     "settings": settings,
     "models": models,
+    "formats": formats,
 }

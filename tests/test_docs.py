@@ -1,6 +1,9 @@
 """The documentation: links lead somewhere, tables name what there is, tutorials are compared."""
 
 import importlib.util
+import re
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +75,62 @@ def test_configuration_page_names_every_setting_with_its_default() -> None:
 def test_settings_page_names_the_live_view() -> None:
     page = "\n".join(script("hooks").settings())
     assert "| Live view on opening | boolean | `true` |" in page
+
+
+def test_page_on_files_shows_the_table_of_the_registry() -> None:
+    from napari_srgan.io import FORMATS
+
+    page = (DOCS / "how-to" / "files.md").read_text(encoding="utf-8")
+    filled = script("hooks").on_page_markdown(page)
+    assert "<!-- formats -->" in page
+    assert "<!-- formats -->" not in filled
+    for entry in FORMATS:
+        (row,) = [line for line in filled.splitlines() if line.startswith(f"| {entry.name} |")]
+        assert all(f"`{suffix}`" in row for suffix in (*entry.suffixes, *entry.written))
+
+
+def test_example_of_a_format_reads_and_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The code on the page is what a format of the registry has to be."""
+    import numpy as np
+    from PIL import Image
+
+    from napari_srgan.io import ImageFile, signatures
+    from napari_srgan.io.formats import Format
+
+    page = (DOCS / "how-to" / "add-a-format.md").read_text(encoding="utf-8")
+    module, signature, entry, factory = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    pgm = types.ModuleType("napari_srgan.io.pgm")
+    pgm.__package__ = "napari_srgan.io"
+    monkeypatch.setitem(sys.modules, pgm.__name__, pgm)
+    exec(module, vars(pgm))
+    names: dict[str, Any] = {"Path": Path, "Pixels": Any, "Image": Image}
+    exec(signature, names)
+    monkeypatch.setattr(signatures, "is_pgm", names["is_pgm"], raising=False)
+    new = eval(entry, {"Format": Format, "signatures": signatures})
+    plane = np.arange(600, dtype="uint16").reshape(20, 30)
+    names["PLANE"] = plane
+    exec(factory, names)
+
+    path = tmp_path / "a.pgm"
+    pixels, axes = names["make_pgm"](path)
+    assert new.recognise(path, signatures.head_of(path))
+    (read,) = new.read(path, None)
+    assert (read.axes, read.data.dtype) == (axes, pixels.dtype)
+    assert np.array_equal(read.data, pixels)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"a\.pgm: cannot be read \(the file ends early"):
+        new.read(path, None)
+    image = ImageFile(plane, "YX")
+    new.check(path, image)
+    new.write(path, image, "")
+    for limit in (None, 1):
+        (read,) = new.read(path, limit)
+        assert read.data.dtype == plane.dtype
+        assert np.array_equal(np.asarray(read.data), plane)
+    with pytest.raises(ValueError, match=r"a\.pgm: a PGM holds one grey image"):
+        new.check(path, ImageFile(plane.astype("float32"), "YX"))
 
 
 PAGE = "```python\nx = 2\nprint(x)\n```\n\n```text\n{}\n```\n\n```sh\necho took 3 s\n```\n"

@@ -43,9 +43,8 @@ def read(path: PathLike | Sequence[PathLike], limit: int | None = None) -> list[
     Parameters
     ----------
     path
-        A TIFF of any kind (OME, ImageJ, GeoTIFF), PNG, JPEG, WebP, BMP, NIfTI or DICOM file,
-        recognised by its first bytes; a folder of OME-Zarr, of a Zarr array, of DICOM series or of
-        images; or a list of files.
+        A file of a format in `FORMATS`, recognised by its content; a folder of such a format, of a
+        Zarr array or of images; or a list of files.
         Images of equal shape and dtype in a folder or list are stacked along a new first axis, in
         natural order of their names (``z2`` before ``z10``) for a folder and in the given order
         for a list. The axis is T, since its meaning is unknown, or Z if there is a T already.
@@ -122,9 +121,9 @@ def _read_list(paths: list[Path], limit: int) -> list[ImageFile]:
 def write(path: PathLike, image: ImageFile, description: str = "") -> Path:
     """Write an image in the format given by the suffix.
 
-    ``.tif`` and ``.tiff`` are OME-TIFF, or GeoTIFF if the image has ``geo``; ``.nii`` and
-    ``.nii.gz`` NIfTI; ``.zarr`` OME-Zarr; ``.png`` stores a single plane. Dask and zarr arrays are
-    written in parts. An existing file is replaced after everything has been written.
+    `WRITABLE` has the suffixes. TIFF is OME-TIFF, or GeoTIFF if the image has ``geo``. Dask and
+    zarr arrays are written in parts. An existing file is replaced after everything has been
+    written.
 
     Returns
     -------

@@ -50,8 +50,7 @@ def read(path: Path | Sequence[Path]) -> list[LayerData]:
     Parameters
     ----------
     path
-        As in `napari_srgan.io.read`: TIFF (OME, ImageJ, GeoTIFF), PNG, JPEG, WebP, BMP,
-        NIfTI, DICOM or OME-Zarr.
+        A file or folder of any of the formats in ``napari_srgan.io.FORMATS``, or a list of files.
 
     Returns
     -------

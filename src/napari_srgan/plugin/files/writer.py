@@ -29,9 +29,8 @@ def write(
     Parameters
     ----------
     path
-        Target. The suffix determines the format: ``.tif`` and ``.tiff`` OME-TIFF, or GeoTIFF if
-        the layer was read from one; ``.nii`` and ``.nii.gz`` NIfTI; ``.zarr`` OME-Zarr; ``.png``
-        one grey or RGB image without pixel size.
+        Target. The suffix, one of ``napari_srgan.io.WRITABLE``, determines the format. ``.tif`` is
+        OME-TIFF, or GeoTIFF if the layer was read from one.
     layer_data
         An image layer, a tuple of data, arguments and ``"image"`` as returned by
         `napari_srgan.read`, or a list of these.
