@@ -148,6 +148,27 @@ def test_a_truncated_file_is_refused_by_name(tmp_path: Path, entry: Format) -> N
         io.read(path)
 
 
+@every_format
+def test_a_shortened_file_is_refused_or_has_valid_pixels(tmp_path: Path, entry: Format) -> None:
+    path = tmp_path / f"a{entry.suffixes[0]}"
+    pixels, _ = FILES[entry.name](path)
+    for file in [path] if path.is_file() else sorted(filter(Path.is_file, path.rglob("*"))):
+        content = file.read_bytes()
+        for length in (len(content) // 10, 9 * len(content) // 10, len(content) - 1):
+            file.write_bytes(content[:length])
+            for limit in (None, 1):
+                try:
+                    found = np.asarray(io.read(path, limit)[0].data).astype(float)
+                except ValueError as error:
+                    said = str(error)
+                else:
+                    assert np.abs(found - pixels).max() <= LOSSY.get(entry.name, 0)
+                    continue
+                assert "cannot be read (" in said
+                assert path.name in said
+        file.write_bytes(content)
+
+
 @pytest.mark.parametrize("end", READABLE)
 def test_an_empty_file_is_refused_as_empty(tmp_path: Path, end: str) -> None:
     (tmp_path / f"a{end}").touch()
