@@ -17,8 +17,8 @@ from srgan_training.data.patches import PatchSampler, make_pair
 from srgan_training.evaluation.metrics import luma, psnr, ssim
 from srgan_training.images import (
     Image,
-    Scaled,
-    Shelf,
+    PixelStore,
+    ScaledPixels,
     find_images,
     load_images,
     planes_of,
@@ -56,8 +56,8 @@ def test_muon_finds_a_minimum() -> None:
 def test_noise_is_drawn_as_often_as_asked(data: Path) -> None:
     noisy = {"kind": "poisson_gaussian", "photons": 100, "read": 0.01}
     source = Source(("train",), degradation=["bicubic", noisy])
-    once = load_source(source, data, CONFIG, Shelf())
-    often = load_source(replace(source, draws=3), data, CONFIG, Shelf())
+    once = load_source(source, data, CONFIG, PixelStore())
+    often = load_source(replace(source, draws=3), data, CONFIG, PixelStore())
     assert len(often) == 3 * len(once)
     for i, pair in enumerate(once):
         first, *others = often[3 * i : 3 * i + 3]
@@ -68,19 +68,21 @@ def test_noise_is_drawn_as_often_as_asked(data: Path) -> None:
             assert other.hr is first.hr
     assert not np.array_equal(often[1].lr[:], often[2].lr[:])
     with pytest.raises(ValueError, match="train: draws is 3, but nothing in its LR is random"):
-        load_source(Source(("train",), draws=3), data, CONFIG, Shelf())
+        load_source(Source(("train",), draws=3), data, CONFIG, PixelStore())
 
 
 def test_hr_is_changed_before_its_lr_is_made(data: Path) -> None:
     grain = {"kind": "poisson_gaussian", "read": [0.01, 0.1]}
     grainy = Source(("train",), scene=grain, draws=8)
     (plain, *_), (*drawn,) = (
-        load_source(source, data, CONFIG, Shelf()) for source in (Source(("train",)), grainy)
+        load_source(source, data, CONFIG, PixelStore()) for source in (Source(("train",)), grainy)
     )
-    shelf = Shelf(room := 10**9)
+    store = PixelStore(room := 10**9)
     # HR that is changed is not kept beside what it is changed to.
-    again = [pair.hr for pair in load_source(grainy, data, CONFIG, shelf)]
-    assert room - shelf.room == sum(hr.stored.nbytes for hr in again if isinstance(hr, Scaled))
+    again = [pair.hr for pair in load_source(grainy, data, CONFIG, store)]
+    assert room - store.memory_budget == sum(
+        hr.stored.nbytes for hr in again if isinstance(hr, ScaledPixels)
+    )
     deviations = []
     for pair in drawn[:8]:
         expected = make_pair(Image(pair.hr[:], eight_bit=True), CONFIG.scale).lr
@@ -90,9 +92,9 @@ def test_hr_is_changed_before_its_lr_is_made(data: Path) -> None:
         deviations.append(float((pair.hr[:] - plain.hr[:])[inside].std()))
     assert 0.009 < min(deviations) < 0.04 < 0.05 < max(deviations) < 0.11
     with pytest.raises(ValueError, match="train: has a scene, but its LR is not made"):
-        load_source(replace(grainy, lr=("train",), draws=1), data, CONFIG, Shelf())
+        load_source(replace(grainy, lr=("train",), draws=1), data, CONFIG, PixelStore())
     with pytest.raises(ValueError, match="none must"):
-        load_source(replace(grainy, scene="bicubic"), data, CONFIG, Shelf())
+        load_source(replace(grainy, scene="bicubic"), data, CONFIG, PixelStore())
     # Said before any other source is read, which may take minutes.
     late = replace(CONFIG, sources=(Source(("nowhere",)), replace(grainy, scene="bicubic")))
     with pytest.raises(ValueError, match="none must"):
@@ -194,21 +196,21 @@ def test_volumes_are_read_slice_by_slice_and_a_folder_of_one_scene_is_one_image(
 
 
 def test_what_does_not_fit_into_memory_is_mapped_from_disk() -> None:
-    shelf = Shelf(room=1000)
+    store = PixelStore(memory_budget=1000)
     first, second = rng.integers(0, 255, (2, 1, 30, 30)).astype("uint8")
-    assert shelf.put(first) is first
-    mapped = shelf.put(second)
+    assert store.store_array(first) is first
+    mapped = store.store_array(second)
     assert isinstance(mapped, np.memmap)
     assert np.array_equal(mapped, second)
     image = to_image(mapped)
-    assert isinstance(image.pixels, Scaled)
+    assert isinstance(image.pixels, ScaledPixels)
     assert np.array_equal(image.pixels[:, 3:9], to_image(second).pixels[:, 3:9])
 
 
 def test_an_image_is_kept_in_the_bytes_of_its_file(data: Path) -> None:
-    (pair, *_) = load_source(Source(("train",)), data, CONFIG, Shelf())
-    assert isinstance(pair.hr, Scaled)
-    assert isinstance(pair.lr, Scaled)
+    (pair, *_) = load_source(Source(("train",)), data, CONFIG, PixelStore())
+    assert isinstance(pair.hr, ScaledPixels)
+    assert isinstance(pair.lr, ScaledPixels)
     assert pair.hr.stored.dtype == pair.lr.stored.dtype == np.uint8
     (image, *_) = load_images(find_images(data / "train"))
     straight = make_pair(image, CONFIG.scale)

@@ -1,4 +1,4 @@
-"""Images from disk as float32 arrays ``(C, H, W)`` on a nominal range of [0, 1]."""
+"""Reading of images as float32 arrays ``(C, H, W)`` with a nominal range of [0, 1]."""
 
 from __future__ import annotations
 
@@ -21,38 +21,40 @@ from napari_srgan.io import (
 
 Array = npt.NDArray[np.float32]
 Stored = npt.NDArray[Any]
+"""an array with the values and the dtype of its file"""
 
 UNREADABLE = (OSError, ValueError)
-"""what is raised over a file that is not what its suffix says"""
-FILES = tuple(end for end in READABLE if end not in (".img", ".zarr"))
-"""ends of names of files that are images; an .img belongs to its .hdr, a .zarr is a folder"""
+"""exceptions raised for a file that cannot be decoded"""
+IMAGE_SUFFIXES = tuple(end for end in READABLE if end not in (".img", ".zarr"))
+"""suffixes of image files; an .img file is read with its .hdr file, and .zarr is a folder"""
 LUMA = np.array([65.481, 128.553, 24.966], np.float32) / np.float32(255)
-"""weights of R, G and B in Y of BT.601 studio range, which begins at 16/255"""
+"""weights of R, G and B in the luma of BT.601 studio range, whose black level is 16/255"""
 
 
 @dataclass(frozen=True)
-class Scaled:
-    """Values as they are stored, perhaps on disk, which become float32 where they are cut out.
+class ScaledPixels:
+    """Array that is scaled to float32 lazily, when it is indexed.
 
-    An index gives ``(stored - low) / span``, so that an image of 8 bits takes as many bytes as on
-    disk, and a memory-mapped one only those that are cut out.
+    Indexing returns ``(stored - low) / span``. An 8-bit image therefore takes one byte per value in
+    memory, and a memory-mapped image is read only where it is indexed.
     """
 
     stored: Stored
-    """``(C, H, W)``"""
+    """unscaled values ``(C, H, W)``, in memory or memory-mapped"""
     low: Array
-    """per channel ``(C, 1, 1)``, or ``(1, 1, 1)`` for all"""
+    """stored value that maps to 0: ``(C, 1, 1)``, or ``(1, 1, 1)`` for all channels"""
     span: Array
+    """difference of the stored values that map to 1 and to 0, of the shape of ``low``"""
     clip: bool = False
-    """whether what lies outside [0, 1] is clipped"""
+    """whether results are clipped to [0, 1]"""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the image, ``(C, H, W)``."""
+        """Shape of the image, ``(C, H, W)``."""
         return self.stored.shape
 
-    def cropped(self, height: int, width: int) -> Scaled:
-        """Return the upper left part."""
+    def cropped(self, height: int, width: int) -> ScaledPixels:
+        """Return the upper left ``height`` × ``width`` pixels."""
         return replace(self, stored=self.stored[:, :height, :width])
 
     def __getitem__(self, index: Any) -> Array:
@@ -60,7 +62,7 @@ class Scaled:
         return np.clip(values, 0, 1) if self.clip else values
 
 
-Pixels = Array | Scaled
+Pixels = Array | ScaledPixels
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,12 @@ class Image:
     """An image of 1 or 3 channels."""
 
     pixels: Pixels
-    """``(C, H, W)``; an index gives float32"""
+    """values ``(C, H, W)``; indexing returns float32"""
     eight_bit: bool
     """whether the values are 8-bit levels divided by 255"""
 
     def as_channels(self, channels: int) -> Image:
-        """Give the image 1 channel (Y of BT.601, studio range) or 3 (repeated)."""
+        """Convert to 1 channel (luma of BT.601, studio range) or to 3 (the channel repeated)."""
         if self.pixels.shape[0] == channels:
             return self
         if channels == 3:
@@ -82,76 +84,84 @@ class Image:
             same = np.broadcast_to(self.pixels.stored, (3, *self.pixels.shape[1:]))
             return Image(replace(self.pixels, stored=same), self.eight_bit)
         luma = np.tensordot(LUMA, self.pixels[:], axes=1)[None] + np.float32(16 / 255)
-        return Image(kept(luma) if self.eight_bit else luma, self.eight_bit)
+        return Image(quantize_8bit(luma) if self.eight_bit else luma, self.eight_bit)
 
 
-def as_stored(pixels: Pixels) -> Scaled:
-    """Return an image as values that are stored."""
-    return pixels if isinstance(pixels, Scaled) else Scaled(pixels, number(0), number(1))
+def as_scaled(pixels: Pixels) -> ScaledPixels:
+    """Return an array as `ScaledPixels` with an identity scaling."""
+    return (
+        pixels
+        if isinstance(pixels, ScaledPixels)
+        else ScaledPixels(pixels, as_scalar_array(0), as_scalar_array(1))
+    )
 
 
-def kept(pixels: Array) -> Scaled:
-    """Return an image on [0, 1] as its 8-bit levels."""
+def quantize_8bit(pixels: Array) -> ScaledPixels:
+    """Quantise an image on [0, 1] to 8-bit levels, which are scaled back lazily."""
     levels = np.clip(np.round(pixels * np.float32(255)), 0, 255).astype(np.uint8)
-    return of_levels(levels)
+    return from_8bit_levels(levels)
 
 
-def of_levels(levels: Stored) -> Scaled:
-    """Return 8-bit levels ``(C, H, W)`` on [0, 1]."""
-    return Scaled(levels, number(0), number(255))
+def from_8bit_levels(levels: Stored) -> ScaledPixels:
+    """Return 8-bit levels ``(C, H, W)`` lazily divided by 255."""
+    return ScaledPixels(levels, as_scalar_array(0), as_scalar_array(255))
 
 
-def number(value: float) -> Array:
-    """Return a value for all channels, ``(1, 1, 1)``."""
+def as_scalar_array(value: float) -> Array:
+    """Return a scalar as an array ``(1, 1, 1)`` that broadcasts over an image."""
     return np.full((1, 1, 1), value, np.float32)
 
 
-def rounded(pixels: Array) -> Array:
-    """Round to 8-bit levels and clip to their range."""
-    return kept(pixels)[:]
+def round_8bit(pixels: Array) -> Array:
+    """Round float32 values to multiples of 1/255 and clip them to [0, 1]."""
+    return quantize_8bit(pixels)[:]
 
 
 def find_images(folder: Path | str) -> list[Path]:
     """List the images below ``folder``, sorted by path.
 
-    A folder of DICOM series or of OME-Zarr is one image: its slices are of one patient or scene.
-    Hidden files, macOS's ``._image.tif`` among them, are none.
+    A folder that holds a DICOM series or an OME-Zarr image counts as one image, since its slices
+    show one patient or scene. Hidden files, such as macOS's ``._image.tif``, are ignored.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder or no image in it.
+        If the folder does not exist or contains no image.
     """
-    found: list[Path] = []
-    whole: set[Path] = set()
+    images: list[Path] = []
+    folder_images: set[Path] = set()
     for path in sorted([Path(folder), *Path(folder).rglob("*")]):
-        if whole.isdisjoint(path.parents):
+        if folder_images.isdisjoint(path.parents):
             if path.is_dir() and kind(path) in ("DICOM", "OME-Zarr"):
-                whole.add(path)
-                found.append(path)
-            elif path.is_file() and path.name.lower().endswith(FILES) and path.name[0] != ".":
-                found.append(path)
-    if not found:
-        raise FileNotFoundError(f"no image ({', '.join(FILES)}) below {str(folder)!r}")
-    return found
+                folder_images.add(path)
+                images.append(path)
+            elif (
+                path.is_file()
+                and path.name.lower().endswith(IMAGE_SUFFIXES)
+                and path.name[0] != "."
+            ):
+                images.append(path)
+    if not images:
+        raise FileNotFoundError(f"no image ({', '.join(IMAGE_SUFFIXES)}) below {str(folder)!r}")
+    return images
 
 
 def read_planes(path: Path) -> list[Stored]:
-    """Read one file as the planes ``(C, H, W)`` that it holds, values as stored.
+    """Read all planes ``(C, H, W)`` of a file, unscaled.
 
-    Those of a large file are lazy, and read when they are put on [0, 1]. RGB makes three channels,
-    alpha is left out. Along all other axes planes are images of their own.
+    The planes of a large file are lazy and are read when `to_image` scales them. RGB is returned as
+    three channels without alpha. Each index along any other axis gives a separate plane.
 
     Raises
     ------
     ValueError, OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     return [plane for image in read(path) for plane in planes_of(image)]
 
 
 def planes_of(image: ImageFile) -> list[Stored]:
-    """Return the planes of an image that was read, see `read_planes`."""
+    """Return the planes of an image file that has been read, see `read_planes`."""
     data, axes = image.data, image.axes
     if axes is None:
         colour = data.ndim > 2 and data.shape[-1] in (3, 4)
@@ -164,55 +174,59 @@ def planes_of(image: ImageFile) -> list[Stored]:
 
 
 def to_image(plane: Stored, like: Image | None = None) -> Image:
-    """Put a plane on [0, 1].
+    """Scale a plane to [0, 1].
 
-    8-bit values are divided by 255. Anything deeper is mapped from its 0.1 and 99.9 percentiles,
-    since CT, MR and microscopy fill only a part of their container, or by the map of ``like``;
-    what lies outside is kept, not clipped.
+    8-bit values are divided by 255. For other dtypes the 0.1 and 99.9 percentiles are mapped to 0
+    and 1, since CT, MR and microscopy images use only a part of the range of their dtype; with
+    ``like`` the scaling of that image is used. Values outside the range are not clipped.
     """
     plane = np.asarray(plane)
     if plane.dtype == np.uint8:
-        return Image(of_levels(plane), True)
-    if like is not None and isinstance(like.pixels, Scaled):
-        return Image(Scaled(plane, like.pixels.low, like.pixels.span), False)
+        return Image(from_8bit_levels(plane), True)
+    if like is not None and isinstance(like.pixels, ScaledPixels):
+        return Image(ScaledPixels(plane, like.pixels.low, like.pixels.span), False)
     low, high = np.percentile(plane.astype(np.float64), [0.1, 99.9])
     span = max(high - low, 1e-12)
-    return Image(Scaled(plane, number(low), number(span)), False)
+    return Image(ScaledPixels(plane, as_scalar_array(low), as_scalar_array(span)), False)
 
 
-class Shelf:
-    """Keeps arrays in memory while there is room, and beyond it memory-mapped in temporary files.
+class PixelStore:
+    """Storage of arrays in memory up to a budget, and in memory-mapped temporary files beyond it.
 
     Parameters
     ----------
-    room
-        Bytes to keep in memory; None is half of what is free now.
+    memory_budget
+        Number of bytes to keep in memory; None is half of the memory available now.
     """
 
-    def __init__(self, room: int | None = None) -> None:
-        self.room = psutil.virtual_memory().available // 2 if room is None else room
+    def __init__(self, memory_budget: int | None = None) -> None:
+        self.memory_budget = (
+            psutil.virtual_memory().available // 2 if memory_budget is None else memory_budget
+        )
 
-    def keep(self, pixels: Scaled) -> Scaled:
-        """Return an image whose values were put here."""
-        return replace(pixels, stored=self.put(pixels.stored))
+    def store_pixels(self, pixels: ScaledPixels) -> ScaledPixels:
+        """Store the values of an image and return the image with the stored array."""
+        return replace(pixels, stored=self.store_array(pixels.stored))
 
-    def put(self, array: Stored) -> Stored:
-        """Return the array, or a file's mapping with its values; the file goes with the mapping.
+    def store_array(self, array: Stored) -> Stored:
+        """Return the array itself, or a memory map of a temporary file with its values.
+
+        The file is deleted when the memory map is.
 
         Raises
         ------
         OSError
             If the disk is full.
         """
-        if array.nbytes <= self.room:
-            self.room -= array.nbytes
+        if array.nbytes <= self.memory_budget:
+            self.memory_budget -= array.nbytes
             return array
         with tempfile.TemporaryFile(prefix="srgan-train-") as file:
-            # Written and not only mapped: a full disk is an error then, and not a crash later.
+            # Writing raises OSError on a full disk; writing through a mapping would crash.
             np.ascontiguousarray(array).tofile(file)
             return np.memmap(file, array.dtype, "r", shape=array.shape)
 
 
 def load_images(paths: Iterable[Path]) -> list[Image]:
-    """Read every plane of every path."""
+    """Read all planes of all files and scale them to [0, 1]."""
     return [to_image(plane) for path in paths for plane in read_planes(path)]

@@ -19,7 +19,7 @@ from napari_srgan.engine.device import has_bfloat16_units
 
 from .config import Config, Source
 from .data.datasets import load_source, make_sampler
-from .images import Shelf
+from .images import PixelStore
 from .phases.base import GeneratorModule, start
 from .phases.batch_size import TooLargeError, largest_batch
 from .phases.checkpoints import LAST, WholeCheckpoints, find_last
@@ -150,7 +150,7 @@ def make_module(config: Config, data: Path) -> GeneratorModule:
     """Return the module of the configuration's phase, with its data."""
     sampler = make_sampler(config, data)
     watched = Source((config.validate,)) if config.validate else None
-    validation = load_source(watched, data, config, Shelf()) if watched else []
+    validation = load_source(watched, data, config, PixelStore()) if watched else []
     if config.projected is not None:
         from .phases.projected import ProjectedModule
 

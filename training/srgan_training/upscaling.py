@@ -1,4 +1,4 @@
-"""Enlarge images on [0, 1] by a model or by bicubic interpolation."""
+"""Upscaling of images on [0, 1] with a model or by bicubic interpolation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_srgan.nn.resample import bicubic_up
 from napari_srgan.options import Options
 from napari_srgan.upscale import compute_now, plan_for
 
-from .images import Array, rounded
+from .images import Array, round_8bit
 
 
 def enlarge(
@@ -22,14 +22,14 @@ def enlarge(
     eight_bit: bool,
     limited: bool = True,
 ) -> Array:
-    """Enlarge ``(C, h, w)`` on [0, 1] by a model, or by bicubic and ``scale`` where it is None.
+    """Upscale ``(C, h, w)`` on [0, 1] with a model, or bicubically by ``scale`` without one.
 
-    The result of 8-bit images is rounded to 8 bits. Without ``limited`` it is what the network
-    alone makes of it.
+    ``consistency`` is the number of back-projection steps after the model. Results for 8-bit images
+    are rounded to 8 bits. ``limited=False`` does not limit overshoot.
     """
     if model is None:
         sr: Array = bicubic_up(torch.from_numpy(lr[None]), scale)[0].numpy()
-        return rounded(sr) if eight_bit else sr
+        return round_8bit(sr) if eight_bit else sr
     image = np.moveaxis(np.round(lr * 255).astype(np.uint8) if eight_bit else lr, 0, -1)
     options = Options(
         axes="YXS" if image.shape[-1] == 3 else "YXC",

@@ -12,7 +12,7 @@ from srgan_training.config import Adversarial, Config
 from srgan_training.data.datasets import load_source, make_sampler
 from srgan_training.data.distillation import in_all_ways
 from srgan_training.data.patches import Patches, PatchSampler, StoredPair
-from srgan_training.images import Shelf
+from srgan_training.images import PixelStore
 from srgan_training.phases.fidelity import FidelityModule
 from srgan_training.upscaling import enlarge
 from tests.conftest import MakeModel
@@ -69,7 +69,7 @@ def test_a_teacher_sees_an_image_in_all_ways(make_model: MakeModel) -> None:
 
 def test_a_patch_of_a_teacher_lies_where_its_hr_does(data: Path, make_model: MakeModel) -> None:
     # Patches are cut, flipped and relit alike: what was taught is the HR itself here.
-    sources = [load_source(CONFIG.sources[0], data, CONFIG, Shelf())]
+    sources = [load_source(CONFIG.sources[0], data, CONFIG, PixelStore())]
     pairs = [replace(pair, taught=pair.hr) for pair in sources[0]]
     sampler = PatchSampler([pairs], [1], scale=CONFIG.scale, patch=8, intensity=0.5)
     _, hr, taught = sampler.batch(40)

@@ -17,7 +17,7 @@ from srgan_training.data.pairs import (
     match_names,
     report,
 )
-from srgan_training.images import Shelf
+from srgan_training.images import PixelStore
 from tests.training.conftest import save, waves
 
 rng = np.random.default_rng(0)
@@ -25,7 +25,7 @@ PLAIN = Source(("HR",), lr=("LR",), harmonise=False)
 
 
 def loaded(folder: Path, source: Source = PLAIN, channels: int = 1) -> list[Aligned]:
-    found, broken = load_pairs(folder / "LR", folder / "HR", 4, channels, source, Shelf())
+    found, broken = load_pairs(folder / "LR", folder / "HR", 4, channels, source, PixelStore())
     assert broken == []
     return found
 
@@ -104,7 +104,7 @@ def test_images_of_different_places_are_refused(pairs: Path) -> None:
 
 def test_one_corrupt_file_among_many_is_left_out_by_name(pairs: Path) -> None:
     (pairs / "HR" / "4.png").write_bytes(b"not a picture")
-    found, broken = load_pairs(pairs / "LR", pairs / "HR", 4, 1, PLAIN, Shelf())
+    found, broken = load_pairs(pairs / "LR", pairs / "HR", 4, 1, PLAIN, PixelStore())
     assert [each.name for each in found] == ["0", "1", "2", "3", "5"]
     ((path, why),) = broken
     assert path.name == "4.png"

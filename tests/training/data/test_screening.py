@@ -15,7 +15,7 @@ from srgan_training.data.datasets import load_source
 from srgan_training.data.screening import usable
 from srgan_training.finetune import finetune
 from srgan_training.finetune.material import look_at
-from srgan_training.images import Shelf, find_images
+from srgan_training.images import PixelStore, find_images
 from tests.conftest import MakeModel
 from tests.training.conftest import save, waves
 from tests.training.phases.test_fidelity import CONFIG
@@ -94,7 +94,7 @@ def test_where_nothing_is_left_the_error_says_why(tmp_path: Path, own_models: Pa
 def test_fit_leaves_out_what_is_smaller_than_a_pixel_of_lr(data: Path) -> None:
     save(data / "train" / "tiny.png", waves(64, 0)[:1, :9])
     with pytest.warns(UserWarning, match=r"1 left out: .*tiny\.png \(it has 1 × 9 pixels"):
-        found = load_source(Source(("train",)), data, CONFIG, Shelf())
+        found = load_source(Source(("train",)), data, CONFIG, PixelStore())
     assert len(found) == 4
 
 

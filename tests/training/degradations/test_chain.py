@@ -27,7 +27,7 @@ from srgan_training.degradations.real_esrgan import (
     sinc,
     through_jpeg,
 )
-from srgan_training.images import Array, rounded
+from srgan_training.images import Array, round_8bit
 
 
 def seeded(seed: int = 0) -> np.random.Generator:
@@ -206,7 +206,7 @@ def test_noise_is_drawn_log_uniformly_for_each_image() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_jpeg_is_pillows_round_trip(channels: int) -> None:
-    image = rounded(picture(channels))
+    image = round_8bit(picture(channels))
     levels = np.round(255 * image).astype(np.uint8).transpose(1, 2, 0).squeeze()
     buffer = io.BytesIO()
     Pillow.fromarray(levels).save(buffer, "JPEG", quality=40)
@@ -307,7 +307,7 @@ def test_real_esrgan_ends_at_the_lr_size_in_8_bits(channels: int, scale: int) ->
     for _ in range(25):
         out = RealESRGAN()(image, rng, scale)
         assert out.shape == (channels, 24 // scale, 36 // scale)
-        assert np.array_equal(out, rounded(out))
+        assert np.array_equal(out, round_8bit(out))
 
 
 def test_real_esrgan_keeps_the_picture_on_average() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..config import Config, Source
 from ..images import (
     UNREADABLE,
-    Shelf,
+    PixelStore,
     Stored,
     find_images,
     read_planes,
@@ -28,10 +28,10 @@ def make_sampler(config: Config, data: Path) -> PatchSampler:
     """Read the sources of a configuration and return what draws patches from them."""
     for source in config.sources:
         making_of(source, config)  # What is wrong with one is said before others are read.
-    shelf = Shelf()
-    sources = [load_source(source, data, config, shelf) for source in config.sources]
+    store = PixelStore()
+    sources = [load_source(source, data, config, store) for source in config.sources]
     if config.teacher or any(source.teacher for source in config.sources):
-        sources = taught(sources, config, shelf)
+        sources = taught(sources, config, store)
     return sampler_of(sources, [source.weight for source in config.sources], config)
 
 
@@ -50,7 +50,7 @@ def sampler_of(
     )
 
 
-def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> list[StoredPair]:
+def load_source(source: Source, data: Path, config: Config, store: PixelStore) -> list[StoredPair]:
     """Read the images of one source and make their LR.
 
     Where the source names LR folders, both are read. A file that cannot be read or used is left out
@@ -66,7 +66,7 @@ def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> lis
         found, broken = [], []
         for lr, hr in zip(source.lr, source.folders, strict=True):
             matched, failed = load_pairs(
-                data / lr, data / hr, config.scale, config.channels, source, shelf
+                data / lr, data / hr, config.scale, config.channels, source, store
             )
             found += [each.pair for each in matched]
             broken += failed
@@ -77,7 +77,7 @@ def load_source(source: Source, data: Path, config: Config, shelf: Shelf) -> lis
             for path in find_images(data / folder)
             if not any((data / e) in path.parents for e in source.exclude)
         ]
-        groups, broken = made_pairs(paths, config.channels, making, shelf)
+        groups, broken = made_pairs(paths, config.channels, making, store)
         found = [pair for group in groups.values() for pair in group]
     if broken:
         warnings.warn(left_out(broken), stacklevel=2)
@@ -91,7 +91,7 @@ def made_pairs(
     paths: Sequence[Path],
     channels: int,
     making: Making,
-    shelf: Shelf,
+    store: PixelStore,
     *,
     least: int = 1,
     varied: bool = False,
@@ -121,7 +121,7 @@ def made_pairs(
         broken += failed
         try:
             good, why = usable(planes, least * making.scale, varied=varied)
-            own = [p for n, plane in good for p in making.pairs(plane, channels, done + n, shelf)]
+            own = [p for n, plane in good for p in making.pairs(plane, channels, done + n, store)]
         except UNREADABLE as error:  # of a file that is read only now
             own, why = [], f"{type(error).__name__}: {error}"
         if why:

@@ -11,7 +11,7 @@ from rich.progress import track
 from napari_srgan import Model, load_model
 
 from ..config import Config, Source
-from ..images import Array, Shelf, as_stored
+from ..images import Array, PixelStore, as_scaled
 from ..upscaling import enlarge
 from .patches import StoredPair
 
@@ -48,7 +48,7 @@ def load_teacher(name: str, config: Config) -> Model:
 
 
 def taught(
-    sources: Sequence[Sequence[StoredPair]], config: Config, shelf: Shelf
+    sources: Sequence[Sequence[StoredPair]], config: Config, store: PixelStore
 ) -> list[list[StoredPair]]:
     """Return the pairs of each source with what its teacher makes of their LR.
 
@@ -61,7 +61,7 @@ def taught(
 
     def teach(pair: StoredPair, teacher: Model) -> StoredPair:
         sr = in_all_ways(pair.lr[:], teacher, config.teacher_ways, config.teacher_consistency)
-        return replace(pair, taught=shelf.keep(as_stored(sr.astype(np.float16))))
+        return replace(pair, taught=store.store_pixels(as_scaled(sr.astype(np.float16))))
 
     return [
         list(pairs)

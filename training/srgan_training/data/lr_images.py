@@ -13,10 +13,10 @@ from ..config import Config, Source
 from ..images import (
     Image,
     Pixels,
-    Shelf,
+    PixelStore,
     Stored,
-    as_stored,
-    kept,
+    as_scaled,
+    quantize_8bit,
     to_image,
 )
 from .patches import StoredPair, make_pair
@@ -43,7 +43,9 @@ class Making:
         made = ModelCard.degradation if self.degrade is None else self.degrade.describe()
         return made if self.scene is None else f"{made}, of HR changed by {self.scene.describe()}"
 
-    def pairs(self, plane: Stored, channels: int, index: int, shelf: Shelf) -> list[StoredPair]:
+    def pairs(
+        self, plane: Stored, channels: int, index: int, store: PixelStore
+    ) -> list[StoredPair]:
         """Make the LR of a plane; ``index``, its place among all, gives it a chance of its own.
 
         What lies beyond the percentiles of a deep image is clipped: a few hot pixels would move the
@@ -51,20 +53,20 @@ class Making:
         makes it.
         """
         image = to_image(plane).as_channels(channels)
-        pixels = as_stored(image.pixels)
+        pixels = as_scaled(image.pixels)
         height, width = (n // self.scale * self.scale for n in pixels.shape[1:])
         hr = replace(pixels, clip=not image.eight_bit).cropped(height, width)
         image = Image(hr, image.eight_bit)
         first = np.random.default_rng([self.seed, index])
         rngs = (first, *first.spawn(self.draws - 1))
         if self.scene is None:
-            fine = shelf.keep(hr)
+            fine = store.store_pixels(hr)
             return [StoredPair(self._lr(image, rng), fine) for rng in rngs]
         pairs = []
         for rng in rngs:
             changed = np.clip(self.scene(hr[:], rng, self.scale), 0, 1)
-            own = Image(kept(changed) if image.eight_bit else changed, image.eight_bit)
-            pairs.append(StoredPair(self._lr(own, rng), shelf.keep(as_stored(own.pixels))))
+            own = Image(quantize_8bit(changed) if image.eight_bit else changed, image.eight_bit)
+            pairs.append(StoredPair(self._lr(own, rng), store.store_pixels(as_scaled(own.pixels))))
         return pairs
 
     def _lr(self, image: Image, rng: np.random.Generator) -> Pixels:
@@ -72,7 +74,7 @@ class Making:
             lr = make_pair(image, self.scale).lr
         else:
             lr = self.degrade(image.pixels[:], rng, self.scale)
-        return kept(lr) if image.eight_bit else lr
+        return quantize_8bit(lr) if image.eight_bit else lr
 
 
 def making_of(source: Source, config: Config) -> Making | None:

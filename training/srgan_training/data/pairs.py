@@ -17,10 +17,10 @@ from ..images import (
     UNREADABLE,
     Array,
     Image,
-    Shelf,
-    as_stored,
+    PixelStore,
+    as_scaled,
     find_images,
-    kept,
+    quantize_8bit,
     read_planes,
     to_image,
 )
@@ -78,7 +78,7 @@ def load_pairs(
     scale: int,
     channels: int,
     source: Source,
-    shelf: Shelf,
+    store: PixelStore,
     *,
     least: int = 1,
     varied: bool = False,
@@ -146,7 +146,7 @@ def load_pairs(
             if why := unusable(b, least * scale):
                 broken.append((high.with_stem(name), why))
                 continue
-            pair = StoredPair(*(shelf.keep(as_stored(i.pixels)) for i in (coarse, fine)))
+            pair = StoredPair(*(store.store_pixels(as_scaled(i.pixels)) for i in (coarse, fine)))
             gain, offset = 1.0, 0.0
             if source.harmonise:
                 pair, gain, offset = harmonised(pair, scale, name)
@@ -162,7 +162,7 @@ def reduced_to_grid(coarse: Image, fine: Image, scale: int, name: str) -> Image:
             "both must have one size"
         )
     lr = bicubic_down(torch.from_numpy(coarse.pixels[:][None].copy()), scale)[0].numpy()
-    return Image(kept(lr) if coarse.eight_bit else lr, coarse.eight_bit)
+    return Image(quantize_8bit(lr) if coarse.eight_bit else lr, coarse.eight_bit)
 
 
 def check_sizes(lr: Sequence[int], hr: Sequence[int], scale: int, name: str) -> None:
@@ -204,7 +204,7 @@ def harmonised(pair: StoredPair, scale: int, name: str) -> tuple[StoredPair, flo
         offsets.append(b.mean() - gains[-1] * a.mean())
     gain, offset = (np.reshape(v, (-1, 1, 1)).astype(np.float32) for v in (gains, offsets))
     # gain · (stored - low) / span + offset, written as a map of the same form
-    old = as_stored(pair.hr)
+    old = as_scaled(pair.hr)
     span = old.span / gain
     brought = replace(old, low=old.low - offset * span, span=span)
     return replace(pair, hr=brought), float(np.mean(gains)), float(np.mean(offsets))

@@ -16,7 +16,7 @@ from ..images import (
     Array,
     Image,
     Pixels,
-    rounded,
+    round_8bit,
 )
 
 FLAT = 0.02
@@ -60,7 +60,7 @@ def make_pair(image: Image, scale: int) -> Pair:
     """
     hr = cropped(image, scale)
     lr = bicubic_down(torch.from_numpy(hr[None]), scale)[0].numpy()
-    return Pair(rounded(lr) if image.eight_bit else lr, hr)
+    return Pair(round_8bit(lr) if image.eight_bit else lr, hr)
 
 
 class PatchSampler:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..images import Array, rounded
+from ..images import Array, round_8bit
 from .base import Degradation
 from .distributions import (
     Span,
@@ -83,4 +83,4 @@ class Round8(Degradation):
     _phrase = "rounding to 8 bits"
 
     def _apply(self, image: Array, rng: np.random.Generator, scale: int) -> Array:
-        return rounded(image)
+        return round_8bit(image)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from ..images import Array, rounded
+from ..images import Array, round_8bit
 
 Kernel = npt.NDArray[np.float64]
 Pair = tuple[float, float]
@@ -79,7 +79,7 @@ def second_order(image: Array, rng: np.random.Generator, scale: int) -> Array:
         out = blur(out, final)
     if jpeg_last:
         out = through_jpeg(out, _draw_quality(SECOND, rng))
-    return rounded(out)
+    return round_8bit(out)
 
 
 def through_jpeg(image: Array, quality: int) -> Array:
@@ -88,7 +88,7 @@ def through_jpeg(image: Array, quality: int) -> Array:
 
     if len(image) not in (1, 3):
         raise ValueError(f"JPEG takes 1 or 3 channels, not {len(image)}")
-    levels = np.round(rounded(image) * 255).astype(np.uint8)
+    levels = np.round(round_8bit(image) * 255).astype(np.uint8)
     pixels = levels[0] if len(image) == 1 else np.moveaxis(levels, 0, -1)
     buffer = io.BytesIO()
     Pillow.fromarray(np.ascontiguousarray(pixels)).save(buffer, "JPEG", quality=quality)
@@ -203,7 +203,7 @@ def _noisy(image: Array, order: Order, rng: np.random.Generator) -> Array:
         clean = image
         if grey and len(image) == 3:
             clean = np.tensordot(GREY, image, axes=1)[None]
-        clean = rounded(clean)
+        clean = round_8bit(clean)
         # As the authors have it: as many photons at 1.0 as there are levels, to a power of 2.
         photons = 2 ** np.ceil(np.log2(len(np.unique(clean))))
         noise = rng.uniform(*order.poisson) * (rng.poisson(clean * photons) / photons - clean)

@@ -19,9 +19,9 @@ from ..images import (
     Image,
     Stored,
     find_images,
-    of_levels,
+    from_8bit_levels,
     planes_of,
-    rounded,
+    round_8bit,
 )
 from .metrics import SSIM_WINDOW
 
@@ -96,7 +96,7 @@ def to_case(
 ) -> tuple[Image, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the image on [0, 1], and low and span of its map, see `Case`."""
     if pixels.dtype == np.uint8:
-        return Image(of_levels(pixels), True), np.zeros((1, 1, 1)), np.full((1, 1, 1), 255.0)
+        return Image(from_8bit_levels(pixels), True), np.zeros((1, 1, 1)), np.full((1, 1, 1), 255.0)
     one_by_one = len(pixels) not in (1, 3)
     low, high = np.percentile(
         pixels.astype(np.float64), [0.1, 99.9], axis=(1, 2) if one_by_one else None, keepdims=True
@@ -169,7 +169,7 @@ class Reduction:
                 f"{case.path}: its LR image is {_shape(lr.shape)}; at ×{scale} it must be "
                 f"{_shape(expected)}"
             )
-        return Pair(rounded(lr) if image.eight_bit else lr, hr)
+        return Pair(round_8bit(lr) if image.eight_bit else lr, hr)
 
     @cached_property
     def _files(self) -> dict[str, Path]:

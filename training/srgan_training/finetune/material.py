@@ -19,7 +19,7 @@ from ..data.datasets import (
 from ..data.lr_images import Making, degradation_of
 from ..data.pairs import load_pairs, report
 from ..data.patches import StoredPair
-from ..images import Shelf, find_images
+from ..images import PixelStore, find_images
 
 HELD_OUT = 0.15
 """part of the images that is kept for the comparison"""
@@ -132,7 +132,7 @@ def real_pairs(lr: Path, hr: Path, scale: int, source: Source) -> Found:
     """Read folders of LR and HR images."""
     channels = channels_of(find_images(hr))
     aligned, broken = load_pairs(
-        lr, hr, scale, channels, source, Shelf(), least=LEAST_SIDE, varied=True
+        lr, hr, scale, channels, source, PixelStore(), least=LEAST_SIDE, varied=True
     )
     groups: dict[str, list[StoredPair]] = {}
     for each in aligned:
@@ -146,7 +146,9 @@ def reduced_images(folder: Path, scale: int, degradation: Any, seed: int) -> Fou
     paths = find_images(folder)
     channels = channels_of(paths)
     making = Making(scale, degradation_of(degradation), seed=seed)
-    groups, broken = made_pairs(paths, channels, making, Shelf(), least=LEAST_SIDE, varied=True)
+    groups, broken = made_pairs(
+        paths, channels, making, PixelStore(), least=LEAST_SIDE, varied=True
+    )
     note = with_broken(f"{len(paths)} files", broken)
     named = {str(path): group for path, group in groups.items()}
     return Found(named, channels, making.describe(), note, broken)
