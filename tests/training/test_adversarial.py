@@ -12,7 +12,7 @@ from srgan_training.losses.gan import discriminator_loss, generator_loss, ramp
 from srgan_training.networks.discriminator import Discriminator
 from srgan_training.phases.nan_guard import NaNGuard
 
-REAL, FAKE = [2.0, -0.5, 0.25], [-1.0, 0.75, -3.0]
+REAL_LR, FAKE = [2.0, -0.5, 0.25], [-1.0, 0.75, -3.0]
 
 
 def parameters(network: nn.Module) -> int:
@@ -144,27 +144,27 @@ def test_channels_below_one_are_refused() -> None:
 @pytest.mark.parametrize("kind", ["vanilla", "relativistic"])
 def test_discriminator_losses_are_the_equations(kind: str, label: float) -> None:
     relative = kind == "relativistic"
-    real = [sigmoid(x - relative * mean(FAKE)) for x in REAL]
-    fake = [sigmoid(x - relative * mean(REAL)) for x in FAKE]
+    real = [sigmoid(x - relative * mean(FAKE)) for x in REAL_LR]
+    fake = [sigmoid(x - relative * mean(REAL_LR)) for x in FAKE]
     expected = mean([-label * math.log(p) - (1 - label) * math.log(1 - p) for p in real])
     expected += mean([-math.log(1 - p) for p in fake])
-    logits = torch.tensor(REAL), torch.tensor(FAKE)
+    logits = torch.tensor(REAL_LR), torch.tensor(FAKE)
     found = discriminator_loss(*logits, kind=kind, label=label)
     assert float(found) == pytest.approx(expected)
 
 
 def test_generator_losses_are_the_equations() -> None:
-    logits = torch.tensor(REAL), torch.tensor(FAKE)
+    logits = torch.tensor(REAL_LR), torch.tensor(FAKE)
     expected = mean([-math.log(sigmoid(x)) for x in FAKE])
     assert float(generator_loss(*logits)) == pytest.approx(expected)
-    real = [sigmoid(x - mean(FAKE)) for x in REAL]
-    fake = [sigmoid(x - mean(REAL)) for x in FAKE]
+    real = [sigmoid(x - mean(FAKE)) for x in REAL_LR]
+    fake = [sigmoid(x - mean(REAL_LR)) for x in FAKE]
     expected = mean([-math.log(1 - p) for p in real]) + mean([-math.log(p) for p in fake])
     assert float(generator_loss(*logits, kind="relativistic")) == pytest.approx(expected)
 
 
 def test_real_label_is_smoothed_by_default_and_bounded() -> None:
-    logits = torch.tensor(REAL), torch.tensor(FAKE)
+    logits = torch.tensor(REAL_LR), torch.tensor(FAKE)
     smoothed = discriminator_loss(*logits, kind="vanilla", label=0.9)
     assert torch.equal(discriminator_loss(*logits), smoothed)
     for label in (0.0, 1.1):
@@ -173,7 +173,7 @@ def test_real_label_is_smoothed_by_default_and_bounded() -> None:
 
 
 def test_unknown_losses_are_refused() -> None:
-    logits = torch.tensor(REAL), torch.tensor(FAKE)
+    logits = torch.tensor(REAL_LR), torch.tensor(FAKE)
     for loss in (discriminator_loss, generator_loss):
         with pytest.raises(ValueError, match="kind is 'wgan'; allowed are"):
             loss(*logits, kind="wgan")

@@ -211,13 +211,13 @@ from srgan_training.cli import app
 
 halfway = pathlib.Path({str(out / "first" / "adversary" / "first-adversarial" / "last.ckpt")!r})
 
-class Killed(base.Patches):
+class Killed(base.PatchDataset):
     def __getitem__(self, number):
         if halfway.exists():
             os._exit(9)
         return super().__getitem__(number)
 
-base.Patches = Killed
+base.PatchDataset = Killed
 app(sys.argv[1:])
 """
     options = [str(recipe), "--data", str(data), "--out", str(out)]

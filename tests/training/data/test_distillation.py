@@ -10,10 +10,11 @@ import torch
 from napari_srgan.models import load_model, save_model
 from srgan_training.config import Adversarial, Config
 from srgan_training.data.datasets import load_source, make_sampler
-from srgan_training.data.distillation import in_all_ways
-from srgan_training.data.patches import Patches, PatchSampler, StoredPair
+from srgan_training.data.distillation import self_ensemble
+from srgan_training.data.patches import PatchDataset, PatchSampler, StoredPair
 from srgan_training.images import PixelStore
 from srgan_training.phases.fidelity import FidelityModule
+from srgan_training.projected_config import Projected
 from srgan_training.upscaling import enlarge
 from tests.conftest import MakeModel
 
@@ -48,32 +49,32 @@ def test_a_student_learns_what_its_teacher_does(
 
 def patches(config: Config, data: Path) -> list[tuple[torch.Tensor, ...]]:
     sampler = make_sampler(config, data)
-    return [Patches(sampler)[number] for number in range(10)]
+    return [PatchDataset(sampler)[number] for number in range(10)]
 
 
-def test_a_teacher_sees_an_image_in_all_ways(make_model: MakeModel) -> None:
+def test_a_self_ensemble_turns_and_flips_with_the_image(make_model: MakeModel) -> None:
     model = make_model(3, 2, features=8, blocks=1)
     lr = np.random.default_rng(0).random((3, 10, 14), np.float32)
-    one, all_ways = (in_all_ways(lr, model, ways) for ways in (1, 8))
+    one, ensemble = (self_ensemble(lr, model, transforms) for transforms in (1, 8))
     np.testing.assert_array_equal(one, enlarge(lr, model, eight_bit=False, limited=False))
-    assert np.abs(one - all_ways).max() > 1e-3
-    # The mean over all ways turns and flips with the image, which the model itself does not.
+    assert np.abs(one - ensemble).max() > 1e-3
+    # The self-ensemble is equivariant to flips and transposition, which the model is not.
     np.testing.assert_allclose(
-        in_all_ways(lr[:, ::-1], model, 8), all_ways[:, ::-1], rtol=0, atol=1e-6
+        self_ensemble(lr[:, ::-1], model, 8), ensemble[:, ::-1], rtol=0, atol=1e-6
     )
     turned = np.ascontiguousarray(lr.swapaxes(1, 2)[:, ::-1])
     np.testing.assert_allclose(
-        in_all_ways(turned, model, 8), all_ways.swapaxes(1, 2)[:, ::-1], rtol=0, atol=1e-6
+        self_ensemble(turned, model, 8), ensemble.swapaxes(1, 2)[:, ::-1], rtol=0, atol=1e-6
     )
 
 
 def test_a_patch_of_a_teacher_lies_where_its_hr_does(data: Path, make_model: MakeModel) -> None:
-    # Patches are cut, flipped and relit alike: what was taught is the HR itself here.
+    # Patches are cropped, flipped and jittered alike: the SR of the teacher is HR itself here.
     sources = [load_source(CONFIG.sources[0], data, CONFIG, PixelStore())]
-    pairs = [replace(pair, taught=pair.hr) for pair in sources[0]]
+    pairs = [replace(pair, teacher_sr=pair.hr) for pair in sources[0]]
     sampler = PatchSampler([pairs], [1], scale=CONFIG.scale, patch=8, intensity=0.5)
-    _, hr, taught = sampler.batch(40)
-    torch.testing.assert_close(taught, hr)
+    _, hr, teacher_sr = sampler.batch(40)
+    torch.testing.assert_close(teacher_sr, hr)
 
 
 def test_a_teacher_of_another_scale_is_refused(
@@ -99,9 +100,9 @@ def test_a_source_may_have_a_teacher_of_its_own(
     for pairs, path in zip(sampler.sources, paths, strict=True):
         pair = pairs[0]
         assert isinstance(pair, StoredPair)
-        assert pair.taught is not None
+        assert pair.teacher_sr is not None
         expected = enlarge(pair.lr[:], load_model(path), eight_bit=False, limited=False)
-        np.testing.assert_allclose(pair.taught[:], expected, rtol=2e-3, atol=1e-3)
+        np.testing.assert_allclose(pair.teacher_sr[:], expected, rtol=2e-3, atol=1e-3)
 
 
 def test_a_source_without_a_teacher_is_learnt_from_hr_alone(
@@ -109,8 +110,8 @@ def test_a_source_without_a_teacher_is_learnt_from_hr_alone(
 ) -> None:
     model = make_model(3, 2)
     path = str(save_model(tmp_path / "teacher", model.state_dict(), model.card))
-    taught = replace(CONFIG.sources[0], teacher=path)
-    config = replace(CONFIG, sources=(CONFIG.sources[0], taught))
+    teacher_sr = replace(CONFIG.sources[0], teacher=path)
+    config = replace(CONFIG, sources=(CONFIG.sources[0], teacher_sr))
     batch = [part.numpy() for part in make_sampler(config, data).batch(24)]
     as_hr = np.array([np.array_equal(hr, third) for hr, third in zip(*batch[1:], strict=True)])
     assert 0 < as_hr.sum() < len(as_hr)
@@ -132,3 +133,21 @@ def test_the_adversarial_phase_refuses_a_teacher(data: Path) -> None:
     config = replace(CONFIG, teacher="general-x4", adversarial=Adversarial())
     with pytest.raises(ValueError, match="the adversarial phase takes none"):
         make_sampler(config, data)
+
+
+@pytest.mark.parametrize("of_a_source", [False, True])
+def test_the_projected_phase_refuses_a_teacher(data: Path, of_a_source: bool) -> None:
+    config = replace(CONFIG, patch=32, projected=Projected())
+    source = config.sources[0]
+    if of_a_source:
+        config = replace(config, sources=(source, replace(source, teacher="general-x4")))
+    else:
+        config = replace(config, teacher="general-x4")
+    with pytest.raises(ValueError, match=r"takes none: leave out 'teacher', or 'projected' to"):
+        make_sampler(config, data)
+
+
+def test_a_teacher_is_refused_before_images_are_read(tmp_path: Path) -> None:
+    config = replace(CONFIG, patch=32, teacher="general-x4", projected=Projected())
+    with pytest.raises(ValueError, match="tiny: has a teacher"):
+        make_sampler(config, tmp_path / "no data")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from srgan_training.config import Source
 from srgan_training.data.pairs import (
-    Aligned,
+    AlignedPair,
     alignment,
     load_pairs,
     match_names,
@@ -24,7 +24,7 @@ rng = np.random.default_rng(0)
 PLAIN = Source(("HR",), lr=("LR",), harmonise=False)
 
 
-def loaded(folder: Path, source: Source = PLAIN, channels: int = 1) -> list[Aligned]:
+def loaded(folder: Path, source: Source = PLAIN, channels: int = 1) -> list[AlignedPair]:
     found, broken = load_pairs(folder / "LR", folder / "HR", 4, channels, source, PixelStore())
     assert broken == []
     return found
@@ -85,7 +85,7 @@ def test_hr_is_given_the_brightness_of_its_lr(tmp_path: Path, channels: int) -> 
     (plain,) = loaded(tmp_path, PLAIN, channels)
     (each,) = loaded(tmp_path, Source(("HR",), lr=("LR",)), channels)
 
-    def off(aligned: Aligned) -> np.ndarray:
+    def off(aligned: AlignedPair) -> np.ndarray:
         hr, lr = (p[:].mean((1, 2)) for p in (aligned.pair.hr, aligned.pair.lr))
         return np.asarray(np.abs(hr - lr) * 255)
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from srgan_training.cli import app
 from srgan_training.config import Source
 from srgan_training.data.datasets import load_source
-from srgan_training.data.screening import usable
+from srgan_training.data.screening import usable_planes
 from srgan_training.finetune import finetune
 from srgan_training.finetune.material import look_at
 from srgan_training.images import PixelStore, find_images
@@ -106,7 +106,7 @@ def test_hidden_files_are_no_training_images(tmp_path: Path) -> None:
 
 def test_planes_of_a_volume_are_left_out_alone() -> None:
     planes = [np.zeros((1, 40, 40), "uint8"), waves(40, 0)[None], waves(40, 1)[None]]
-    good, why = usable(planes, 32, varied=True)
+    good, why = usable_planes(planes, 32, require_contrast=True)
     assert [number for number, _ in good] == [1, 2]
     assert why == "1 of its 3 planes: it is constant"
-    assert usable(planes, 32)[1] == ""
+    assert usable_planes(planes, 32)[1] == ""

@@ -57,13 +57,13 @@ from tests.training.phases.test_fidelity import CONFIG, trained
 from dataclasses import replace
 import srgan_training.phases.base as module
 
-class Killed(module.Patches):
+class Killed(module.PatchDataset):
     def __getitem__(self, number):
         if number == 15:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__getitem__(number)
 
-module.Patches = Killed
+module.PatchDataset = Killed
 config = replace(CONFIG, optimiser={optimiser!r})
 trained(config, Path({str(data)!r}), Path({str(tmp_path / "killed")!r}))
 """

@@ -1,1 +1,1 @@
-"""Images, pairs and patches to train on."""
+"""Training data: images, LR/HR pairs and patches."""

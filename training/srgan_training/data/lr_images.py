@@ -1,4 +1,4 @@
-"""How LR is made of HR images."""
+"""Synthesis of LR images from HR images."""
 
 from __future__ import annotations
 
@@ -26,47 +26,69 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Making:
-    """What makes the LR of HR images, and how often."""
+class LRSynthesis:
+    """Synthesis of LR images from HR images: degradation, scene and number of draws."""
 
     scale: int
+    """factor by which HR is larger along Y and X"""
     degrade: Chain | None = None
-    """what reduces them; None is plain bicubic"""
+    """degradation from HR to LR; None is antialiased bicubic"""
     scene: Chain | None = None
-    """what they go through before"""
+    """degradation at constant size that is applied to HR first"""
     draws: int = 1
-    """how often LR is made of each plane"""
+    """number of LR images of each plane"""
     seed: int = 0
+    """seed of the random degradations"""
 
     def describe(self) -> str:
-        """Say for a model's card how LR is made."""
-        made = ModelCard.degradation if self.degrade is None else self.degrade.describe()
-        return made if self.scene is None else f"{made}, of HR changed by {self.scene.describe()}"
+        """Describe the synthesis, for the model card."""
+        lr_text = ModelCard.degradation if self.degrade is None else self.degrade.describe()
+        return (
+            lr_text
+            if self.scene is None
+            else f"{lr_text}, of HR changed by {self.scene.describe()}"
+        )
 
     def pairs(
         self, plane: Stored, channels: int, index: int, store: PixelStore
     ) -> list[StoredPair]:
-        """Make the LR of a plane; ``index``, its place among all, gives it a chance of its own.
+        """Return the pairs of a plane, one for each draw.
 
-        What lies beyond the percentiles of a deep image is clipped: a few hot pixels would move the
-        statistics of the batch normalisation for all. HR is kept as it is stored, or as the scene
-        makes it.
+        Images of more than 8 bits are clipped to [0, 1], since a few hot pixels would shift the
+        batch normalisation statistics. HR is stored unscaled, or after the scene was applied.
+
+        Parameters
+        ----------
+        plane
+            Unscaled values ``(C, H, W)``.
+        channels
+            Number of channels that the plane is converted to.
+        index
+            Index of the plane in its source, which is part of the seed.
+        store
+            Storage of the pixels.
         """
         image = to_image(plane).as_channels(channels)
         pixels = as_scaled(image.pixels)
         height, width = (n // self.scale * self.scale for n in pixels.shape[1:])
         hr = replace(pixels, clip=not image.eight_bit).cropped(height, width)
         image = Image(hr, image.eight_bit)
-        first = np.random.default_rng([self.seed, index])
-        rngs = (first, *first.spawn(self.draws - 1))
+        first_rng = np.random.default_rng([self.seed, index])
+        rngs = (first_rng, *first_rng.spawn(self.draws - 1))
         if self.scene is None:
-            fine = store.store_pixels(hr)
-            return [StoredPair(self._lr(image, rng), fine) for rng in rngs]
+            stored_hr = store.store_pixels(hr)
+            return [StoredPair(self._lr(image, rng), stored_hr) for rng in rngs]
         pairs = []
         for rng in rngs:
             changed = np.clip(self.scene(hr[:], rng, self.scale), 0, 1)
-            own = Image(quantize_8bit(changed) if image.eight_bit else changed, image.eight_bit)
-            pairs.append(StoredPair(self._lr(own, rng), store.store_pixels(as_scaled(own.pixels))))
+            scene_image = Image(
+                quantize_8bit(changed) if image.eight_bit else changed, image.eight_bit
+            )
+            pairs.append(
+                StoredPair(
+                    self._lr(scene_image, rng), store.store_pixels(as_scaled(scene_image.pixels))
+                )
+            )
         return pairs
 
     def _lr(self, image: Image, rng: np.random.Generator) -> Pixels:
@@ -77,14 +99,15 @@ class Making:
         return quantize_8bit(lr) if image.eight_bit else lr
 
 
-def making_of(source: Source, config: Config) -> Making | None:
-    """Return how the LR of a source's images is made, None where it is read.
+def lr_synthesis_of(source: Source, config: Config) -> LRSynthesis | None:
+    """Return the LR synthesis of a source, None if its LR images are read from files.
 
     Raises
     ------
     ValueError
-        If LR that is read is to be made, if LR that is always the same is to be made several
-        times, or if a degradation does not do what is asked of it.
+        If a source with LR folders has a scene or draws, or another number of LR than of HR
+        folders; if a deterministic degradation is to be drawn several times; or if a degradation is
+        invalid.
     """
     named = ", ".join(source.folders)
     fixed = f"{named}: draws is {source.draws}, but nothing in its LR is random"
@@ -104,16 +127,16 @@ def making_of(source: Source, config: Config) -> Making | None:
     scene = scene_of(source.scene)
     if source.draws > 1 and degrade is None and scene is None:
         raise ValueError(fixed)
-    return Making(config.scale, degrade, scene, source.draws, config.seed)
+    return LRSynthesis(config.scale, degrade, scene, source.draws, config.seed)
 
 
 def degradation_of(spec: Any) -> Chain | None:
-    """Return a degradation, None for plain bicubic.
+    """Return the degradation of a specification, None for ``bicubic``.
 
     Raises
     ------
     ValueError
-        If there is no such degradation, or it does not reduce along Y and X.
+        If the degradation is unknown or does not reduce along Y and X.
     """
     if spec == "bicubic":
         return None
@@ -126,12 +149,12 @@ def degradation_of(spec: Any) -> Chain | None:
 
 
 def scene_of(spec: Any) -> Chain | None:
-    """Return what HR images go through before.
+    """Return the degradation that is applied to HR before the synthesis, None without one.
 
     Raises
     ------
     ValueError
-        If it would make them smaller.
+        If the degradation changes the size of images.
     """
     if spec is None:
         return None

@@ -1,4 +1,4 @@
-"""Folders of real LR/HR pairs: matched by name, checked, their alignment measured."""
+"""Folders of real LR/HR pairs: matching by name, validation, measurement of the alignment."""
 
 from __future__ import annotations
 
@@ -25,51 +25,53 @@ from ..images import (
     to_image,
 )
 from .patches import StoredPair
-from .screening import unusable
+from .screening import unusable_reason
 
-FAR = 0.5
-"""shift in LR pixels beyond which a pair is reported"""
-ALIKE = 0.5
-"""correlation below which LR and HR are not taken for a pair"""
+MAX_SHIFT = 0.5
+"""shift in LR pixels above which a pair is reported"""
+MIN_CORRELATION = 0.5
+"""correlation of LR and reduced HR below which a pair is refused"""
 
 
 @dataclass(frozen=True)
-class Aligned:
-    """A pair of files and how they lie on each other."""
+class AlignedPair:
+    """A real LR/HR pair with its intensity correction and its alignment."""
 
     name: str
+    """file name without suffix, with the index of the plane if there are several"""
     pair: StoredPair
     scale: int
     gain: float = 1.0
+    """factor that was applied to HR to match the contrast of LR"""
     offset: float = 0.0
-    """what HR was multiplied by and what was added to it, on [0, 1], to look like LR"""
+    """offset on [0, 1] that was added to HR to match the brightness of LR"""
 
     @cached_property
     def shift(self) -> tuple[float, float]:
-        """Of the HR against the LR image, in LR pixels along Y and X; measured when asked for."""
+        """Shift of HR relative to LR along Y and X in LR pixels, measured on first access."""
         return alignment(self.pair.lr[:], self.pair.hr[:], self.scale)
 
 
 def match_names(lr: Path, hr: Path) -> list[tuple[Path, Path]]:
-    """Pair the files of two folders by their names without suffix.
+    """Match the files of two folders by their names without suffix.
 
     Raises
     ------
     ValueError
-        If a file of either folder has no partner, naming the first ones.
+        If a file of either folder is unmatched, naming the first five.
     """
-    ours, theirs = ({p.stem: p for p in find_images(folder)} for folder in (lr, hr))
-    alone = [
+    lr_files, hr_files = ({p.stem: p for p in find_images(folder)} for folder in (lr, hr))
+    unmatched = [
         f"{path.name} in {folder}"
-        for here, there, folder in ((ours, theirs, lr), (theirs, ours, hr))
+        for here, there, folder in ((lr_files, hr_files, lr), (hr_files, lr_files, hr))
         for stem, path in here.items()
         if stem not in there
     ]
-    if alone:
+    if unmatched:
         raise ValueError(
-            f"{len(alone)} files have no partner of the same name: {', '.join(alone[:5])}"
+            f"{len(unmatched)} files have no partner of the same name: {', '.join(unmatched[:5])}"
         )
-    return [(ours[stem], theirs[stem]) for stem in sorted(ours)]
+    return [(lr_files[stem], hr_files[stem]) for stem in sorted(lr_files)]
 
 
 def load_pairs(
@@ -80,82 +82,84 @@ def load_pairs(
     source: Source,
     store: PixelStore,
     *,
-    least: int = 1,
-    varied: bool = False,
-) -> tuple[list[Aligned], list[tuple[Path, str]]]:
-    """Read all pairs of two folders; return them, and the files that are left out with why.
+    min_side: int = 1,
+    require_contrast: bool = False,
+) -> tuple[list[AlignedPair], list[tuple[Path, str]]]:
+    """Read all pairs of two folders; return them and the skipped files with the reasons.
 
     Parameters
     ----------
     lr, hr
         Folders whose files have the same names.
     scale
-        How many times finer HR is.
+        Factor by which HR is larger along Y and X.
     channels
-        1 or 3, to which both are brought.
+        Number of channels, 1 or 3, that both are converted to.
     source
-        How they belong together: its ``lr_grid`` and ``harmonise``.
+        Source with the settings ``lr_grid`` and ``harmonise``.
     shelf
-        Where the pixels are kept.
-    least
-        Pixels that LR must have along Y and X.
-    varied
-        Whether planes of a single value are left out.
+        Storage of the pixels.
+    min_side
+        Minimum number of LR pixels along Y and X.
+    require_contrast
+        Whether constant planes are skipped.
 
     Raises
     ------
     ValueError
         If names do not match, HR is not exactly ``scale`` times as large as LR, the bit depths
-        of a pair differ, or its images do not show the same.
+        of a pair differ, or its images do not correlate.
 
     Notes
     -----
-    Both images of a pair are put on [0, 1] by the map of the LR image, which is all that is known
-    when the model is used.
+    Both images of a pair are scaled to [0, 1] by the percentiles of the LR image, since HR is not
+    known at inference.
     """
-    found, broken = [], []
-    for low, high in match_names(lr, hr):
+    pairs, broken = [], []
+    for lr_path, hr_path in match_names(lr, hr):
         try:
-            planes = [read_planes(path) for path in (low, high)]
+            planes = [read_planes(path) for path in (lr_path, hr_path)]
         except UNREADABLE as error:
-            broken.append((low, f"{type(error).__name__}: {error}"))
+            broken.append((lr_path, f"{type(error).__name__}: {error}"))
             continue
-        lows, highs = planes
-        if lows[0].dtype != highs[0].dtype:
+        lr_planes, hr_planes = planes
+        if lr_planes[0].dtype != hr_planes[0].dtype:
             raise ValueError(
-                f"{low.name}: LR is {lows[0].dtype}, HR {highs[0].dtype}; both must have one bit "
-                "depth"
+                f"{lr_path.name}: LR is {lr_planes[0].dtype}, HR {hr_planes[0].dtype}; both must "
+                "have one bit depth"
             )
-        if len(lows) != len(highs):
-            raise ValueError(f"{low.name}: LR has {len(lows)} planes, HR {len(highs)}")
-        for number, (a, b) in enumerate(zip(lows, highs, strict=True)):
-            name = low.stem if len(lows) == 1 else f"{low.stem}[{number}]"
+        if len(lr_planes) != len(hr_planes):
+            raise ValueError(f"{lr_path.name}: LR has {len(lr_planes)} planes, HR {len(hr_planes)}")
+        for number, (a, b) in enumerate(zip(lr_planes, hr_planes, strict=True)):
+            name = lr_path.stem if len(lr_planes) == 1 else f"{lr_path.stem}[{number}]"
             try:
-                why = unusable(a, 1, varied=varied) or unusable(b, 1, varied=varied)
-            except UNREADABLE as error:  # of a file that is read only now
-                why = f"{type(error).__name__}: {error}"
-            if why:
-                broken.append((low.with_stem(name), why))
+                reason = unusable_reason(
+                    a, 1, require_contrast=require_contrast
+                ) or unusable_reason(b, 1, require_contrast=require_contrast)
+            except UNREADABLE as error:  # lazy planes are read here
+                reason = f"{type(error).__name__}: {error}"
+            if reason:
+                broken.append((lr_path.with_stem(name), reason))
                 continue
             coarse = to_image(a)
             fine = to_image(b, like=coarse)
             coarse, fine = coarse.as_channels(channels), fine.as_channels(channels)
             if source.lr_grid == "hr":
-                coarse = reduced_to_grid(coarse, fine, scale, low.name)
-            check_sizes(coarse.pixels.shape, fine.pixels.shape, scale, low.name)
-            if why := unusable(b, least * scale):
-                broken.append((high.with_stem(name), why))
+                coarse = reduce_to_lr_grid(coarse, fine, scale, lr_path.name)
+            check_sizes(coarse.pixels.shape, fine.pixels.shape, scale, lr_path.name)
+            if reason := unusable_reason(b, min_side * scale):
+                broken.append((hr_path.with_stem(name), reason))
                 continue
             pair = StoredPair(*(store.store_pixels(as_scaled(i.pixels)) for i in (coarse, fine)))
             gain, offset = 1.0, 0.0
             if source.harmonise:
-                pair, gain, offset = harmonised(pair, scale, name)
-            found.append(Aligned(name, pair, scale, gain, offset))
-    return found, broken
+                pair, gain, offset = match_intensity(pair, scale, name)
+            pairs.append(AlignedPair(name, pair, scale, gain, offset))
+    return pairs, broken
 
 
-def reduced_to_grid(coarse: Image, fine: Image, scale: int, name: str) -> Image:
-    """Return an LR image that was interpolated to the size of its HR image on its own grid."""
+def reduce_to_lr_grid(coarse: Image, fine: Image, scale: int, name: str) -> Image:
+    """Reduce an LR image that was interpolated to the size of HR to the LR grid."""
     if coarse.pixels.shape != fine.pixels.shape:
         raise ValueError(
             f"{name}: LR is {coarse.pixels.shape[1:]}, HR {fine.pixels.shape[1:]}; with lr_grid hr "
@@ -166,9 +170,9 @@ def reduced_to_grid(coarse: Image, fine: Image, scale: int, name: str) -> Image:
 
 
 def check_sizes(lr: Sequence[int], hr: Sequence[int], scale: int, name: str) -> None:
-    """Refuse a pair whose HR image is not ``scale`` times as large as its LR image."""
-    wanted = tuple(n * scale for n in lr[1:])
-    if tuple(hr[1:]) == wanted:
+    """Raise ValueError if HR is not ``scale`` times as large as LR."""
+    expected = tuple(n * scale for n in lr[1:])
+    if tuple(hr[1:]) == expected:
         return
     why = ""
     if lr[1] > hr[1]:
@@ -176,44 +180,47 @@ def check_sizes(lr: Sequence[int], hr: Sequence[int], scale: int, name: str) -> 
     elif tuple(lr) == tuple(hr):
         why = "; if LR was interpolated to the size of HR, say so (lr_grid: hr, --interpolated)"
     raise ValueError(
-        f"{name}: HR is {tuple(hr[1:])}, but {scale} times LR {tuple(lr[1:])} is {wanted}{why}"
+        f"{name}: HR is {tuple(hr[1:])}, but {scale} times LR {tuple(lr[1:])} is {expected}{why}"
     )
 
 
-def harmonised(pair: StoredPair, scale: int, name: str) -> tuple[StoredPair, float, float]:
-    """Give HR the brightness and contrast of LR; return the pair and HR's mean gain and offset.
+def match_intensity(pair: StoredPair, scale: int, name: str) -> tuple[StoredPair, float, float]:
+    """Match brightness and contrast of HR to LR; return the pair, mean gain and mean offset.
 
-    Gain and offset of each channel are those of a least-squares line from the reduced HR to LR.
+    Gain and offset of each channel are fitted by linear least squares from the reduced HR to LR.
 
     Raises
     ------
     ValueError
-        If the two correlate by less than 0.5, so hardly show the same.
+        If the correlation of LR and reduced HR is below `MIN_CORRELATION`.
     """
     lr, hr = (p[:] for p in (pair.lr, pair.hr))
     reduced = bicubic_down(torch.from_numpy(hr[None].copy()), scale)[0].numpy()
     gains, offsets = [], []
     for a, b in zip(reduced.reshape(len(hr), -1), lr.reshape(len(lr), -1), strict=True):
         spread = a.std() * b.std()
-        alike = float(np.mean((a - a.mean()) * (b - b.mean())) / spread) if spread > 0 else 1.0
-        if alike < ALIKE:
+        correlation = (
+            float(np.mean((a - a.mean()) * (b - b.mean())) / spread) if spread > 0 else 1.0
+        )
+        if correlation < MIN_CORRELATION:
             raise ValueError(
-                f"{name}: LR and HR correlate by {alike:.2f} only; do they show the same place?"
+                f"{name}: LR and HR correlate by {correlation:.2f} only; do they show the same "
+                "place?"
             )
-        gains.append(alike * b.std() / a.std() if spread > 0 else 1.0)
+        gains.append(correlation * b.std() / a.std() if spread > 0 else 1.0)
         offsets.append(b.mean() - gains[-1] * a.mean())
     gain, offset = (np.reshape(v, (-1, 1, 1)).astype(np.float32) for v in (gains, offsets))
-    # gain · (stored - low) / span + offset, written as a map of the same form
+    # gain · (stored - low) / span + offset in the form (stored - low') / span'
     old = as_scaled(pair.hr)
     span = old.span / gain
-    brought = replace(old, low=old.low - offset * span, span=span)
-    return replace(pair, hr=brought), float(np.mean(gains)), float(np.mean(offsets))
+    harmonised_hr = replace(old, low=old.low - offset * span, span=span)
+    return replace(pair, hr=harmonised_hr), float(np.mean(gains)), float(np.mean(offsets))
 
 
 def alignment(lr: Array, hr: Array, scale: int) -> tuple[float, float]:
-    """Return by how many LR pixels HR is shifted against LR, by phase correlation.
+    """Return the shift of HR relative to LR along Y and X in LR pixels, by phase correlation.
 
-    HR is reduced first; the peak of the correlation is found to a twentieth of a pixel.
+    HR is reduced first; the correlation peak is located to a twentieth of a pixel.
     Source: Guizar-Sicairos et al. 2008, *Efficient subpixel image registration algorithms*.
     """
     from skimage.registration import phase_cross_correlation
@@ -225,8 +232,8 @@ def alignment(lr: Array, hr: Array, scale: int) -> tuple[float, float]:
     return y + 0.0, x + 0.0
 
 
-def report(pairs: list[Aligned]) -> str:
-    """Say how well pairs are aligned, in lines."""
+def report(pairs: list[AlignedPair]) -> str:
+    """Return a report of alignment and intensity correction, a line for each shifted pair."""
     shifts = np.array([each.shift for each in pairs])
     lines = [
         f"{len(pairs)} pairs; HR lies off by {np.abs(shifts).mean(0)[0]:.2f} (Y) and "
@@ -242,6 +249,6 @@ def report(pairs: list[Aligned]) -> str:
         f"  {each.name}: HR lies off by {each.shift[0]:+.2f}, {each.shift[1]:+.2f} LR pixels; "
         "register it before training"
         for each in pairs
-        if max(map(abs, each.shift)) > FAR
+        if max(map(abs, each.shift)) > MAX_SHIFT
     ]
     return "\n".join(lines)

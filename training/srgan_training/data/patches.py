@@ -1,4 +1,4 @@
-"""Random LR/HR patches out of whole images held in memory."""
+"""Random LR/HR patches of whole images."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ..images import (
     round_8bit,
 )
 
-FLAT = 0.02
-"""standard deviation of the HR, of a range of 1, below which a patch counts as flat"""
-KEPT_FLAT = 0.1
-"""share of the flat patches that are kept"""
+FLAT_STD = 0.02
+"""standard deviation of HR on [0, 1] below which a patch counts as flat"""
+FLAT_KEEP_PROBABILITY = 0.1
+"""probability of keeping a flat patch"""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An image and its reduced version, both ``(C, H, W)`` float32."""
+    """An LR image and its HR image, both ``(C, H, W)`` float32."""
 
     lr: Array
     hr: Array
@@ -35,28 +35,28 @@ class Pair:
 
 @dataclass(frozen=True)
 class StoredPair:
-    """A pair as it is stored, of which patches are cut out."""
+    """An LR/HR pair whose pixels may be scaled lazily when patches are cropped."""
 
     lr: Pixels
     hr: Pixels
-    taught: Pixels | None = None
-    """what a teacher makes of the LR"""
+    teacher_sr: Pixels | None = None
+    """SR image that a teacher made of the LR image"""
 
     def read(self) -> Pair:
-        """Return the whole pair."""
+        """Return the whole pair as float32 arrays."""
         return Pair(self.lr[:], self.hr[:])
 
 
 def cropped(image: Image, scale: int) -> Array:
-    """Return an image's pixels, cropped to a multiple of ``scale``."""
+    """Return the pixels of an image cropped to a multiple of ``scale``."""
     height, width = (n // scale * scale for n in image.pixels.shape[1:])
     return np.ascontiguousarray(image.pixels[:, :height, :width])
 
 
 def make_pair(image: Image, scale: int) -> Pair:
-    """Crop an image to a multiple of ``scale`` and reduce it by antialiased bicubic.
+    """Crop an image to a multiple of ``scale`` and reduce it by antialiased bicubic interpolation.
 
-    The LR of an 8-bit image is rounded to 8 bits, as the LR images of the benchmarks are.
+    The LR of an 8-bit image is rounded to 8 bits, like the LR images of the usual benchmarks.
     """
     hr = cropped(image, scale)
     lr = bicubic_down(torch.from_numpy(hr[None]), scale)[0].numpy()
@@ -64,27 +64,28 @@ def make_pair(image: Image, scale: int) -> Pair:
 
 
 class PatchSampler:
-    """Draws aligned patches, flipped and transposed at random.
+    """Sampler of aligned LR/HR patches, flipped and transposed at random.
 
-    One whose HR standard deviation is below `FLAT` is drawn again, up to four times, but for one in
-    ten: a network must have seen flat areas too.
+    A patch whose HR standard deviation is below `FLAT_STD` is redrawn up to four times with a
+    probability of 1 − `FLAT_KEEP_PROBABILITY`; some flat patches are kept, since images have flat
+    areas.
 
     Parameters
     ----------
     sources
-        One list of pairs per source; a source is drawn by its weight, an image of it by its
-        number of pixels.
+        One list of pairs per source. A source is drawn with a probability proportional to its
+        weight, and an image of it in proportion to its number of pixels.
     weights
         Relative weight of each source.
     patch
-        Side of the LR patch in pixels; images smaller than it are left out.
+        Side of the LR patch in pixels; smaller images are left out.
     intensity
-        Share of the patches that are given another brightness and contrast, see `relit`.
+        Fraction of the patches whose brightness and contrast change, see `jitter_intensity`.
     uniform
-        Share of the patches that are replaced by one colour throughout, see `uniform_like`.
+        Fraction of the patches that are replaced by a constant, see `constant_patch`.
     seed
-        Patch number ``i`` depends on the seed and ``i`` alone, so that a run that is resumed, or
-        spread over processes, sees the patches that it would have seen.
+        Patch ``i`` depends on the seed and ``i`` alone, so that a resumed or distributed run draws
+        the same patches as an uninterrupted one.
     """
 
     def __init__(
@@ -104,8 +105,8 @@ class PatchSampler:
         if not all(self.sources):
             raise ValueError(f"a source has no image of at least {patch} × {patch} LR pixels")
         self.weights = np.asarray(weights, float) / np.sum(weights)
-        self.taught = any(
-            isinstance(pair, StoredPair) and pair.taught is not None
+        self.has_teacher = any(
+            isinstance(pair, StoredPair) and pair.teacher_sr is not None
             for pairs in self.sources
             for pair in pairs
         )
@@ -114,8 +115,8 @@ class PatchSampler:
     def draw(self, number: int) -> tuple[Array, ...]:
         """Return LR and HR of patch ``number``, ``(C, p, p)`` and ``(C, scale·p, scale·p)``.
 
-        Where a teacher teaches some of the sources, the third is what it makes of the LR, and HR
-        once more in the sources without one.
+        If any source has a teacher, the third array is the SR patch of the teacher, or the HR patch
+        for sources without one.
         """
         rng, n, s = np.random.default_rng([self.seed, number]), self.patch, self.scale
         for _ in range(5):
@@ -125,13 +126,13 @@ class PatchSampler:
             y, x = (int(rng.integers(m - n + 1)) for m in pair.lr.shape[1:])
             fine = np.s_[:, s * y : s * (y + n), s * x : s * (x + n)]
             patch = [pair.lr[:, y : y + n, x : x + n], pair.hr[fine]]
-            if patch[1].std() >= FLAT or rng.random() < KEPT_FLAT:
+            if patch[1].std() >= FLAT_STD or rng.random() < FLAT_KEEP_PROBABILITY:
                 break
-        if self.taught:
-            taught = pair.taught if isinstance(pair, StoredPair) else None
-            patch.append((pair.hr if taught is None else taught)[fine])
+        if self.has_teacher:
+            teacher_sr = pair.teacher_sr if isinstance(pair, StoredPair) else None
+            patch.append((pair.hr if teacher_sr is None else teacher_sr)[fine])
         if rng.random() < self.intensity:
-            patch = relit(patch, rng)
+            patch = jitter_intensity(patch, rng)
         flip_y, flip_x, transpose = rng.random(3) < 0.5
         if flip_y:
             patch = [part[:, ::-1] for part in patch]
@@ -139,22 +140,22 @@ class PatchSampler:
             patch = [part[:, :, ::-1] for part in patch]
         if transpose:
             patch = [part.transpose(0, 2, 1) for part in patch]
-        # Asked for last, so that the other patches are those that they are without.
-        return tuple(uniform_like(patch, rng) if rng.random() < self.uniform else patch)
+        # Drawn last, so that the random numbers of the other patches do not depend on it.
+        return tuple(constant_patch(patch, rng) if rng.random() < self.uniform else patch)
 
     def batch(self, size: int, first: int = 0) -> tuple[Tensor, ...]:
-        """Return ``size`` patches from number ``first`` on, stacked."""
+        """Return ``size`` consecutive patches, from number ``first`` on, as stacked tensors."""
         parts = zip(*(self.draw(first + i) for i in range(size)), strict=True)
         return tuple(torch.from_numpy(np.stack(part)) for part in parts)
 
 
-def relit(patch: Sequence[Array], rng: np.random.Generator) -> list[Array]:
-    """Return LR and HR with another brightness and contrast, which leaves them within [0, 1].
+def jitter_intensity(patch: Sequence[Array], rng: np.random.Generator) -> list[Array]:
+    """Change brightness and contrast of all images of a patch alike, within [0, 1].
 
-    What reduces an image is linear but for noise, so that LR and HR may be mapped alike; and a
-    network that has seen a shape at many levels does not depend on the level. Contrast is
-    multiplied by 0.2 to 2, log-uniformly, and never so far that the patch leaves the range. What a
-    teacher made is mapped alike.
+    Degradations are linear except for noise, so that the same affine map may be applied to LR, HR
+    and the SR image of a teacher. The contrast is multiplied by 0.2 to 2, log-uniformly, limited so
+    that the patch stays within the range. The augmentation makes the network independent of the
+    absolute intensity.
     """
     low = min(float(part.min()) for part in patch[:2])
     high = max(float(part.max()) for part in patch[:2])
@@ -164,12 +165,12 @@ def relit(patch: Sequence[Array], rng: np.random.Generator) -> list[Array]:
     return [part * np.float32(gain) + np.float32(offset) for part in patch]
 
 
-def uniform_like(patch: Sequence[Array], rng: np.random.Generator) -> list[Array]:
-    """Return LR and HR of the same shapes that are one colour throughout, half of the time a grey.
+def constant_patch(patch: Sequence[Array], rng: np.random.Generator) -> list[Array]:
+    """Return constant images of the same shapes; half of the colours drawn are grey.
 
-    What is added around an image before a convolution stands out nowhere as at the corners of such
-    a patch, and images have next to none at the ends of their range. Levels near 0 and 1 are
-    therefore drawn more often than those between (arcsine distribution).
+    Artefacts of the padding of convolutions are most visible at the corners of constant areas, and
+    natural images have few such areas at the ends of the range. Levels near 0 and 1 are therefore
+    drawn more often than those between (arcsine distribution).
     """
     channels = patch[0].shape[0]
     drawn = rng.random(1 if rng.random() < 0.5 else channels)
@@ -177,8 +178,8 @@ def uniform_like(patch: Sequence[Array], rng: np.random.Generator) -> list[Array
     return [np.broadcast_to(levels[:, None, None], part.shape).copy() for part in patch]
 
 
-class Patches(Dataset[tuple[Tensor, ...]]):
-    """The patches of a sampler as a data set without an end."""
+class PatchDataset(Dataset[tuple[Tensor, ...]]):
+    """Map-style data set of the unlimited patches of a sampler."""
 
     def __init__(self, sampler: PatchSampler) -> None:
         self.sampler = sampler
@@ -187,17 +188,17 @@ class Patches(Dataset[tuple[Tensor, ...]]):
         return tuple(torch.from_numpy(part.copy()) for part in self.sampler.draw(number))
 
 
-class Steps(Sampler[list[int]]):
-    """Numbers of the patches of some steps, for one of several processes.
+class StepBatchSampler(Sampler[list[int]]):
+    """Batch sampler that yields the patch numbers of a range of steps, for one process of several.
 
     Parameters
     ----------
     first, last
-        The first step and the one after the last.
+        First step, and the step after the last one.
     batch
-        Patches of a step on each process.
+        Number of patches per step and process.
     rank, world
-        Which process this is, of how many.
+        Rank of this process, and number of processes.
     """
 
     def __init__(self, first: int, last: int, batch: int, rank: int = 0, world: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""Whether anything can be learnt from an image."""
+"""Reject unusable training images."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 
 from ..images import Stored
 
-NAMED = 20
-"""files that are named where some are left out"""
+MAX_NAMED_FILES = 20
+"""maximum number of skipped files named in a message"""
 
 
-def unusable(plane: Stored, side: int, *, varied: bool = False) -> str:
-    """Say why a plane ``(C, H, W)`` is no image to train on; nothing where it is one.
+def unusable_reason(plane: Stored, side: int, *, require_contrast: bool = False) -> str:
+    """Return why a plane ``(C, H, W)`` is unusable for training, empty if it is usable.
 
     Parameters
     ----------
     plane
-        Values as they are stored.
+        Unscaled values.
     side
-        Pixels that it must have along Y and X.
-    varied
-        Whether it must have more than one value.
+        Minimum number of pixels along Y and X.
+    require_contrast
+        Whether a constant plane is unusable.
     """
     height, width = plane.shape[-2:]
     if min(height, width) < side:
@@ -30,18 +30,18 @@ def unusable(plane: Stored, side: int, *, varied: bool = False) -> str:
     values = np.asarray(plane)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         return "it has values that are NaN or infinite"
-    if varied and (values == values[:, :1, :1]).all():
+    if require_contrast and (values == values[:, :1, :1]).all():
         return "it is constant"
     return ""
 
 
-def usable(
-    planes: list[Stored], side: int, *, varied: bool = False
+def usable_planes(
+    planes: list[Stored], side: int, *, require_contrast: bool = False
 ) -> tuple[list[tuple[int, Stored]], str]:
-    """Return the planes of a file to train on with their numbers, and why others are none."""
-    reasons = [unusable(plane, side, varied=varied) for plane in planes]
-    good = [(i, plane) for i, plane in enumerate(planes) if not reasons[i]]
-    bad = [reason for reason in reasons if reason]
-    if not bad or len(planes) == 1:
-        return good, "".join(bad)
-    return good, f"{len(bad)} of its {len(planes)} planes: {bad[0]}"
+    """Return the usable planes of a file with their indices, and why the others are unusable."""
+    reasons = [unusable_reason(plane, side, require_contrast=require_contrast) for plane in planes]
+    usable = [(i, plane) for i, plane in enumerate(planes) if not reasons[i]]
+    unusable = [reason for reason in reasons if reason]
+    if not unusable or len(planes) == 1:
+        return usable, "".join(unusable)
+    return usable, f"{len(unusable)} of its {len(planes)} planes: {unusable[0]}"

@@ -11,12 +11,12 @@ import numpy as np
 
 from ..config import Source
 from ..data.datasets import (
-    REAL,
-    left_out,
-    made_pairs,
-    read_all,
+    REAL_LR,
+    describe_skipped,
+    synthesise_pairs,
+    try_read_planes,
 )
-from ..data.lr_images import Making, degradation_of
+from ..data.lr_images import LRSynthesis, degradation_of
 from ..data.pairs import load_pairs, report
 from ..data.patches import StoredPair
 from ..images import PixelStore, find_images
@@ -91,7 +91,7 @@ def look_at(
         found = reduced_images(folder, scale, degradation, seed)
     groups = found.groups
     if len(groups) < 2:
-        why = f" ({left_out(found.broken)})" if found.broken else ""
+        why = f" ({describe_skipped(found.broken)})" if found.broken else ""
         raise ValueError(
             f"{folder}: {len(groups)} usable image{'s' * (not groups)}; at least two are needed, "
             f"since one is held out to measure on{why}"
@@ -132,39 +132,39 @@ def real_pairs(lr: Path, hr: Path, scale: int, source: Source) -> Found:
     """Read folders of LR and HR images."""
     channels = channels_of(find_images(hr))
     aligned, broken = load_pairs(
-        lr, hr, scale, channels, source, PixelStore(), least=LEAST_SIDE, varied=True
+        lr, hr, scale, channels, source, PixelStore(), min_side=LEAST_SIDE, require_contrast=True
     )
     groups: dict[str, list[StoredPair]] = {}
     for each in aligned:
         groups.setdefault(each.name.split("[")[0], []).append(each.pair)
     note = report(aligned) if aligned else "no pair can be used"
-    return Found(groups, channels, REAL, with_broken(note, broken), broken)
+    return Found(groups, channels, REAL_LR, with_broken(note, broken), broken)
 
 
 def reduced_images(folder: Path, scale: int, degradation: Any, seed: int) -> Found:
     """Read HR images and make their LR."""
     paths = find_images(folder)
     channels = channels_of(paths)
-    making = Making(scale, degradation_of(degradation), seed=seed)
-    groups, broken = made_pairs(
-        paths, channels, making, PixelStore(), least=LEAST_SIDE, varied=True
+    synthesis = LRSynthesis(scale, degradation_of(degradation), seed=seed)
+    groups, broken = synthesise_pairs(
+        paths, channels, synthesis, PixelStore(), min_side=LEAST_SIDE, require_contrast=True
     )
     note = with_broken(f"{len(paths)} files", broken)
     named = {str(path): group for path, group in groups.items()}
-    return Found(named, channels, making.describe(), note, broken)
+    return Found(named, channels, synthesis.describe(), note, broken)
 
 
 def with_broken(note: str, broken: list[tuple[Path, str]]) -> str:
     """Add to a note which files were left out."""
-    return f"{note}; {left_out(broken)}" if broken else note
+    return f"{note}; {describe_skipped(broken)}" if broken else note
 
 
 def channels_of(paths: Sequence[Path]) -> int:
     """Return 3 where the images are RGB, else 1; the first that can be read decides."""
     broken = []
     for path in paths:
-        planes, failed = read_all(path)
+        planes, failed = try_read_planes(path)
         broken += failed
         if planes:
             return len(planes[0])
-    raise ValueError(f"none of {len(paths)} files can be read: {left_out(broken)}")
+    raise ValueError(f"none of {len(paths)} files can be read: {describe_skipped(broken)}")

@@ -15,9 +15,9 @@ from napari_srgan.nn.generator import Generator, channels_last_, interpolate_
 
 from ..config import Config
 from ..data.patches import (
-    Patches,
+    PatchDataset,
     PatchSampler,
-    Steps,
+    StepBatchSampler,
     StoredPair,
 )
 from ..evaluation.metrics import luma, psnr
@@ -66,7 +66,7 @@ class GeneratorModule(L.LightningModule):
     def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         """Return the patches of the next epoch."""
         config, first = self.config, int(self.done)
-        steps = Steps(
+        steps = StepBatchSampler(
             first,
             min(first + config.every, config.steps),
             config.batch,
@@ -74,7 +74,7 @@ class GeneratorModule(L.LightningModule):
             self.trainer.world_size,
         )
         return DataLoader(
-            Patches(self.sampler),
+            PatchDataset(self.sampler),
             batch_sampler=steps,
             num_workers=config.workers,
             pin_memory=torch.cuda.is_available(),

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from napari_srgan.nn.resample import bicubic_down
 
 from ..config import Config
-from ..data.lr_images import Making, making_of
+from ..data.lr_images import LRSynthesis, lr_synthesis_of
 from ..degradations.base import Degradation
 from ..degradations.kernels import gaussian
 from ..degradations.noise import PoissonGaussian, Round8
@@ -31,11 +31,11 @@ def reduction_of(config: Config) -> Reduce:
         weighting of pixels, saying which and what to do.
     """
     advice = "; set consistency_weight to 0"
-    makings = [making_of(source, config) for source in config.sources]
-    found: list[Making] = [making for making in makings if making is not None]
-    if len(found) < len(makings):
+    syntheses = [lr_synthesis_of(source, config) for source in config.sources]
+    found: list[LRSynthesis] = [synthesis for synthesis in syntheses if synthesis is not None]
+    if len(found) < len(syntheses):
         raise ValueError(f"how LR images that are read came about is not known{advice}")
-    chains = dict.fromkeys(making.degrade for making in found)
+    chains = dict.fromkeys(synthesis.degrade for synthesis in found)
     if len(chains) > 1:
         raise ValueError(f"the sources have different degradations{advice}")
     (chain,) = chains
