@@ -78,7 +78,7 @@ def test_every_size_gives_one_logit(channels: int) -> None:
     network = Discriminator(channels).eval()
     with torch.inference_mode():
         for size in ((24, 24), (64, 64), (96, 96), (97, 130)):
-            logits, features = network.judge(torch.rand(2, channels, *size))
+            logits, features = network.logits_and_features(torch.rand(2, channels, *size))
             assert logits.shape == (2, 1)
             last = tuple(math.ceil(side / 16) for side in size)
             assert features[0].shape == (2, 64, *size)
@@ -91,7 +91,7 @@ def test_nothing_is_pooled_at_the_paper_s_size() -> None:
     network = Discriminator().eval()
     x = torch.rand(1, 3, 96, 96)
     with torch.inference_mode():
-        logits, features = network.judge(x)
+        logits, features = network.logits_and_features(x)
         dense = nn.functional.leaky_relu(network.dense(features[7].flatten(1)), 0.2)
         assert torch.equal(logits, network.logit(dense))
         assert torch.equal(logits, network(x))
@@ -101,7 +101,7 @@ def test_features_have_passed_the_leaky_relu() -> None:
     network = Discriminator().eval()
     x = torch.rand(1, 3, 32, 32)
     with torch.inference_mode():
-        _, features = network.judge(x)
+        _, features = network.logits_and_features(x)
         conv = network.blocks[0][0](2 * x - 1)  # type: ignore[index]
     assert torch.equal(features[0], torch.where(conv > 0, conv, 0.2 * conv))
 

@@ -207,9 +207,9 @@ def test_feature_matching_leaves_the_real_side_alone() -> None:
     torch.manual_seed(0)
     discriminator, matching = Discriminator(1), FeatureMatching()
     hr, sr = (torch.rand(2, 1, 32, 32, requires_grad=True) for _ in range(2))
-    _, real = discriminator.judge(hr)
-    _, again = discriminator.judge(hr)
-    _, fake = discriminator.judge(sr)
+    _, real = discriminator.logits_and_features(hr)
+    _, again = discriminator.logits_and_features(hr)
+    _, fake = discriminator.logits_and_features(sr)
     assert float(matching(real, again).detach()) == 0
     matching(real, fake).backward()
     assert hr.grad is None

@@ -12,7 +12,7 @@ from srgan_training.networks.efficientnet_lite import (
     STD,
     EfficientNetLite,
     blocks_of,
-    folded,
+    fold_batch_norm,
     same_padding,
     widened,
 )
@@ -78,7 +78,7 @@ def test_padding_is_that_of_tensorflow() -> None:
 def test_folded_network_is_the_one_with_batch_normalisation(name: str) -> None:
     state = random_lite(name)
     network = EfficientNetLite(name)
-    network.load_state_dict(folded(state, name))
+    network.load_state_dict(fold_batch_norm(state, name))
     x = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected, found = by_hand(x, state, name), network(x, EVERY)
@@ -95,7 +95,7 @@ def test_published_weights_give_what_the_published_code_gives(name: str) -> None
         pytest.skip(f"the weights of {name} are not installed")
     state = read_weights(name)
     network = EfficientNetLite(name)
-    network.load_state_dict(folded(state, name))
+    network.load_state_dict(fold_batch_norm(state, name))
     other = published.EfficientNet.from_name(name)
     other.load_state_dict(state)
     other.eval()
@@ -126,8 +126,8 @@ def test_weights_of_another_network_are_refused() -> None:
         for other in names:
             if other != name:
                 with pytest.raises(ValueError, match=f"no weights of {name}"):
-                    folded(random_lite(other), name)
+                    fold_batch_norm(random_lite(other), name)
     with pytest.raises(ValueError, match="no weights of efficientnet-lite0"):
-        folded({"features.0.weight": torch.zeros(1)}, "efficientnet-lite0")
+        fold_batch_norm({"features.0.weight": torch.zeros(1)}, "efficientnet-lite0")
     with pytest.raises(ValueError, match="no network 'b0'; allowed are efficientnet-lite0, "):
         EfficientNetLite("b0")

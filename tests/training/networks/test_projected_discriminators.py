@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from srgan_training.losses.gan import discriminator_loss, generator_loss
-from srgan_training.losses.gradient_balance import MOST, balanced_weight, gradient_at
+from srgan_training.losses.gradient_balance import MAX_WEIGHT, balanced_weight, gradient_at
 from srgan_training.networks.augmentation import KINDS, draw
 from srgan_training.networks.feature_networks import choose_stages
 from srgan_training.networks.pixel_discriminators import PatchGAN, UNetDiscriminator
@@ -79,7 +79,7 @@ def test_features_as_of_real_images_are_standardised() -> None:
     layer = Standardise(4)
     scale = torch.tensor([1, 10, 100, 0.1]).view(4, 1, 1)
     for _ in range(50):
-        layer.follow(torch.randn(8, 4, 6, 6) * scale + 3 * scale)
+        layer.update_statistics(torch.randn(8, 4, 6, 6) * scale + 3 * scale)
     y = layer(torch.randn(64, 4, 6, 6) * scale + 3 * scale)
     assert y.mean((0, 2, 3)).tolist() == pytest.approx([0] * 4, abs=0.1)
     assert y.std((0, 2, 3)).tolist() == pytest.approx([1] * 4, rel=0.05)
@@ -117,7 +117,7 @@ def test_the_adversarial_gradient_is_as_long_as_asked_for(ratio: float) -> None:
 
 
 def test_an_adversarial_gradient_that_vanishes_is_not_blown_up() -> None:
-    assert float(balanced_weight(torch.ones(3), torch.zeros(3), 1)) == MOST
+    assert float(balanced_weight(torch.ones(3), torch.zeros(3), 1)) == MAX_WEIGHT
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,1 +1,1 @@
-"""Losses of both training phases."""
+"""Loss functions of all training phases."""

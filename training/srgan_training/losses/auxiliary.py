@@ -1,4 +1,4 @@
-"""Losses added to the pixel loss, each with a weight of its own in the configuration."""
+"""Auxiliary losses that are added to the pixel loss, each with a weight in the configuration."""
 
 from __future__ import annotations
 
@@ -10,71 +10,74 @@ from torch.nn import functional as F
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 Loss = Callable[[Tensor, Tensor, int], Tensor]
+"""loss function of SR, HR and the scale"""
 
 WINDOW = 16
-"""side in HR pixels of the windows whose amplitudes are compared"""
-WORST = 256
-"""of how many values in a flat patch one counts as standing out"""
+"""side in HR pixels of the windows of the amplitude loss"""
+VALUES_PER_OUTLIER = 256
+"""number of values in a constant patch per outlier of the flat loss"""
 
 
 def coarse_loss(sr: Tensor, hr: Tensor, scale: int) -> Tensor:
     """Return the mean absolute difference of the means over blocks of ``scale`` × ``scale`` pixels.
 
-    What the LR image knows already: held to it, a generator may invent fine detail and still keeps
-    brightness and colour.
+    The loss constrains brightness and colour, which the LR image determines, and leaves fine detail
+    unconstrained.
     """
     return F.l1_loss(F.avg_pool2d(sr, scale), F.avg_pool2d(hr, scale))
 
 
 def grid_loss(sr: Tensor, hr: Tensor, scale: int) -> Tensor:
-    """Return the mean absolute difference of the means over each of the scale² sub-pixels.
+    """Return the mean absolute difference of the means of the scale² sub-pixel positions.
 
-    The means are those of every patch and channel. A generator that treats the sub-pixels behind
-    its pixel shuffle differently has a grid in them, faint in each pixel and plain in the whole.
+    The means are taken for each patch and channel. A generator whose sub-pixels differ after the
+    pixel shuffle has a regular grid in its output, which is small at each pixel but shows in the
+    means.
     """
     n, channels, height, width = sr.shape
-    apart = (sr - hr).reshape(n, channels, height // scale, scale, width // scale, scale)
-    return apart.mean((2, 4)).abs().mean()
+    difference = (sr - hr).reshape(n, channels, height // scale, scale, width // scale, scale)
+    return difference.mean((2, 4)).abs().mean()
 
 
 def flat_loss(sr: Tensor, hr: Tensor) -> Tensor:
-    """Return the mean of the largest absolute differences in patches of one colour throughout.
+    """Return the mean of the largest absolute differences in constant patches.
 
-    The largest are one in `WORST` values of a patch; other patches count as 0. What stands out of a
-    flat area does so at its corners, where a mean over all pixels hardly counts it.
+    One of every `VALUES_PER_OUTLIER` values of a patch enters the mean; patches that are not
+    constant contribute 0. Artefacts in constant areas occur at the corners and have little
+    influence on a mean over all pixels.
     """
     flat = (hr.amax((2, 3)) == hr.amin((2, 3))).all(1)
-    apart = (sr - hr).abs().flatten(1)
-    worst = apart.topk(max(1, apart.shape[1] // WORST)).values.mean(1)
-    return (worst * flat).mean()
+    difference = (sr - hr).abs().flatten(1)
+    outliers = difference.topk(max(1, difference.shape[1] // VALUES_PER_OUTLIER)).values.mean(1)
+    return (outliers * flat).mean()
 
 
 def amplitude_loss(sr: Tensor, hr: Tensor) -> Tensor:
-    """Return the mean absolute difference of the amplitudes in the spectra of small windows.
+    """Return the mean absolute difference of the Fourier amplitudes of local windows.
 
-    Windows are `WINDOW` pixels wide, Hann-weighted and overlap by half. What cannot be known of a
-    detail is mostly its phase, and the mean of all phases is blur: a generator held to the
-    amplitudes alone gives each place the contrast at each frequency that such places have.
+    Windows are `WINDOW` pixels wide, Hann-weighted and overlap by half. The phase of fine detail is
+    mostly unknown, and pixel losses average over all phases, which blurs. A loss of the amplitudes
+    alone restores the local contrast at each frequency.
 
     Source: Fuoli et al. 2021, *Fourier Space Losses for Efficient Perceptual Image
-    Super-Resolution*, section 3.2; there of whole patches and with the phase.
+    Super-Resolution*, section 3.2, where whole patches and the phase are compared as well.
     """
     step = WINDOW // 2
-    ramps = torch.hann_window(WINDOW, device=sr.device)
+    window = torch.hann_window(WINDOW, device=sr.device)
 
     def amplitudes(x: Tensor) -> Tensor:
         windows = x.float().unfold(2, WINDOW, step).unfold(3, WINDOW, step)
-        spectra: Tensor = torch.fft.rfft2(windows * ramps * ramps[:, None], norm="ortho")
+        spectra: Tensor = torch.fft.rfft2(windows * window * window[:, None], norm="ortho")
         return spectra.abs()
 
     return F.l1_loss(amplitudes(sr), amplitudes(hr))
 
 
 def structure_loss(sr: Tensor, hr: Tensor) -> Tensor:
-    """Return 1 − SSIM (Wang et al. 2004) of the means over the channels of two batches on [0, 1].
+    """Return 1 − SSIM (Wang et al. 2004) of the channel means of two batches on [0, 1].
 
-    It compares contrast where means and squares compare levels: blur costs more of it, and detail
-    in the wrong place costs it too.
+    SSIM compares local contrast and correlation. Blur therefore increases this loss more than an L1
+    or L2 loss; misplaced detail increases it as well.
 
     Source: Zhao et al. 2017, *Loss Functions for Image Restoration With Neural Networks*, section
     III.
@@ -92,7 +95,8 @@ AUXILIARY: dict[str, Loss] = {
     "grid": grid_loss,
     "flat": lambda sr, hr, scale: flat_loss(sr, hr),
 }
-"""Weight's field in `Config` → loss of ``sr``, ``hr`` ``(N, C, H, W)`` and the scale.
+"""auxiliary losses of ``sr``, ``hr`` ``(N, C, H, W)`` and the scale, by the name of their weight in
+`srgan_training.config.Config`
 
-To add a loss, write its function here, enter it in this table, add the field of its weight to
+To add a loss, write its function here, add it to this table, add the field of its weight to
 `srgan_training.config.Config`, and test it in ``tests/training/losses/test_auxiliary.py``."""

@@ -1,4 +1,4 @@
-"""Content losses: distance of SR and HR in the features of VGG19 or of the discriminator."""
+"""Content losses: distance between features of SR and HR in VGG19 or in the discriminator."""
 
 from __future__ import annotations
 
@@ -13,38 +13,39 @@ from torch.nn import functional as F
 from ..networks.vgg19 import VGG19Features, load_vgg19_, read_vgg19
 
 RESCALE = 1 / 12.75
+"""factor of the VGG19 features in Ledig et al. 2017, section 3.2"""
 DISTANCES = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 
 class VGGContent(nn.Module):
-    """Distance of the VGG19 features of SR and HR.
+    """VGG19 content loss: distance between the features of SR and HR.
 
     Parameters
     ----------
     layer, activated
-        Which features, see :class:`VGG19Features`. The defaults are those of SRGAN, φ5,4 after
-        the ReLU; ESRGAN takes them before it.
+        Features to compare, see :class:`VGG19Features`. The defaults are those of SRGAN, φ5,4
+        after the ReLU; ESRGAN uses the features before it.
     weights
-        File of VGG19 weights under torchvision's names (``features.0.weight`` …), PyTorch or
-        safetensors; or ``"url"``, which downloads torchvision's (548 MiB, once, checked against
-        the start of their SHA-256).
+        PyTorch or safetensors file of VGG19 weights with torchvision's parameter names
+        (``features.0.weight`` …); or ``"url"``, which downloads torchvision's file once (548 MiB)
+        and verifies its SHA-256.
     norm
-        ``"mse"``, the paper's, or ``"l1"``.
+        ``"mse"`` as in the paper, or ``"l1"``.
     rescale
-        Factor of the features. Its default is the paper's 1/12.75 (section 3.2), which
-        multiplies an MSE by about 0.006, an L1 by about 0.08; 1 leaves them as they are.
+        Factor of the features. The default is the paper's 1/12.75 (section 3.2), which
+        multiplies an MSE by about 0.006 and an L1 distance by about 0.08.
 
     Raises
     ------
     ValueError
-        If ``weights`` is None, or if they do not belong to VGG19.
+        If ``weights`` is None, or if the file does not hold the weights of VGG19.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
 
     Notes
     -----
     SR and HR are ``(N, 1 or 3, H, W)`` on [0, 1]. The loss is the mean over all features, in
-    float32. The network is frozen and stays in evaluation mode; no gradient reaches HR.
+    float32. The network is frozen and in evaluation mode; HR receives no gradient.
 
     Source: Ledig et al., CVPR 2017, section 2.2.1, equation 5.
     """
@@ -68,26 +69,27 @@ class VGGContent(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> Self:
-        """Stay in evaluation mode, whatever the training around it does."""
+        """Remain in evaluation mode regardless of ``mode``."""
         return super().train(False)
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """Return the loss, a scalar."""
         with torch.no_grad():
             target = self.network(hr)
-        found = self.network(sr)
-        return DISTANCES[self.norm](self.rescale * found.float(), self.rescale * target.float())
+        features = self.network(sr)
+        return DISTANCES[self.norm](self.rescale * features.float(), self.rescale * target.float())
 
 
 class FeatureMatching(nn.Module):
-    """Distance of SR and HR in the features of the discriminator: nothing to download.
+    """Feature matching loss: distance between discriminator features of SR and HR.
 
-    The sum over its layers of the mean absolute difference. No gradient reaches the real side.
+    The loss is the sum of the mean absolute differences over the layers. HR features receive no
+    gradient. No pretrained weights are needed.
 
     Source: Wang et al. 2018 (pix2pixHD), arXiv:1711.11585, equation 4.
     """
 
     def forward(self, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-        """Return the loss, a scalar, of what ``Discriminator.judge`` gave for HR and SR."""
+        """Return the loss, a scalar, for the features of ``Discriminator.logits_and_features``."""
         pairs = zip(real, fake, strict=True)
         return torch.stack([F.l1_loss(f.float(), r.detach().float()) for r, f in pairs]).sum()

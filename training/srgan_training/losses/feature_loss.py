@@ -1,4 +1,4 @@
-"""Content loss on the stages of a feature network."""
+"""Content loss on the features of several stages of a frozen network."""
 
 from __future__ import annotations
 
@@ -12,59 +12,60 @@ from torch.nn import functional as F
 from ..networks.feature_networks import FeatureNetwork
 
 Norm = Literal["unit", "mse", "l1"]
+"""distance between features, see `stage_distance`"""
 STABILITY = 1e-6
-"""added to a length before it divides, so that features of all zeros stay so"""
+"""epsilon of the division by the norm, which keeps zero features at zero"""
 
 
 def unit_length(features: Tensor) -> Tensor:
-    """Return features scaled to length 1 across the channels of each place."""
+    """Return features normalised to unit L2 norm across channels at each spatial position."""
     length = features.square().sum(1, keepdim=True).add(STABILITY**2).sqrt()
     return features / length
 
 
-def stage_distance(found: Tensor, target: Tensor, norm: Norm) -> Tensor:
-    """Return the distance of the features of one stage, a scalar.
+def stage_distance(features: Tensor, target: Tensor, norm: Norm) -> Tensor:
+    """Return the distance between the features of one stage, a scalar.
 
-    ``unit``: both are scaled to length 1 across channels; the mean squared difference. Times the
-    number of channels it is 0 for features of one direction, 2 for orthogonal ones and 4 for
-    opposed ones. ``mse`` and ``l1``: means over all values, as they are.
+    ``unit`` is the mean squared difference of features with unit norm across channels. Multiplied
+    by the number of channels it is 0 for parallel, 2 for orthogonal and 4 for opposite features.
+    ``mse`` and ``l1`` are means over the unnormalised features.
 
     Notes
     -----
-    ``unit`` is that of Zhang et al. 2018 (LPIPS), arXiv:1801.03924, equation 1, with the mean over
-    channels in place of the sum: with the sum, the few places and many channels of a deep stage
-    have gradients twenty times as long as those of a shallow one. ``mse`` is equation 5 of Ledig et
-    al. 2017.
+    ``unit`` follows Zhang et al. 2018 (LPIPS), arXiv:1801.03924, equation 1, with the mean over
+    channels instead of the sum: with the sum, the gradient norm of a deep stage, which has many
+    channels and few positions, is twenty times that of a shallow stage. ``mse`` is equation 5 of
+    Ledig et al. 2017.
     """
     if norm == "unit":
-        return F.mse_loss(unit_length(found), unit_length(target))
-    return F.mse_loss(found, target) if norm == "mse" else F.l1_loss(found, target)
+        return F.mse_loss(unit_length(features), unit_length(target))
+    return F.mse_loss(features, target) if norm == "mse" else F.l1_loss(features, target)
 
 
 def feature_distances(
-    found: Sequence[Tensor], target: Sequence[Tensor], norm: Norm = "unit"
+    features: Sequence[Tensor], target: Sequence[Tensor], norm: Norm = "unit"
 ) -> list[Tensor]:
-    """Return the distance at each stage, see `stage_distance`; no gradient reaches the target."""
-    pairs = zip(found, target, strict=True)
+    """Return the distance at each stage, see `stage_distance`; the target receives no gradient."""
+    pairs = zip(features, target, strict=True)
     return [stage_distance(f.float(), t.detach().float(), norm) for f, t in pairs]
 
 
 class FeatureLoss(nn.Module):
-    """Content loss: the sum over stages of the distance between the features of SR and HR.
+    """Content loss: weighted sum over stages of the distance between features of SR and HR.
 
     Parameters
     ----------
     network
-        Looks at both.
+        Frozen network that extracts the features.
     norm
-        See `stage_distance`.
+        Distance, see `stage_distance`.
     weights
-        Of the stages, in their order; none: all 1.
+        Weights of the stages, in order; empty gives all stages weight 1.
 
     Raises
     ------
     ValueError
-        If there are not as many weights as stages.
+        If the number of weights differs from the number of stages.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class FeatureLoss(nn.Module):
             )
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
-        """Return the loss of images ``(N, C, H, W)`` on [0, 1], a scalar."""
+        """Return the loss for images ``(N, C, H, W)`` on [0, 1], a scalar."""
         with torch.no_grad():
             target = self.network(hr)
         distances = feature_distances(self.network(sr), target, self.norm)

@@ -1,7 +1,7 @@
-"""Adversarial losses on logits: vanilla, relativistic and hinge; and the ramp of their weight.
+"""Adversarial losses (vanilla, relativistic, hinge) and the ramp of their weight.
 
-Logits are the output of the discriminator before any sigmoid: ``(N, 1)`` or any shape, of any float
-type. Losses are computed in float32 and averaged over the logits.
+Losses take logits, which are the discriminator output before any sigmoid, of any shape and float
+dtype. They are computed in float32 and averaged over all logits.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 KINDS = ("vanilla", "relativistic", "hinge")
+"""names of the adversarial losses"""
 
 
 def cross_entropy(logits: Tensor, label: float) -> Tensor:
-    """Return the mean binary cross-entropy of logits that should all be ``label`` in [0, 1]."""
-    # bfloat16 logits of an autocast region would lose the small differences.
+    """Return the mean binary cross-entropy of logits with the target ``label`` in [0, 1]."""
+    # bfloat16 logits from an autocast region have too little precision for small differences.
     logits = logits.float()
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
-def relative(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """Return each side's logits relative to the mean of the other side.
+def relativistic_logits(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the real and fake logits, each minus the mean of the others.
 
     C(x_r) − E[C(x_f)] and C(x_f) − E[C(x_r)]: the logits of D_Ra in Jolicoeur-Martineau 2018,
     arXiv:1807.00734, section 4.
@@ -30,7 +31,7 @@ def relative(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     return real - fake.mean(), fake - real.mean()
 
 
-def check(kind: str) -> None:
+def check_kind(kind: str) -> None:
     """Raise ValueError for an unknown kind of loss."""
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}; allowed are {KINDS}")
@@ -39,80 +40,80 @@ def check(kind: str) -> None:
 def discriminator_loss(
     real: Tensor, fake: Tensor, *, kind: str = "vanilla", label: float = 0.9
 ) -> Tensor:
-    """Return the discriminator's loss.
+    """Return the loss of the discriminator.
 
     ``"vanilla"``: −E[log D(real)] − E[log(1 − D(fake))], Goodfellow et al. 2014, equation 1.
 
     ``"relativistic"``: −E[log D_Ra(real, fake)] − E[log(1 − D_Ra(fake, real))], Wang et al. 2018
-    (ESRGAN), equation 1: how much more real is HR than SR on average?
+    (ESRGAN), equation 1.
 
     ``"hinge"``: E[max(0, 1 − C(real))] + E[max(0, 1 + C(fake))], Lim and Ye 2017 (Geometric GAN),
-    arXiv:1705.02894, equation 12: what is judged with a margin of 1 counts no more.
+    arXiv:1705.02894, equation 12; logits beyond the margin of 1 have no gradient.
 
     Parameters
     ----------
     real, fake
         Logits of HR and of (detached) SR patches.
     kind
-        Which of the three.
+        Name of the loss, one of `KINDS`.
     label
-        What the discriminator should say of real patches, above 0; less than 1 keeps it from
-        growing sure of itself. The label of fake ones stays 0 (one-sided smoothing, Salimans et
-        al. 2016, section 3.4). With 1 the equations are as published; ``"hinge"`` has no labels.
+        Target for real patches, above 0; a value below 1 prevents overconfidence. The target for
+        fake patches is always 0 (one-sided label smoothing, Salimans et al. 2016, section 3.4).
+        With 1 the equations are as published; ``"hinge"`` has no labels.
 
     Raises
     ------
     ValueError
         If ``kind`` is unknown or ``label`` lies outside (0, 1].
     """
-    check(kind)
+    check_kind(kind)
     if not 0 < label <= 1:
         raise ValueError(f"label is {label}; it must lie above 0 and not above 1")
     if kind == "hinge":
         return (1 - real.float()).relu().mean() + (1 + fake.float()).relu().mean()
     if kind == "relativistic":
-        real, fake = relative(real, fake)
+        real, fake = relativistic_logits(real, fake)
     return cross_entropy(real, label) + cross_entropy(fake, 0)
 
 
 def generator_loss(real: Tensor, fake: Tensor, *, kind: str = "vanilla") -> Tensor:
-    """Return the generator's adversarial loss.
+    """Return the adversarial loss of the generator.
 
-    ``"vanilla"``: −E[log D(fake)], whose gradient does not vanish where the discriminator is
-    sure; Goodfellow et al. 2014, section 3; Ledig et al. 2017, equation 6 (there a sum over the
-    patches). ``real`` is not looked at.
+    ``"vanilla"``: −E[log D(fake)], whose gradient does not vanish for a confident discriminator;
+    Goodfellow et al. 2014, section 3; Ledig et al. 2017, equation 6 (there a sum over the
+    patches). ``real`` is unused.
 
     ``"relativistic"``: −E[log(1 − D_Ra(real, fake))] − E[log D_Ra(fake, real)], Wang et al. 2018
     (ESRGAN), equation 2. The gradient reaches the generator through ``fake`` in both terms.
 
-    ``"hinge"``: −E[C(fake)], Lim and Ye 2017, equation 13. ``real`` is not looked at.
+    ``"hinge"``: −E[C(fake)], Lim and Ye 2017, equation 13. ``real`` is unused.
 
     Parameters
     ----------
     real, fake
-        Logits of HR (they may be detached) and of SR patches.
+        Logits of HR patches (may be detached) and of SR patches.
     kind
-        Which of the three.
+        Name of the loss, one of `KINDS`.
 
     Raises
     ------
     ValueError
         If ``kind`` is unknown.
     """
-    check(kind)
+    check_kind(kind)
     if kind == "vanilla":
         return cross_entropy(fake, 1)
     if kind == "hinge":
         return -fake.float().mean()
-    real, fake = relative(real, fake)
+    real, fake = relativistic_logits(real, fake)
     return cross_entropy(real, 0) + cross_entropy(fake, 1)
 
 
 def ramp(step: int, start: int, steps: int) -> float:
-    """Return the share of the adversarial weight at ``step``, from 0 to 1.
+    """Return the factor of a weight at ``step`` during a linear ramp from 0 to 1.
 
-    0 up to ``start``, then linear, 1 from ``start + steps`` on; with ``steps`` 0 it jumps to 1 at
-    ``start``.
+    The factor is 0 up to ``start`` and 1 from ``start + steps`` on. With ``steps`` 0 it changes
+    from 0 to 1 at ``start``.
 
     Raises
     ------

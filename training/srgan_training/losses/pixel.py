@@ -1,4 +1,4 @@
-"""The loss between pixels, and how much each patch counts in it."""
+"""Pixel losses and weights of patches."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 PIXEL = {"l1": F.l1_loss, "mse": F.mse_loss}
-LIMIT = 40.0
-"""PSNR in dB around which `psnr_weights` stops to rise"""
+"""pixel losses by name"""
+MAX_PSNR = 40.0
+"""PSNR in dB at which `psnr_weights` saturates"""
 
 
 def psnr_weights(sr: Tensor, hr: Tensor) -> Tensor:
-    """Return a weight for each patch ``(N,)``, in inverse proportion to its squared difference.
+    """Return a weight for each patch ``(N,)``, inversely proportional to its mean squared error.
 
-    Their mean is 1. With them the gradient of a squared loss is that of the mean of the patches'
-    PSNR but for a factor, up to `LIMIT` beyond which a patch does not count more.
+    The mean of the weights is 1. The gradient of the weighted MSE is proportional to that of the
+    mean PSNR of the patches, except that weights saturate at `MAX_PSNR`.
     """
-    apart = (sr.detach() - hr).square().mean((1, 2, 3)) + 10 ** (-LIMIT / 10)
-    return 1 / apart / (1 / apart).mean()
+    mse = (sr.detach() - hr).square().mean((1, 2, 3)) + 10 ** (-MAX_PSNR / 10)
+    return 1 / mse / (1 / mse).mean()

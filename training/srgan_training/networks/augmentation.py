@@ -1,4 +1,4 @@
-"""Augmentation that gradients pass through, of what a discriminator sees (Zhao et al. 2020)."""
+"""Differentiable augmentation of the inputs of a discriminator (Zhao et al. 2020)."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Kind = Literal["translation", "colour", "cutout"]
+"""name of an augmentation"""
 KINDS: tuple[Kind, ...] = get_args(Kind)
-SHIFT = 1 / 8
-"""of the side, by which an image is shifted at most"""
-CUT = 1 / 2
-"""side of the square that is cut out, of that of the image"""
+"""names of all augmentations"""
+MAX_SHIFT = 1 / 8
+"""maximum translation, as a fraction of the side of the image"""
+CUTOUT_SIDE = 1 / 2
+"""side of the cutout square, as a fraction of the side of the image"""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """One draw, which is applied to real and to generated images alike.
+    """Random parameters of an augmentation that is applied to real and generated images alike.
 
     Source: Zhao et al. 2020, *Differentiable Augmentation for Data-Efficient GAN Training*,
-    arXiv:2006.10738, section 3; sizes as there.
+    arXiv:2006.10738, section 3, with the same magnitudes.
     """
 
     shifts: Tensor | None = None
-    """pixels along Y and X of each image, ``(N, 2)``"""
+    """translation of each image along Y and X in pixels, ``(N, 2)``"""
     colours: Tensor | None = None
-    """brightness to add, factor of the colours' distance from grey, and of the contrast,
-    ``(N, 3)``"""
+    """brightness offset, saturation factor and contrast factor of each image, ``(N, 3)``"""
     cuts: Tensor | None = None
-    """row and column of the middle of each image's square, ``(N, 2)``"""
+    """row and column of the centre of the cutout square of each image, ``(N, 2)``"""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return images ``(N, C, H, W)`` augmented; gradients pass through."""
+        """Augment images ``(N, C, H, W)``; the operation is differentiable."""
         if self.colours is not None:
             brightness, saturation, contrast = (
                 part.to(x)[:, None, None, None] for part in self.colours.unbind(1)
@@ -47,23 +48,22 @@ class Augmentation:
             mean = x.mean((1, 2, 3), keepdim=True)
             x = (x - mean) * contrast + mean
         if self.shifts is not None:
-            x = translated(x, self.shifts)
+            x = translate(x, self.shifts)
         if self.cuts is not None:
-            x = x * kept(self.cuts, x.shape[-2:]).to(x)
+            x = x * cutout_mask(self.cuts, x.shape[-2:]).to(x)
         return x
 
 
 def draw(kinds: Sequence[Kind], shape: Sequence[int], seed: Sequence[int]) -> Augmentation:
     """Draw an augmentation for images of a shape ``(N, C, H, W)``.
 
-    The same seed gives the same augmentation, so that a run that is resumed goes on as it would
-    have.
+    The same seed gives the same augmentation, so that a resumed run repeats an uninterrupted one.
     """
     rng = np.random.default_rng(list(seed))
     number, (height, width) = shape[0], shape[-2:]
-    # All are drawn whatever is wanted, so that one does not change the others.
-    most = [round(SHIFT * height), round(SHIFT * width)]
-    shifts = rng.integers([-m for m in most], [m + 1 for m in most], (number, 2))
+    # All parameters are drawn, so that one kind does not change the random numbers of the others.
+    largest = [round(MAX_SHIFT * height), round(MAX_SHIFT * width)]
+    shifts = rng.integers([-m for m in largest], [m + 1 for m in largest], (number, 2))
     colours = rng.random((number, 3)) * [1, 2, 1] + [-0.5, 0, 0.5]
     cuts = rng.integers(0, [height, width], (number, 2))
     return Augmentation(
@@ -73,24 +73,24 @@ def draw(kinds: Sequence[Kind], shape: Sequence[int], seed: Sequence[int]) -> Au
     )
 
 
-def translated(x: Tensor, shifts: Tensor) -> Tensor:
-    """Return each image shifted by whole pixels; what comes in is 0."""
+def translate(x: Tensor, shifts: Tensor) -> Tensor:
+    """Translate each image by whole pixels, zero-padded."""
     height, width = x.shape[-2:]
-    most = int(shifts.abs().max())
-    padded = F.pad(x, (most, most, most, most))
+    largest = int(shifts.abs().max())
+    padded = F.pad(x, (largest, largest, largest, largest))
     parts = [
-        image[:, most - dy : most - dy + height, most - dx : most - dx + width]
+        image[:, largest - dy : largest - dy + height, largest - dx : largest - dx + width]
         for image, (dy, dx) in zip(padded, shifts.tolist(), strict=True)
     ]
     return torch.stack(parts)
 
 
-def kept(cuts: Tensor, size: Sequence[int]) -> Tensor:
-    """Return a mask ``(N, 1, H, W)`` that is 0 within the squares around ``cuts``, else 1."""
+def cutout_mask(cuts: Tensor, size: Sequence[int]) -> Tensor:
+    """Return a mask ``(N, 1, H, W)`` that is 0 within the squares centred at ``cuts``, else 1."""
     inside = []
     for axis, side in enumerate(size):
         places = torch.arange(side, device=cuts.device)
-        half = max(1, round(CUT * side) // 2)
+        half = max(1, round(CUTOUT_SIDE * side) // 2)
         inside.append((places - cuts[:, axis : axis + 1] + half).div(2 * half).floor() == 0)
     rows, columns = inside
     return 1 - (rows[:, None, :, None] & columns[:, None, None, :]).float()

@@ -7,30 +7,30 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 SLOPE = 0.2
-"""of every LeakyReLU"""
+"""negative slope of every LeakyReLU"""
 LAYERS = ((1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2))
-"""features of the eight convolutions, as multiples of the first one's, and stride"""
+"""width multiplier and stride of the eight convolutions"""
 POOLED = 6
-"""side of the feature map that the dense layers see: 96 / 2⁴"""
+"""side of the feature map before the dense layers: 96 / 2⁴"""
 
 
 class Discriminator(nn.Module):
-    """SRGAN discriminator: an HR patch in, one logit out (positive: taken for real).
+    """SRGAN discriminator: one logit per HR patch; positive logits mean real.
 
     Eight 3×3 convolutions with 64 to 512 features, every second one of stride 2, each followed by
-    BatchNorm (but for the first) and LeakyReLU 0.2; a dense layer of 1024 with LeakyReLU; a dense
-    layer of 1. There is no sigmoid at the end: the losses take logits.
+    BatchNorm (except the first) and LeakyReLU 0.2; a dense layer with 1024 features and LeakyReLU;
+    a dense layer with one output. There is no final sigmoid, since the losses take logits.
 
     Parameters
     ----------
     channels
-        Channels of the image, such as 1 or 3.
+        Number of channels of the images, such as 1 or 3.
     features
-        Of the first convolution; 64 is the paper's.
+        Number of features of the first convolution; 64 in the paper.
     spectral_norm
-        Divide the weight of every layer, as a matrix ``(out, in·k·k)``, by its largest singular
-        value instead of normalising features: there is then no BatchNorm (Miyato et al. 2018,
-        arXiv:1802.05957, section 2.1). One power iteration per pass in training mode.
+        Whether layers have spectral normalisation instead of BatchNorm: every weight, as a matrix
+        ``(out, in·k·k)``, is divided by its largest singular value (Miyato et al. 2018,
+        arXiv:1802.05957, section 2.1), with one power iteration per forward pass in training.
 
     Raises
     ------
@@ -39,12 +39,12 @@ class Discriminator(nn.Module):
 
     Notes
     -----
-    Input is ``(N, channels, H, W)`` of any size with nominal values in [0, 1], which are brought
-    to the paper's [−1, 1] first; output is ``(N, 1)``. At 96×96 the network is the paper's; at
-    other sizes the last feature map is averaged to 6×6 adaptively (below 96, repeated).
+    Input is ``(N, channels, H, W)`` of any size with a nominal range of [0, 1], which is mapped to
+    the paper's [−1, 1]; output is ``(N, 1)``. For 96×96 the network is that of the paper; for other
+    sizes the last feature map is adaptively averaged to 6×6 (below 96, values are repeated).
 
-    The first convolution and both dense layers have a bias. A convolution before a BatchNorm has
-    none, for BatchNorm would take it out again; with ``spectral_norm`` all of them have one.
+    The first convolution and both dense layers have a bias. Convolutions before BatchNorm have
+    none, since BatchNorm would remove it; with ``spectral_norm`` all convolutions have one.
 
     Source: Ledig et al., CVPR 2017, section 2.1.2 and figure 4.
     """
@@ -75,10 +75,10 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits ``(N, 1)``."""
-        return self.judge(x)[0]
+        return self.logits_and_features(x)[0]
 
-    def judge(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the logits and what comes out of each LeakyReLU.
+    def logits_and_features(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the logits and the output of each LeakyReLU.
 
         The features are those of the eight convolutions, ``(N, 64, H, W)`` to
         ``(N, 512, ⌈H/16⌉, ⌈W/16⌉)``, and of the first dense layer, ``(N, 1024)``.

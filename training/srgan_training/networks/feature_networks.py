@@ -1,4 +1,4 @@
-"""Frozen networks trained on ImageNet that give features of images, by the names of stages."""
+"""Frozen ImageNet networks as feature extractors with named stages."""
 
 from __future__ import annotations
 
@@ -14,80 +14,84 @@ from .efficientnet_lite import (
     LITES,
     EfficientNetLite,
     blocks_of,
-    folded,
+    fold_batch_norm,
 )
 from .feature_weights import read_weights
 from .vgg19 import VGG19, VGG19Features, load_vgg19_
 
 NetworkName = Literal["vgg19", "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"]
 NETWORKS: tuple[NetworkName, ...] = get_args(NetworkName)
+"""names of the feature networks"""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A place in a network where features are taken."""
+    """A layer of a network whose output is used as features."""
 
     name: str
+    """name within the network, see `stages_of`"""
     stride: int
-    """input pixels per feature along Y and X"""
+    """input pixels per feature position along Y and X"""
     channels: int
+    """number of features"""
 
 
 def stages_of(name: str) -> dict[str, Stage]:
-    """Return the stages of a network by their names, the first first.
+    """Return the stages of a network by name, from the shallowest to the deepest.
 
-    Those of VGG19 are its last convolutions before each pooling, after their ReLU, by the names of
-    Ledig et al.: ``1_2``, ``2_2``, ``3_4``, ``4_4`` and ``5_4``. Those of EfficientNet-Lite are
-    ``stage1`` to ``stage8``, see `EfficientNetLite`.
+    The stages of VGG19 are the last convolutions before each pooling layer, after their ReLU, named
+    as in Ledig et al.: ``1_2``, ``2_2``, ``3_4``, ``4_4`` and ``5_4``. The stages of
+    EfficientNet-Lite are ``stage1`` to ``stage8``, see `EfficientNetLite`.
 
     Raises
     ------
     ValueError
-        If there is no such network.
+        If the network is unknown.
     """
     if name == "vgg19":
         groups = enumerate(VGG19)
-        found = [Stage(f"{i + 1}_{count}", 2**i, width) for i, (count, width) in groups]
+        stages = [Stage(f"{i + 1}_{count}", 2**i, width) for i, (count, width) in groups]
     elif name in LITES:
-        found, stride = [Stage("stage1", 2, 32)], 2
+        stages, stride = [Stage("stage1", 2, 32)], 2
         for block in blocks_of(LITES[name]):
             stride *= block.stride
-            found.append(Stage(block.stage, stride, block.after))
+            stages.append(Stage(block.stage, stride, block.after))
     else:
         raise ValueError(f"there is no network {name!r}; allowed are {', '.join(NETWORKS)}")
-    return {stage.name: stage for stage in found}
+    return {stage.name: stage for stage in stages}
 
 
 def choose_stages(name: str, wanted: Sequence[str] = ()) -> list[Stage]:
-    """Return stages of a network in its order; none wanted: the last of each stride.
+    """Return the named stages of a network in order; by default the deepest of each stride.
 
     Raises
     ------
     ValueError
-        If one is unknown or named twice, saying which there are.
+        If a stage is unknown or named twice.
     """
-    there = stages_of(name)
-    unknown = [stage for stage in wanted if stage not in there]
+    available = stages_of(name)
+    unknown = [stage for stage in wanted if stage not in available]
     if unknown or len(set(wanted)) < len(wanted):
         raise ValueError(
-            f"stages of {name} are {', '.join(there)}, each once; got {', '.join(wanted)}"
+            f"stages of {name} are {', '.join(available)}, each once; got {', '.join(wanted)}"
         )
     if wanted:
-        return [stage for stage in there.values() if stage.name in wanted]
-    return list({stage.stride: stage for stage in there.values()}.values())
+        return [stage for stage in available.values() if stage.name in wanted]
+    return list({stage.stride: stage for stage in available.values()}.values())
 
 
 def as_rgb(x: Tensor, bands: Sequence[int] = ()) -> Tensor:
-    """Return images of any number of channels as images of three, for a network that takes three.
+    """Convert images with any number of channels to three channels.
 
-    One channel is repeated. Of several, three ``bands`` may be chosen. Images of 2, or 4 and more
-    bands without a choice become as many grey images as they have bands, ``(N·C, 3, H, W)``: a
-    network that was trained on photographs knows no relation between other bands.
+    A single channel is repeated. ``bands`` selects three of several channels. Without it, images of
+    2, or of 4 and more channels become one grey image per channel, ``(N·C, 3, H, W)``, since a
+    network trained on photographs has not learned relations between other bands.
 
     Raises
     ------
     ValueError
-        If the input is no float ``(N, C, H, W)``, or the bands are not three that there are.
+        If the input is not a float tensor ``(N, C, H, W)``, or the bands are not three of its
+        channels.
     """
     if x.ndim != 4 or not x.is_floating_point():
         raise ValueError(f"images are {x.dtype} {tuple(x.shape)}; they must be float (N, C, H, W)")
@@ -105,29 +109,29 @@ def as_rgb(x: Tensor, bands: Sequence[int] = ()) -> Tensor:
 
 
 class FeatureNetwork(nn.Module):
-    """A frozen network that gives the features of images at some of its stages.
+    """Frozen feature extractor that returns the features of several stages.
 
     Parameters
     ----------
     name
-        One of `NETWORKS`.
+        Name of the network, one of `NETWORKS`.
     stages
-        Names of the stages wanted, see `stages_of`; none: the last of each stride.
+        Names of the stages, see `stages_of`; empty selects the deepest stage of each stride.
     weights
-        See `read_weights`; None leaves random weights, which is for tests.
+        Source of the weights, see `read_weights`; None is random initialisation, for tests.
     bands
-        Which three of several channels are looked at, see `as_rgb`.
+        Three of several channels to use, see `as_rgb`.
 
     Raises
     ------
     ValueError
-        If network or stages are unknown, or the weights cannot be had or are of another network.
+        If the network or a stage is unknown, or the weights are unavailable or do not fit.
 
     Notes
     -----
-    Input is float ``(N, C, H, W)`` on [0, 1]; what the network was trained with is subtracted and
-    divided by here. It is computed in float32, also within autocast, and stays in evaluation
-    mode. Layers behind the last stage are not computed.
+    Input is float ``(N, C, H, W)`` on [0, 1] and is standardised with the mean and standard
+    deviation of the pretrained network. Features are computed in float32, also within autocast, and
+    in evaluation mode. Layers after the last stage are not computed.
     """
 
     def __init__(
@@ -149,7 +153,7 @@ class FeatureNetwork(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> Self:
-        """Stay in evaluation mode, whatever the training around it does."""
+        """Remain in evaluation mode regardless of ``mode``."""
         return super().train(False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -160,18 +164,18 @@ class FeatureNetwork(nn.Module):
         ValueError
             If the images are smaller than the largest stride.
         """
-        least = max(stage.stride for stage in self.stages)
-        if min(x.shape[-2:]) < least:
+        min_side = max(stage.stride for stage in self.stages)
+        if min(x.shape[-2:]) < min_side:
             raise ValueError(
                 f"images are {x.shape[-2]} × {x.shape[-1]}; stage {self.stages[-1].name} of "
-                f"{self.name} takes at least {least} × {least}: take larger patches or earlier "
-                "stages"
+                f"{self.name} takes at least {min_side} × {min_side}: take larger patches or "
+                "earlier stages"
             )
         with torch.autocast(x.device.type, enabled=False):
             rgb = as_rgb(x, self.bands).float()
             if isinstance(self.network, EfficientNetLite):
-                found: list[Tensor] = self.network(rgb, [stage.name for stage in self.stages])
-                return found
+                features: list[Tensor] = self.network(rgb, [stage.name for stage in self.stages])
+                return features
             return self._through_vgg(rgb)
 
     def _through_vgg(self, x: Tensor) -> list[Tensor]:
@@ -179,19 +183,19 @@ class FeatureNetwork(nn.Module):
         assert isinstance(network, VGG19Features)
         x = (x - network.mean) / network.std
         wanted = {stage.name[0] for stage in self.stages}
-        found, group = [], 1
+        features, group = [], 1
         for layer in network.features:
             if isinstance(layer, nn.MaxPool2d):
-                found += [x] if str(group) in wanted else []
+                features += [x] if str(group) in wanted else []
                 group += 1
             x = layer(x)
-        return [*found, x]
+        return [*features, x]
 
 
 def make_network(
     name: NetworkName, last: str, weights: str | Path | None
 ) -> EfficientNetLite | VGG19Features:
-    """Return a network up to a stage with its weights; None: random ones."""
+    """Return a network truncated after a stage, with its weights or, for None, random ones."""
     if name == "vgg19":
         vgg = VGG19Features("5_4", activated=True)
         group = int(last[0])
@@ -202,6 +206,6 @@ def make_network(
         return vgg
     lite = EfficientNetLite(name, last)
     if weights is not None:
-        state = folded(read_weights(name, weights), name)
+        state = fold_batch_norm(read_weights(name, weights), name)
         lite.load_state_dict({key: state[key] for key in lite.state_dict()})
     return lite

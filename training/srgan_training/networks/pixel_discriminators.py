@@ -1,4 +1,4 @@
-"""Discriminators that judge the pixels place by place: a PatchGAN and a U-Net."""
+"""Discriminators with dense logits on pixels: PatchGAN and U-Net."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from .discriminator import SLOPE
 
 
 def conv(before: int, after: int, kernel: int = 3, stride: int = 1) -> nn.Module:
-    """Return a convolution whose weight is divided by its largest singular value."""
+    """Return a convolution with spectral normalisation."""
     padding = (kernel - stride + 1) // 2
     return parametrizations.spectral_norm(nn.Conv2d(before, after, kernel, stride, padding))
 
 
 class PatchGAN(nn.Module):
-    """One logit for every patch of 54 × 54 pixels, at every 8th pixel.
+    """PatchGAN discriminator with a receptive field of 54 × 54 pixels and a stride of 8.
 
-    Convolutions of 4×4 with stride 2 and one of 3×3, spectral norm in each, LeakyReLU 0.2 between.
+    Three 4×4 convolutions with stride 2 and two 3×3 convolutions, all with spectral normalisation
+    and with LeakyReLU 0.2 between them.
 
     Parameters
     ----------
     channels
-        Of the images.
+        Number of channels of the images.
     features
-        Of the first convolution; they double with each stride.
+        Number of features of the first convolution, doubled at each stride.
 
     Notes
     -----
-    Input is ``(N, channels, H, W)`` on [0, 1], brought to [−1, 1] here; at least 8 × 8.
+    Input is ``(N, channels, H, W)`` on [0, 1], at least 8 × 8, and is mapped to [−1, 1].
 
     Source: Isola et al. 2017, arXiv:1611.07004, section 3.2.2; spectral norm instead of BatchNorm
     (Miyato et al. 2018, arXiv:1802.05957).
@@ -56,21 +57,22 @@ class PatchGAN(nn.Module):
 
 
 class UNetDiscriminator(nn.Module):
-    """One logit for every pixel, from all scales down to 1/8.
+    """U-Net discriminator with a logit for every pixel.
 
-    Three strided convolutions down and three bilinear steps up, with the features of each scale
-    added on the way; spectral norm in each layer, LeakyReLU 0.2 between.
+    Three strided convolutions reduce to 1/8; three bilinear upsampling steps return to full
+    resolution, with additive skip connections at each scale. All layers have spectral normalisation
+    and LeakyReLU 0.2 between them.
 
     Parameters
     ----------
     channels
-        Of the images.
+        Number of channels of the images.
     features
-        Of the first convolution; they double with each stride.
+        Number of features of the first convolution, doubled at each stride.
 
     Notes
     -----
-    Input is ``(N, channels, H, W)`` on [0, 1], brought to [−1, 1] here; at least 8 × 8.
+    Input is ``(N, channels, H, W)`` on [0, 1], at least 8 × 8, and is mapped to [−1, 1].
 
     Source: Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, section 3.2; after Schönfeld et al.
     2020, arXiv:2002.12655.

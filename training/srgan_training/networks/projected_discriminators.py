@@ -1,4 +1,4 @@
-"""Discriminators that judge frozen features instead of pixels (Projected GANs)."""
+"""Discriminators on features of a frozen network (Projected GANs)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from .discriminator import SLOPE
 from .feature_networks import FeatureNetwork, Stage
 
 Mixing = Literal["none", "channels", "scales"]
-LEAST_MOMENTUM = 0.01
-"""share of a new batch in the running statistics once there were a hundred"""
+"""kind of the random projection of features, see `Mix`"""
+MIN_MOMENTUM = 0.01
+"""momentum of the running statistics after the first hundred batches"""
 
 
 class Standardise(nn.Module):
-    """Shift and scale each channel by the mean and deviation that it has in real images.
+    """Standardisation of each channel by the running mean and deviation of real images.
 
-    The statistics are a running mean over what `follow` was shown, and part of the state; stages of
-    a network differ by orders of magnitude, and so would the logits.
+    Feature magnitudes of different stages, and therefore logits, would differ by orders of
+    magnitude otherwise. The statistics are part of the state dict.
     """
 
     mean: Tensor
@@ -37,26 +38,26 @@ class Standardise(nn.Module):
         self.register_buffer("batches", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    def follow(self, real: Tensor) -> None:
-        """Take the features of a batch of real images into the statistics."""
+    def update_statistics(self, real: Tensor) -> None:
+        """Update the running statistics with the features of a batch of real images."""
         self.batches += 1
-        share = max(LEAST_MOMENTUM, 1 / int(self.batches))
-        self.mean.lerp_(real.mean((0, 2, 3)), share)
-        self.square.lerp_(real.square().mean((0, 2, 3)), share)
+        momentum = max(MIN_MOMENTUM, 1 / int(self.batches))
+        self.mean.lerp_(real.mean((0, 2, 3)), momentum)
+        self.square.lerp_(real.square().mean((0, 2, 3)), momentum)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the features with mean 0 and deviation 1 where they are as real ones."""
+        """Return standardised features; those of real images have mean 0 and deviation 1."""
         deviation = (self.square - self.mean.square()).clamp(min=1e-8).sqrt()
         return (x - self.mean[:, None, None]) / deviation[:, None, None]
 
 
 class Mix(nn.Module):
-    """Frozen random convolutions that mix the channels of each stage, and the scales.
+    """Cross-channel and cross-scale mixing of features by frozen random convolutions.
 
-    ``channels``: a random 1×1 convolution per stage. ``scales``: from the deepest stage on, a
-    random 3×3 convolution brings what came so far to the channels of the next shallower stage, is
-    enlarged bilinearly and added to it. They are never trained; they let a head see at once what
-    lies in different channels and scales.
+    ``channels``: a random 1×1 convolution per stage. ``scales``: also a top-down path, in which a
+    random 3×3 convolution maps the result of a deeper stage to the channels of the next shallower
+    one, to which it is added after bilinear upsampling. The mixing makes features of all channels
+    and scales available to each head.
 
     Source: Sauer et al. 2021, *Projected GANs Converge Faster*, arXiv:2111.01007, section 3.2.
     """
@@ -72,30 +73,30 @@ class Mix(nn.Module):
                 self.across_scales.append(nn.Conv2d(deep.channels, shallow.channels, 3, padding=1))
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d) and layer.bias is not None:
-                # Keeps the magnitude of features of unit deviation.
+                # This initialisation preserves unit variance.
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
                 nn.init.zeros_(layer.bias)
         self.requires_grad_(False)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Return as many features of the same shapes."""
-        found = list(features)
+        """Return the mixed features, whose shapes are those of the input."""
+        mixed = list(features)
         if len(self.across_channels):
-            found = [mix(x) for mix, x in zip(self.across_channels, found, strict=True)]
+            mixed = [mix(x) for mix, x in zip(self.across_channels, mixed, strict=True)]
         for index in reversed(range(len(self.across_scales))):
-            deeper = self.across_scales[index](found[index + 1])
-            size = found[index].shape[-2:]
+            deeper = self.across_scales[index](mixed[index + 1])
+            size = mixed[index].shape[-2:]
             if deeper.shape[-2:] != size:
                 deeper = F.interpolate(deeper, size=size, mode="bilinear", align_corners=False)
-            found[index] = (found[index] + deeper) / 2**0.5
-        return found
+            mixed[index] = (mixed[index] + deeper) / 2**0.5
+        return mixed
 
 
 def make_head(channels: int, width: int) -> nn.Sequential:
-    """Return a head that judges each place of a stage: 1×1, 3×3, 1×1 with spectral norm.
+    """Return a head with a logit for each position of a stage: convolutions 1×1, 3×3 and 1×1.
 
-    Between them LeakyReLU 0.2. Every weight is divided by its largest singular value (Miyato et al.
-    2018, arXiv:1802.05957, section 2.1).
+    The convolutions have spectral normalisation (Miyato et al. 2018, arXiv:1802.05957, section 2.1)
+    and LeakyReLU 0.2 between them.
     """
     norm = parametrizations.spectral_norm
     return nn.Sequential(
@@ -108,24 +109,24 @@ def make_head(channels: int, width: int) -> nn.Sequential:
 
 
 class ProjectedHeads(nn.Module):
-    """A head on each stage of a feature network, which is not part of it.
+    """Discriminator heads on the stages of a frozen feature network.
 
     Parameters
     ----------
     stages
-        Of the network, in its order.
+        Stages of the network, in order.
     width
-        Features within a head.
+        Number of features within a head.
     mixing
-        See `Mix`.
+        Kind of mixing, see `Mix`.
 
     Notes
     -----
-    The network is apart, so that its weights are in no checkpoint, and since its features of one
-    step serve both the discriminators and the generator.
+    The feature network is not a submodule: its weights are not in the checkpoints, and its features
+    are computed once per step for both discriminators and generator.
 
-    Source: Sauer et al. 2021, arXiv:2111.01007; there the heads reduce to 4 × 4 logits, here there
-    is one logit for each place of a stage, as in a PatchGAN.
+    Source: Sauer et al. 2021, arXiv:2111.01007, where heads reduce features to 4 × 4 logits; here
+    each position of a stage has a logit, as in a PatchGAN.
     """
 
     def __init__(self, stages: Sequence[Stage], width: int = 64, mixing: Mixing = "none") -> None:
@@ -134,16 +135,16 @@ class ProjectedHeads(nn.Module):
         self.mix = Mix(stages, mixing)
         self.heads = nn.ModuleList(make_head(stage.channels, width) for stage in stages)
 
-    def follow(self, real: Sequence[Tensor]) -> None:
-        """Take the features of a batch of real images into the statistics."""
+    def update_statistics(self, real: Sequence[Tensor]) -> None:
+        """Update the running statistics with the features of a batch of real images."""
         for each, features in zip(self.standardise, real, strict=True):
             assert isinstance(each, Standardise)
-            each.follow(features)
+            each.update_statistics(features)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Return the logits ``(N, 1, h, w)`` of each stage (positive: taken for real)."""
-        even = [layer(x) for layer, x in zip(self.standardise, features, strict=True)]
-        return [head(x) for head, x in zip(self.heads, self.mix(even), strict=True)]
+        """Return the logits ``(N, 1, h, w)`` of each stage; positive logits mean real."""
+        standardised = [layer(x) for layer, x in zip(self.standardise, features, strict=True)]
+        return [head(x) for head, x in zip(self.heads, self.mix(standardised), strict=True)]
 
 
 def heads_for(network: FeatureNetwork, width: int, mixing: Mixing) -> ProjectedHeads:

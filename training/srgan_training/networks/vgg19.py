@@ -1,4 +1,4 @@
-"""VGG19's convolutions (Simonyan and Zisserman 2015) and their published ImageNet weights."""
+"""Convolutional layers of VGG19 (Simonyan and Zisserman 2015) and their ImageNet weights."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 VGG19 = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
-"""convolutions and features of the five groups, a max-pooling after each"""
+"""number of convolutions and of features of the five groups, each followed by max pooling"""
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
-"""weights trained on ImageNet, published by torchvision; SHA-256 starts with dcbb9e9d"""
+"""ImageNet weights published by torchvision, whose SHA-256 starts with dcbb9e9d"""
 LAYERS = ("2_2", "5_4")
+"""layers that `VGG19Features` can end at"""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""of ImageNet's R, G, B on [0, 1]"""
+"""mean and standard deviation of R, G and B of ImageNet on [0, 1]"""
 
 
 class VGG19Features(nn.Module):
@@ -25,14 +26,15 @@ class VGG19Features(nn.Module):
     Parameters
     ----------
     layer
-        ``"5_4"``: 512 features at 1/16 of the size; ``"2_2"``: 128 features at 1/2.
+        ``"5_4"`` (512 features at 1/16 of the input size) or ``"2_2"`` (128 features at 1/2).
     activated
-        Whether the ReLU after that convolution is the end, or the convolution itself.
+        Whether the ReLU after that convolution is included.
 
     Notes
     -----
-    Input is ``(N, 1 or 3, H, W)`` of any float type on [0, 1]; one channel is repeated to three.
-    ImageNet's mean and standard deviation are taken off here. Layers bear torchvision's names.
+    Input is ``(N, 1 or 3, H, W)`` of any float dtype on [0, 1]; a single channel is repeated. It is
+    standardised with the mean and standard deviation of ImageNet. Parameters have torchvision's
+    names.
 
     Source: Simonyan and Zisserman 2015, arXiv:1409.1556, table 1, column E.
     """
@@ -52,7 +54,7 @@ class VGG19Features(nn.Module):
                 layers += [nn.Conv2d(before, features, 3, padding=1), nn.ReLU(inplace=True)]
                 before = features
             layers.append(nn.MaxPool2d(2))
-        # The pooling of the last group always goes, its ReLU only where φ lies before it.
+        # The last pooling layer is dropped, and the last ReLU if features are not activated.
         self.features = nn.Sequential(*layers[: -1 if activated else -2])
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
@@ -71,8 +73,8 @@ class VGG19Features(nn.Module):
 def read_vgg19(weights: Path | str | None, *, url: str = VGG19_URL) -> Mapping[str, Any]:
     """Read the state dict of VGG19 from a file or, for ``"url"``, from ``url`` (see VGGContent).
 
-    A download lies in the cache of :mod:`torch.hub`; one whose SHA-256 does not start with what
-    stands in its name after the hyphen raises RuntimeError.
+    Downloads are cached by :mod:`torch.hub`, which raises RuntimeError if the SHA-256 of the file
+    does not start with the hash in its name.
     """
     if weights is None:
         raise ValueError(
@@ -98,12 +100,12 @@ def read_vgg19(weights: Path | str | None, *, url: str = VGG19_URL) -> Mapping[s
 
 
 def load_vgg19_(network: VGG19Features, state: Mapping[str, Any]) -> None:
-    """Put torchvision's weights into the network; the classifier and deeper layers are left.
+    """Load torchvision's weights into the network, without classifier and deeper layers.
 
     Raises
     ------
     ValueError
-        Naming the keys that are missing, of another shape, or of another network.
+        If keys are missing, of another shape or unknown; the message names them.
     """
     own = network.state_dict()
     with torch.device("meta"):

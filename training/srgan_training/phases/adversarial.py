@@ -91,9 +91,9 @@ class AdversarialModule(GeneratorModule):
         phase = self.phase
         # Its gradients are not wanted, those that go through it are.
         self.discriminator.requires_grad_(False)
-        fake, fake_features = self.discriminator.judge(seen[1])
+        fake, fake_features = self.discriminator.logits_and_features(seen[1])
         with torch.no_grad():
-            real, real_features = self.discriminator.judge(seen[0])
+            real, real_features = self.discriminator.logits_and_features(seen[0])
         pixel = self.pixel_loss(sr, hr)
         against = generator_loss(real, fake, kind=phase.loss)
         content = sr.new_zeros(())

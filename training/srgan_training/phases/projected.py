@@ -136,7 +136,7 @@ class ProjectedModule(GeneratorModule):
         """Take a step with all discriminators."""
         if self.eyes:
             heads: Any = self.critics["heads"]
-            heads.follow(real["heads"])
+            heads.update_statistics(real["heads"])
         both = {
             name: [torch.cat([r, f.detach()]) for r, f in zip(real[name], fake[name], strict=True)]
             for name in real
