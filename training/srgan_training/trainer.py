@@ -1,4 +1,4 @@
-"""A training from its configuration to its last step, by Lightning."""
+"""Training of a configuration with Lightning."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from napari_srgan.engine.device import has_bfloat16_units
 from .config import Config, Source
 from .data.datasets import load_source, make_sampler
 from .images import PixelStore
-from .phases.base import GeneratorModule, start
+from .phases.base import GeneratorModule, initial_network
 from .phases.batch_size import TooLargeError, largest_batch
-from .phases.checkpoints import LAST, WholeCheckpoints, find_last
+from .phases.checkpoints import LAST, AtomicCheckpoints, find_last
 from .phases.fidelity import FidelityModule
 from .phases.throughput import Speed
 
@@ -32,7 +32,7 @@ SILENT: dict[str, Any] = {
     "enable_progress_bar": False,
     "limit_val_batches": 0,
 }
-"""options of a Trainer that leaves nothing behind"""
+"""options of a Trainer that writes no files and shows no progress"""
 
 Module = TypeVar("Module", bound=GeneratorModule)
 
@@ -43,15 +43,15 @@ def train(config: Config, data: Path, folder: Path, **options: Any) -> Generator
     Parameters
     ----------
     config
-        What to train and how.
+        Configuration of the run.
     data
         Folder that the configuration's paths are relative to.
     folder, options
-        As in `run`.
+        Arguments of `run`.
     """
-    # Before the data are read, which may take long.
+    # Errors are raised before the data are read, which may take long.
     find_last(folder, config)
-    start(config)
+    initial_network(config)
     L.seed_everything(config.seed, verbose=False)
     return run(make_module(config, data), folder, **options)
 
@@ -65,30 +65,30 @@ def run(
     accelerator: str = "auto",
     progress: bool = False,
 ) -> Module:
-    """Train a module to its last step; a checkpoint found in ``folder`` is resumed.
+    """Train a module to its last step, resuming from a checkpoint in ``folder`` if there is one.
 
     Parameters
     ----------
     module
-        What is trained, with its data.
+        Module with its data.
     folder
-        Where checkpoint, log and figures are kept.
+        Folder for checkpoint and logs.
     devices, nodes, accelerator
-        As in Lightning's Trainer. Several processes train one model on batches as many times
-        larger.
+        Arguments of Lightning's Trainer. The effective batch size is multiplied by the number of
+        processes.
     progress
-        Whether to show a bar, and to print the speed at the end.
+        Whether to show a progress bar, and to print the throughput at the end.
 
     Raises
     ------
     TooLargeError
-        If the accelerator runs out of memory, saying which size of batch fits.
+        If the accelerator runs out of memory; the message suggests a batch size.
     ValueError
-        If the checkpoint is of a run with other settings.
+        If the checkpoint belongs to a run with different settings.
     FloatingPointError
-        If ten steps were not finite.
+        If the loss or gradient was not finite in ten steps.
     OSError
-        If a checkpoint cannot be written; the one before is untouched.
+        If a checkpoint cannot be written; the previous one is kept.
     """
     config = module.config
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,40 +117,42 @@ def run(
                 save_on_train_epoch_end=True,
                 enable_version_counter=False,
             ),
-            Speed(tell=progress),
+            Speed(verbose=progress),
         ],
-        plugins=[WholeCheckpoints()],
+        plugins=[AtomicCheckpoints()],
         enable_progress_bar=progress,
-        # Without images to validate on Lightning would warn of an empty loader.
+        # Lightning warns of an empty loader without validation images.
         limit_val_batches=1.0 if module.validation else 0,
     )
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        # Lightning's own use of PyTorch.
+        # Lightning itself uses a deprecated function of PyTorch.
         warnings.filterwarnings("ignore", message=".*treespec, LeafSpec")
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
-        # One process draws patches fast enough for a CPU, see `Speed`.
+        # One process usually draws patches fast enough; `Speed` reports when it does not.
         warnings.filterwarnings("ignore", message=".*does not have many workers")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not")
         try:
             trainer.fit(module, ckpt_path=last, weights_only=True)
             return module
         except torch.OutOfMemoryError as error:
-            # Without its traceback, whose frames hold on to the memory.
-            trouble = error.with_traceback(None)
+            # The frames of the traceback keep references to tensors and so to their memory.
+            out_of_memory = error.with_traceback(None)
         fits = None
         if trainer.world_size == 1:
             fits = largest_batch(
                 module, lambda trial: make(devices=1, max_epochs=1, **SILENT).fit(trial)
             )
-        raise TooLargeError(config, fits) from trouble
+        raise TooLargeError(config, fits) from out_of_memory
 
 
 def make_module(config: Config, data: Path) -> GeneratorModule:
-    """Return the module of the configuration's phase, with its data."""
+    """Return the module for the phase of a configuration, with its data."""
     sampler = make_sampler(config, data)
-    watched = Source((config.validate,)) if config.validate else None
-    validation = load_source(watched, data, config, PixelStore()) if watched else []
+    validation_source = Source((config.validate,)) if config.validate else None
+    validation = (
+        load_source(validation_source, data, config, PixelStore()) if validation_source else []
+    )
     if config.projected is not None:
         from .phases.projected import ProjectedModule
 
@@ -163,7 +165,7 @@ def make_module(config: Config, data: Path) -> GeneratorModule:
 
 
 def strategy(devices: int | str, nodes: int, accelerator: str) -> str:
-    """Return Lightning's strategy: DDP where there are several processes."""
+    """Return the Lightning strategy: DDP for several processes, otherwise ``auto``."""
     several = nodes > 1 or (isinstance(devices, int) and devices > 1)
     if not several and devices == "auto" and accelerator in ("auto", "gpu", "cuda"):
         several = torch.cuda.device_count() > 1
@@ -171,10 +173,10 @@ def strategy(devices: int | str, nodes: int, accelerator: str) -> str:
 
 
 def loggers(folder: Path) -> list[Logger]:
-    """Return TensorBoard and CSV, and Weights & Biases where it is installed and set up."""
+    """Return loggers for TensorBoard, CSV and, if it is installed, Weights & Biases."""
     found: list[Logger] = [
         TensorBoardLogger(folder, name="tensorboard", version=""),
-        # Every start of a run has a file of its own, since the logger writes none anew.
+        # The logger cannot append, so that each start of a run has a separate file.
         CSVLogger(folder, name="csv"),
     ]
     if find_spec("wandb") is not None:

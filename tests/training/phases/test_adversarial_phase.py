@@ -13,7 +13,7 @@ import torch
 
 from napari_srgan import list_models, load_model
 from srgan_training.config import Adversarial
-from srgan_training.phases.adversarial import AdversarialModule, offset, shifted
+from srgan_training.phases.adversarial import AdversarialModule, crop_at, draw_offset
 from srgan_training.trainer import train
 from srgan_training.weights.export import export
 from tests.training.phases.test_fidelity import CONFIG, trained
@@ -48,12 +48,12 @@ def test_both_networks_learn(data: Path, tmp_path: Path, adversarial: Adversaria
 
 def test_the_discriminator_s_strides_fall_on_other_pixels_at_every_step() -> None:
     config = replace(PHASE, scale=4)
-    offsets = [offset(config, step) for step in range(300)]
+    offsets = [draw_offset(config, step) for step in range(300)]
     assert set(offsets) == {(y, x) for y in range(4) for x in range(4)}
-    assert offsets == [offset(config, step) for step in range(300)]
+    assert offsets == [draw_offset(config, step) for step in range(300)]
     patch = torch.arange(32.0 * 32).reshape(1, 1, 32, 32)
     for begin in ((0, 0), (3, 1), (2, 3)):
-        part = shifted(patch, begin, 4)
+        part = crop_at(patch, begin, 4)
         assert part.shape == (1, 1, 29, 29)
         assert part[0, 0, 0, 0] == patch[0, 0, begin[0], begin[1]]
 

@@ -15,7 +15,7 @@ from srgan_training.config import Adversarial, Config
 from srgan_training.data.datasets import make_sampler
 from srgan_training.phases.adversarial import AdversarialModule
 from srgan_training.phases.batch_size import TooLargeError
-from srgan_training.phases.checkpoints import WholeCheckpoints
+from srgan_training.phases.checkpoints import AtomicCheckpoints
 from srgan_training.phases.fidelity import FidelityModule
 from srgan_training.phases.throughput import Speed
 from srgan_training.trainer import run, train
@@ -106,7 +106,7 @@ def test_the_batch_that_fits_is_named(kind: Any, advice: str, data: Path, tmp_pa
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
-    write = WholeCheckpoints().save_checkpoint
+    write = AtomicCheckpoints().save_checkpoint
     write({"step": torch.tensor(1)}, str(path))
     with a_disk_with_room_for(20_000), pytest.raises(OSError) as caught:
         write({"step": torch.zeros(100_000)}, str(path))
@@ -122,7 +122,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
 def test_checkpoints_are_written_by_what_keeps_the_last_one(data: Path, tmp_path: Path) -> None:
     module = train(replace(CONFIG, steps=4), data, tmp_path, accelerator="cpu", devices=1)
     (plugin,) = [module.trainer.strategy.checkpoint_io]
-    assert isinstance(plugin, WholeCheckpoints)
+    assert isinstance(plugin, AtomicCheckpoints)
 
 
 def test_the_speed_is_told(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,5 +131,5 @@ def test_the_speed_is_told(data: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "steps/s; the network waited for patches in" in text
     starving = Speed()
     starving.steps, starving.waiting, starving.working = 10, 4.0, 1.0
-    assert starving.sentence.startswith("2.00 steps/s; the network waited for patches in 80.0%")
-    assert "--set workers=4" in starving.sentence
+    assert starving.summary.startswith("2.00 steps/s; the network waited for patches in 80.0%")
+    assert "--set workers=4" in starving.summary

@@ -15,7 +15,7 @@ from napari_srgan import ModelError, load_model, super_resolve
 from napari_srgan.models import save_model
 from srgan_training.config import Config, Source
 from srgan_training.data.datasets import describe_lr
-from srgan_training.phases.base import GeneratorModule, rate, start
+from srgan_training.phases.base import GeneratorModule, initial_network, lr_factor
 from srgan_training.trainer import train
 from srgan_training.weights.export import export
 from tests.conftest import MakeModel
@@ -110,12 +110,12 @@ def test_training_learns(data: Path, tmp_path: Path, loss: str) -> None:
 
 def test_rates_rise_stay_and_fall() -> None:
     config = replace(CONFIG, steps=100, warmup=10, decay=0.5)
-    rates = [rate(step, config) for step in range(101)]
+    rates = [lr_factor(step, config) for step in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[10] == rates[50] == 1
     assert rates[75] == pytest.approx(0.5)
     assert rates[100] == 0
-    steep = [rate(step, replace(config, schedule="step")) for step in range(100)]
+    steep = [lr_factor(step, replace(config, schedule="step")) for step in range(100)]
     assert steep[10:50] == [1] * 40
     assert steep[51:] == [0.1] * 49
 
@@ -179,7 +179,7 @@ def test_a_run_starts_from_a_model_of_other_channels(data: Path, tmp_path: Path)
 def test_a_run_starts_from_a_model_of_another_scale(data: Path, make_model: MakeModel) -> None:
     finer = make_model(3, 4, features=8, blocks=1)
     path = save_model(data / "finer", finer.state_dict(), finer.card)
-    begun = start(replace(CONFIG, start=str(path))).state_dict()
+    begun = initial_network(replace(CONFIG, start=str(path))).state_dict()
     same = [k for k, v in load_model(path).state_dict().items() if k in begun and begun[k].equal(v)]
     assert {"head.weight", "body.0.conv1.weight", "upsample.0.conv.weight"} <= set(same)
     assert "tail.weight" not in same

@@ -9,7 +9,7 @@ import torch
 
 from srgan_training.config import Source
 from srgan_training.degradations.chain import parse_degradation
-from srgan_training.phases.lr_consistency import reduction_of
+from srgan_training.phases.lr_consistency import differentiable_reduction
 from tests.training.phases.test_fidelity import CONFIG
 
 
@@ -28,7 +28,7 @@ def test_the_reduction_is_that_of_the_degradation(spec: Any) -> None:
     image = np.random.default_rng(0).random((3, 24, 32), np.float32)
     expected = parse_degradation(spec)(image, np.random.default_rng(0), 4)
     x = torch.from_numpy(image[None]).requires_grad_()
-    found = reduction_of(config)(x)
+    found = differentiable_reduction(config)(x)
     assert np.allclose(found[0].detach().numpy(), expected, atol=1e-6)
     (gradient,) = torch.autograd.grad(found.sum(), x)
     assert float(gradient.abs().min()) > 0
@@ -37,8 +37,8 @@ def test_the_reduction_is_that_of_the_degradation(spec: Any) -> None:
 def test_noise_and_rounding_are_left_out() -> None:
     noisy = ["area", {"kind": "poisson_gaussian", "read": 0.1}, "round8"]
     x = torch.rand(1, 3, 8, 8)
-    plain = reduction_of(replace(CONFIG, degradation="area"))
-    assert torch.equal(reduction_of(replace(CONFIG, degradation=noisy))(x), plain(x))
+    plain = differentiable_reduction(replace(CONFIG, degradation="area"))
+    assert torch.equal(differentiable_reduction(replace(CONFIG, degradation=noisy))(x), plain(x))
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_noise_and_rounding_are_left_out() -> None:
 )
 def test_what_cannot_be_reduced_alike_is_said(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"{message}.*; set consistency_weight to 0"):
-        reduction_of(replace(CONFIG, **changes))
+        differentiable_reduction(replace(CONFIG, **changes))

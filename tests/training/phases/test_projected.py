@@ -105,15 +105,15 @@ def test_both_parts_of_the_gradient_are_as_long_as_asked_for(
     lr, hr = module.sampler.batch(2)
     sr = module.network(lr)
     x = sr.detach().requires_grad_()
-    others, against = (x - hr).square().mean(), 1e-3 * x.abs().sqrt().sum()
-    total, weight = module._combine(sr, x, others, against, step=0)
-    (calm,) = torch.autograd.grad((x - hr).square().mean(), x)
+    others, adversarial_loss = (x - hr).square().mean(), 1e-3 * x.abs().sqrt().sum()
+    total, weight = module._balanced_gradient(sr, x, others, adversarial_loss, step=0)
+    (other_gradient,) = torch.autograd.grad((x - hr).square().mean(), x)
     last = module.network.tail.weight
-    lengths = []
-    for gradient in (calm, total - calm):
-        (found,) = torch.autograd.grad(sr, last, gradient, retain_graph=True)
-        lengths.append(float(found.norm()))
-    assert lengths[1] / lengths[0] == pytest.approx(ratio, rel=1e-3)
+    norms = []
+    for gradient in (other_gradient, total - other_gradient):
+        (weight_gradient,) = torch.autograd.grad(sr, last, gradient, retain_graph=True)
+        norms.append(float(weight_gradient.norm()))
+    assert norms[1] / norms[0] == pytest.approx(ratio, rel=1e-3)
     assert float(weight) > 0
 
 
@@ -125,7 +125,7 @@ def test_the_balance_rises_over_the_ramp(phase: Projected, data: Path) -> None:
     sr = module.network(module.sampler.batch(2)[0])
     x = sr.detach().requires_grad_()
     weights = [
-        float(module._combine(sr, x, x.square().mean(), x.abs().mean(), step)[1])
+        float(module._balanced_gradient(sr, x, x.square().mean(), x.abs().mean(), step)[1])
         for step in (0, 50, 100, 500)
     ]
     relative = [weight / weights[0] for weight in weights]

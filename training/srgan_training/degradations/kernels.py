@@ -33,7 +33,7 @@ def gaussian(sigma: float, step: int) -> npt.NDArray[np.float64]:
     return np.asarray(weights / weights.sum())
 
 
-def weigh(image: Array, axis: int, weights: npt.NDArray[np.float64], step: int) -> Array:
+def filter_axis(image: Array, axis: int, weights: npt.NDArray[np.float64], step: int) -> Array:
     """Weigh along one axis about the centre of each block of ``step``; mirror at the border."""
     pad = (len(weights) - step) // 2
     padded = np.pad(np.moveaxis(image, axis, 0), ((pad, pad), (0, 0), (0, 0)), mode="symmetric")

@@ -20,10 +20,10 @@ from .distributions import (
     say,
 )
 from .kernels import (
+    filter_axis,
     gaussian,
     offsets,
     sigma_of_mtf,
-    weigh,
 )
 
 
@@ -99,7 +99,7 @@ class GaussianPSF(Degradation):
         step = scale if self.decimate else 1
         drawn = {sigma: log_uniform(sigma, rng) for sigma in self.sigmas}
         for axis, sigma in zip((1, 2), self.sigmas, strict=True):
-            image = weigh(image, axis, gaussian(drawn[sigma] * scale, step), step)
+            image = filter_axis(image, axis, gaussian(drawn[sigma] * scale, step), step)
         return image
 
     def describe(self) -> str:
@@ -139,7 +139,7 @@ class SliceProfile(Degradation):
             # Of each voxel the part that lies inside the box.
             inside = np.minimum(t + 0.5, half) - np.maximum(t - 0.5, -half)
             weights = np.maximum(inside, 0) / self.fwhm
-        return weigh(image, 0, weights, scale)
+        return filter_axis(image, 0, weights, scale)
 
     def describe(self) -> str:
         """Give shape and width."""

@@ -1,1 +1,1 @@
-"""The training phases of SRGAN as Lightning modules, and what they share."""
+"""Training phases of SRGAN as Lightning modules, and their shared components."""

@@ -1,4 +1,4 @@
-"""What both phases share: the generator, its average, its optimisers, validation."""
+"""Base module of all phases: generator, exponential moving average, optimisers, validation."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from .checkpoints import settings_of
 from .muon import Muon
 from .nan_guard import NaNGuard
 
-SHOWN = 4
-"""validation images that are shown in the log"""
+MAX_LOGGED_IMAGES = 4
+"""number of validation images that are logged"""
 
 
 class GeneratorModule(L.LightningModule):
-    """A generator in training, with an average of its weights that is what will be shipped.
+    """A generator in training and the exponential moving average (EMA) of its weights.
 
-    An epoch is ``config.every`` steps; a checkpoint is written after each, and a run that was
-    killed begins again at the last one, with the same patches.
+    The averaged weights are those that are exported. An epoch has ``config.every`` steps and ends
+    with a checkpoint. An interrupted run resumes from the last checkpoint with the same patches.
 
     Parameters
     ----------
     config
-        What to train and how.
+        Configuration of the run.
     sampler
-        Draws the patches.
+        Sampler of training patches.
     validation
-        Whole images whose Y PSNR is followed.
+        Whole images for the validation, which measures PSNR of Y.
     """
 
     automatic_optimization = False
@@ -54,7 +54,7 @@ class GeneratorModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.config, self.sampler, self.validation = config, sampler, list(validation)
-        self.network = start(config)
+        self.network = initial_network(config)
         channels_last_(self.network)
         self.average = deepcopy(self.network).requires_grad_(False)
         self.guard = NaNGuard()
@@ -64,7 +64,7 @@ class GeneratorModule(L.LightningModule):
     # -- data -------------------------------------------------------------------------------------
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
-        """Return the patches of the next epoch."""
+        """Return a loader of the patches of the next epoch."""
         config, first = self.config, int(self.done)
         steps = StepBatchSampler(
             first,
@@ -81,35 +81,35 @@ class GeneratorModule(L.LightningModule):
         )
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Return the validation images one by one."""
-        return DataLoader(_Whole(self.validation), batch_size=None)
+        """Return a loader of single validation images."""
+        return DataLoader(_ValidationImages(self.validation), batch_size=None)
 
     # -- steps ------------------------------------------------------------------------------------
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Adam for every weight, or Muon for the 3×3 convolutions and Adam for the rest."""
+        """Return the optimisers of the generator, see `make_optimisers`."""
         return make_optimisers(self.network, self.config)
 
-    def set_rates(self, optimisers: Sequence[Any]) -> float:
-        """Set the learning rates of the next step; return the factor on the highest ones."""
-        factor = rate(int(self.done), self.config)
+    def set_learning_rates(self, optimisers: Sequence[Any]) -> float:
+        """Set the learning rates of the next step; return their factor relative to the maximum."""
+        factor = lr_factor(int(self.done), self.config)
         for optimiser in optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
         return factor
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep how many steps were skipped, and whose the checkpoint is."""
+        """Add the number of skipped steps and the settings of the run to a checkpoint."""
         checkpoint["skipped"] = self.guard.skipped
         checkpoint["settings"] = settings_of(self.config)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on counting where the run stopped."""
+        """Restore the number of skipped steps."""
         self.guard.skipped = checkpoint["skipped"]
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Remember the statistics of batch normalisation, which the forward pass moves."""
-        self.before = [
+        """Save the batch normalisation statistics, which the forward pass changes."""
+        self.saved_buffers = [
             (buffer, buffer.clone())
             for name, buffer in self.named_buffers()
             if not name.startswith("average.")
@@ -121,10 +121,10 @@ class GeneratorModule(L.LightningModule):
                     module.eval()
 
     def pixel_loss(self, sr: Tensor, hr: Tensor, target: Tensor | None = None) -> Tensor:
-        """Return the configuration's loss between pixels, all of them ``(N, C, H, W)``.
+        """Return the pixel loss with all auxiliary losses, for images ``(N, C, H, W)``.
 
-        Measured against ``target``, what a teacher made, or HR itself where it is None; HR says
-        how much each patch counts.
+        ``target`` is the SR image of a teacher; None is HR. The weights of patches depend on HR in
+        both cases.
         """
         config, target = self.config, hr if target is None else target
         difference = PIXEL[config.loss]
@@ -141,9 +141,9 @@ class GeneratorModule(L.LightningModule):
     def take_step(
         self, loss: Tensor, optimisers: Sequence[Any], network: nn.Module, clip: float = 0
     ) -> None:
-        """Take a step with every optimiser of a network, unless a number is not finite.
+        """Step all optimisers of a network, unless the loss or the gradient is not finite.
 
-        ``clip`` is the largest norm of the gradient; 0 does not clip.
+        ``clip`` is the maximum norm of the gradient; 0 disables clipping.
         """
         for optimiser in optimisers:
             optimiser.zero_grad()
@@ -156,31 +156,31 @@ class GeneratorModule(L.LightningModule):
             optimiser.step()
 
     def finish_step(self) -> None:
-        """Move the average towards the network and count the step.
+        """Update the exponential moving average and count the step.
 
-        Where it was skipped, the statistics of batch normalisation are put back.
+        After a skipped step the batch normalisation statistics are restored.
         """
         if self.skipped:
-            for buffer, before in self.before:
-                buffer.copy_(before)
-        # A young average follows fast, so that it forgets the start.
+            for buffer, saved in self.saved_buffers:
+                buffer.copy_(saved)
+        # The decay is smaller in early steps, so that the initial weights lose influence quickly.
         done = int(self.done)
         update_average(self.average, self.network, min(self.config.ema, (1 + done) / (10 + done)))
         self.done += 1
 
     def validation_step(self, batch: tuple[Tensor, Tensor], number: int) -> None:
-        """Measure the averaged network on one image and show some."""
+        """Measure PSNR of the averaged network on an image, and log the first images."""
         lr, hr = batch
         x = lr[None].to(self.device, memory_format=torch.channels_last)
         sr = self.average(x)[0].float().cpu()
         scale = self.config.scale
         measured = psnr(luma(sr.numpy()), luma(hr.cpu().numpy()), border=scale)
         self.log("psnr_y", measured, prog_bar=True, batch_size=1, sync_dist=True)
-        if number < SHOWN:
+        if number < MAX_LOGGED_IMAGES:
             show_images(self, f"validation {number}", lr.cpu(), sr, hr.cpu())
 
 
-class _Whole(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
+class _ValidationImages(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, pairs: Sequence[StoredPair]) -> None:
         self.pairs = pairs
 
@@ -192,11 +192,11 @@ class _Whole(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(pair.lr.copy()), torch.from_numpy(pair.hr.copy())
 
 
-def start(config: Config) -> Generator:
-    """Return the network that a run begins with.
+def initial_network(config: Config) -> Generator:
+    """Return the generator that a run starts from.
 
-    Of a model of another scale everything but the last convolution is taken over, as far as both
-    networks have it: what lies there works on features of another size.
+    From a model of another scale all parameters that both networks have are copied, except those of
+    the last convolution, which operates at another resolution.
     """
     network = Generator(config.architecture)
     if config.start is None:
@@ -207,14 +207,14 @@ def start(config: Config) -> Generator:
     model = load_model(config.start)
     state = adapt_channels(model.state_dict(), config.channels)
     if model.scale != config.scale:
-        own = network.state_dict()
-        state = own | {k: v for k, v in state.items() if k in own and not k.startswith("tail.")}
+        old = network.state_dict()
+        state = old | {k: v for k, v in state.items() if k in old and not k.startswith("tail.")}
     network.load_state_dict(state)
     return network
 
 
-def rate(step: int, config: Config) -> float:
-    """Learning rate at ``step`` relative to its highest: warm-up, constant, then a fall."""
+def lr_factor(step: int, config: Config) -> float:
+    """Return the learning rate factor at ``step``: warm-up, constant phase, decay."""
     rise = (step + 1) / max(config.warmup, 1)
     fall = (config.steps - step) / max(config.decay * config.steps, 1)
     fall = max(0.0, min(1.0, fall))
@@ -226,7 +226,7 @@ def rate(step: int, config: Config) -> float:
 
 
 def make_optimisers(network: nn.Module, config: Config) -> list[torch.optim.Optimizer]:
-    """Adam for every weight, or Muon for the 3×3 convolutions and Adam for the rest."""
+    """Return Adam for all weights, or Muon for 3×3 convolutions and Adam for the others."""
 
     def hidden(weight: Tensor) -> bool:
         return weight.ndim == 4 and weight.shape[-1] == 3 and config.optimiser == "muon"
@@ -243,9 +243,9 @@ def make_optimisers(network: nn.Module, config: Config) -> list[torch.optim.Opti
 
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the exponential moving average towards the network (weights and BN statistics)."""
-    own, new = average.state_dict(), network.state_dict()
-    for name, value in own.items():
+    """Update an exponential moving average of the weights and batch normalisation statistics."""
+    old, new = average.state_dict(), network.state_dict()
+    for name, value in old.items():
         if value.is_floating_point():
             value.lerp_(new[name], 1 - decay)
         else:
@@ -253,7 +253,7 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
 
 
 def show_images(module: GeneratorModule, title: str, lr: Tensor, sr: Tensor, hr: Tensor) -> None:
-    """Log LR (nearest), bicubic, SR and HR side by side where TensorBoard is a logger."""
+    """Log LR (nearest neighbour), bicubic, SR and HR side by side to TensorBoard, if it is used."""
     from lightning.pytorch.loggers import TensorBoardLogger
 
     from napari_srgan.nn.resample import bicubic_up

@@ -1,4 +1,4 @@
-"""What to do where a step does not fit into the accelerator's memory."""
+"""Search for the batch size that fits into the memory of the accelerator."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from .base import GeneratorModule
 
 
 class TooLargeError(MemoryError):
-    """The accelerator ran out of memory; says which size of batch fits.
+    """Error for exhausted accelerator memory that suggests a batch size.
 
     Parameters
     ----------
     config
-        Of the run.
+        Configuration of the run.
     fits
-        The largest batch of those tried that fits, 0 where none does, None where none was tried.
+        Largest tested batch size that fits, 0 if none does, None if none was tested.
     """
 
     def __init__(self, config: Config, fits: int | None) -> None:
-        what = (
+        problem = (
             f"{config.batch} patches of {config.patch} × {config.patch} do not fit into the "
             "accelerator's memory"
         )
@@ -31,25 +31,25 @@ class TooLargeError(MemoryError):
             None: "halve the batch (--set batch=…)",
             0: f"not even one does: take smaller patches (--set patch={config.patch // 2})",
         }.get(fits, f"a batch of {fits} does: --set batch={fits}")
-        super().__init__(f"{what}; {advice}")
+        super().__init__(f"{problem}; {advice}")
         self.fits = fits
 
 
 def largest_batch(module: GeneratorModule, fit: Callable[[GeneratorModule], None]) -> int:
-    """Return the largest batch with which two steps fit, of halves of the configured one; or 0.
+    """Return the largest batch size for which two steps fit, found by halving; 0 if none fits.
 
     Parameters
     ----------
     module
-        The training that did not fit.
+        Module whose batch does not fit.
     fit
-        Trains a module to its last step.
+        Function that trains a module to its last step.
     """
     batch = module.config.batch // 2
     while batch:
         torch.cuda.empty_cache()
         try:
-            # Two, since the optimisers take their memory with the first.
+            # Optimisers allocate their state in the first step, so that the second one needs more.
             config = replace(module.config, batch=batch, steps=2, every=2)
             fit(type(module)(config, module.sampler))
             return batch

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there, and of the run that is to go on."""
+"""Atomic writing of checkpoints, and validation before a run is resumed."""
 
 from __future__ import annotations
 
@@ -16,54 +16,59 @@ from napari_srgan.io.guard import replacing
 from ..config import Config
 
 LAST = "last.ckpt"
-CARD = {"description", "not_for", "domains", "trained_on", "licence"}
-FREE = CARD | {"steps", "mix", "validate", "workers", "batch", "patch"}
-"""settings that may be others when a run goes on; the last two are what memory may ask for"""
+"""file name of the checkpoint of a run"""
+CARD_FIELDS = {"description", "not_for", "domains", "trained_on", "licence"}
+"""settings that are only copied to the model card"""
+RESUMABLE_CHANGES = CARD_FIELDS | {"steps", "mix", "validate", "workers", "batch", "patch"}
+"""settings that may change when a run is resumed; ``batch`` and ``patch`` may be reduced to save
+memory"""
 
 
 def settings_of(config: Config) -> dict[str, str]:
-    """Return, as text, the settings that must stay while a run is stopped and goes on."""
-    names = [field.name for field in fields(config) if field.name not in FREE]
+    """Return as text the settings that must be unchanged when a run is resumed."""
+    names = [field.name for field in fields(config) if field.name not in RESUMABLE_CHANGES]
     return {name: repr(getattr(config, name)) for name in names}
 
 
 def find_last(folder: Path, config: Config) -> Path | None:
-    """Return the checkpoint that a run in ``folder`` goes on from, None where there is none.
+    """Return the checkpoint from which a run in ``folder`` resumes, None if there is none.
 
     Raises
     ------
     ValueError
-        If it is that of a run with other settings, naming them.
+        If the checkpoint belongs to a run with different settings; the message names them.
     """
     path = folder / LAST
     if not path.exists():
         return None
     checkpoint = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    before = checkpoint.get("settings", {})
-    now = settings_of(config)
-    others = [
-        f"{name} ({before[name]})" for name in now if before.get(name, now[name]) != now[name]
+    saved = checkpoint.get("settings", {})
+    current = settings_of(config)
+    changed = [
+        f"{name} ({saved[name]})"
+        for name in current
+        if saved.get(name, current[name]) != current[name]
     ]
-    if others:
+    if changed:
         raise ValueError(
-            f"{path} is of a run with other settings: {', '.join(others)}; take another folder "
+            f"{path} is of a run with other settings: {', '.join(changed)}; take another folder "
             "(--out), or remove it to begin anew"
         )
     return path
 
 
-class WholeCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and renames it, so that the last good one survives."""
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Checkpoint plugin that writes a temporary file and renames it, so that writing is atomic."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint.
+        """Write a checkpoint atomically.
 
         Raises
         ------
         OSError
-            If it cannot be written, as on a full disk; the one before is untouched.
+            If writing fails, for example on a full disk; the previous checkpoint is kept.
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +79,7 @@ class WholeCheckpoints(TorchCheckpointIO):
             with beside.open("wb") as file:
                 file.write(buffer.getbuffer())
                 file.flush()
-                # The name must not be given to what is not on the disk yet.
+                # Data must be on the disk before the file is renamed.
                 os.fsync(file.fileno())
 
         try:

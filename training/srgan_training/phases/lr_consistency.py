@@ -1,4 +1,4 @@
-"""The reduction of a degradation as tensors compute it, for gradients to pass through."""
+"""Differentiable reduction to LR, for the LR consistency loss."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from ..degradations.noise import PoissonGaussian, Round8
 from ..degradations.optics import Area, Bicubic, GaussianPSF
 
 Reduce = Callable[[Tensor], Tensor]
+"""differentiable map of images ``(N, C, H, W)``"""
 
 
-def reduction_of(config: Config) -> Reduce:
-    """Return what reduces HR patches ``(N, C, H, W)`` to LR, without noise and rounding.
+def differentiable_reduction(config: Config) -> Reduce:
+    """Return the reduction of HR patches ``(N, C, H, W)`` to LR, without noise and rounding.
 
     Raises
     ------
     ValueError
-        If LR is read from files, is not made alike of all sources, or by something that is no fixed
-        weighting of pixels, saying which and what to do.
+        If LR is read from files, if the sources have different degradations, or if a degradation is
+        not a fixed linear filter.
     """
     advice = "; set consistency_weight to 0"
     syntheses = [lr_synthesis_of(source, config) for source in config.sources]
-    found: list[LRSynthesis] = [synthesis for synthesis in syntheses if synthesis is not None]
-    if len(found) < len(syntheses):
+    known: list[LRSynthesis] = [synthesis for synthesis in syntheses if synthesis is not None]
+    if len(known) < len(syntheses):
         raise ValueError(f"how LR images that are read came about is not known{advice}")
-    chains = dict.fromkeys(synthesis.degrade for synthesis in found)
+    chains = dict.fromkeys(synthesis.degrade for synthesis in known)
     if len(chains) > 1:
         raise ValueError(f"the sources have different degradations{advice}")
     (chain,) = chains
     if chain is None:
         return lambda x: bicubic_down(x, config.scale)
-    steps = [step_of(step, config.scale, advice) for step in chain.steps]
+    steps = [differentiable_step(step, config.scale, advice) for step in chain.steps]
 
     def reduce(x: Tensor) -> Tensor:
         for step in steps:
@@ -51,8 +52,8 @@ def reduction_of(config: Config) -> Reduce:
     return reduce
 
 
-def step_of(step: Degradation, scale: int, advice: str = "") -> Reduce:
-    """Return one step of a degradation; noise and rounding, which keep the mean, change nothing."""
+def differentiable_step(step: Degradation, scale: int, advice: str = "") -> Reduce:
+    """Return a degradation step as a differentiable map; noise and rounding are the identity."""
     if isinstance(step, Bicubic):
         return lambda x: bicubic_down(x, scale)
     if isinstance(step, Area):
@@ -62,21 +63,21 @@ def step_of(step: Degradation, scale: int, advice: str = "") -> Reduce:
     if isinstance(step, GaussianPSF):
         along_y, along_x = step.sigmas
         if not isinstance(along_y, tuple) and not isinstance(along_x, tuple):
-            rate = scale if step.decimate else 1
-            rows, columns = gaussian(along_y * scale, rate), gaussian(along_x * scale, rate)
-            return lambda x: weighed(weighed(x, 2, rows, rate), 3, columns, rate)
+            stride = scale if step.decimate else 1
+            rows, columns = gaussian(along_y * scale, stride), gaussian(along_x * scale, stride)
+            return lambda x: filter_axis(filter_axis(x, 2, rows, stride), 3, columns, stride)
     raise ValueError(f"{step.describe()} is no fixed weighting of pixels{advice}")
 
 
-def weighed(x: Tensor, axis: int, weights: np.ndarray, step: int) -> Tensor:
-    """Weigh ``(N, C, H, W)`` along an axis about each block's centre; mirror at the border.
+def filter_axis(x: Tensor, axis: int, weights: np.ndarray, step: int) -> Tensor:
+    """Filter ``(N, C, H, W)`` along an axis with a stride and symmetric padding.
 
-    The same as `srgan_training.degradations.kernels.weigh`, on tensors.
+    This is the tensor version of `srgan_training.degradations.kernels.filter_axis`.
     """
     length = x.shape[axis]
     pad = (len(weights) - step) // 2
-    mirrored = np.pad(np.arange(length), pad, mode="symmetric")
-    x = x.index_select(axis, torch.from_numpy(mirrored).to(x.device))
+    indices = np.pad(np.arange(length), pad, mode="symmetric")
+    x = x.index_select(axis, torch.from_numpy(indices).to(x.device))
     shape = [1, 1, 1, 1]
     shape[axis] = len(weights)
     kernel = torch.from_numpy(weights).to(x).reshape(shape)

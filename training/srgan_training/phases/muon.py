@@ -1,6 +1,6 @@
 """Muon: momentum with orthogonalised updates, for the weights of hidden convolutions.
 
-`torch.optim.Muon` takes matrices only and refuses the four dimensions of a convolution's weight.
+`torch.optim.Muon` supports matrices only, not the four-dimensional weights of convolutions.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
+"""coefficients of the quintic Newton–Schulz iteration"""
 
 
 def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Bring the singular values of a matrix near 1 by a quintic Newton–Schulz iteration.
+    """Orthogonalise a matrix approximately by a quintic Newton–Schulz iteration.
 
-    The coefficients (3.4445, −4.7750, 2.0315) trade exactness for speed: singular values end
-    between about 0.7 and 1.2 (Jordan et al. 2024, *Muon*).
+    The coefficients (3.4445, −4.7750, 2.0315) converge quickly rather than exactly: singular values
+    end between about 0.7 and 1.2 (Jordan et al. 2024, *Muon*).
     """
     a, b, c = QUINTIC
     wide = matrix.shape[0] <= matrix.shape[1]
@@ -32,9 +33,9 @@ def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(Optimizer):
-    """Nesterov momentum whose update is orthogonalised per weight.
+    """Optimiser with Nesterov momentum and orthogonalised updates.
 
-    A convolution's weight ``(O, I, k, k)`` is taken as the matrix ``(O, I·k·k)``; the step is
+    The weight ``(O, I, k, k)`` of a convolution is treated as a matrix ``(O, I·k·k)``; updates are
     scaled by ``sqrt(max(1, O / (I·k·k)))``.
     """
 
@@ -43,7 +44,7 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Take one step from the gradients there are."""
+        """Update all weights that have a gradient."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is None:

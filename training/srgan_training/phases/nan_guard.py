@@ -8,14 +8,14 @@ from torch import Tensor
 
 
 class NaNGuard:
-    """Count the steps whose loss or gradient is not finite, and end a run that has too many.
+    """Detection of non-finite losses and gradients, with a limit on the number of skipped steps.
 
-    A skipped step leaves the weights alone, so that a rare overflow costs nothing.
+    A skipped step does not change the weights, so that a rare overflow does no harm.
 
     Parameters
     ----------
     limit
-        Number of skips, in the whole run, at which it is given up.
+        Number of skipped steps at which the run fails.
     """
 
     def __init__(self, limit: int = 10) -> None:
@@ -23,10 +23,10 @@ class NaNGuard:
             raise ValueError(f"limit is {limit}; it must be at least 1")
         self.limit = limit
         self.skipped = 0
-        """steps skipped so far; a resumed run sets it"""
+        """number of skipped steps, which is restored when a run is resumed"""
 
     def skip(self, *values: float | Tensor, step: int) -> bool:
-        """Say whether ``step`` is to be skipped: whether one of ``values`` is NaN or infinite.
+        """Return whether ``step`` must be skipped because one of ``values`` is NaN or infinite.
 
         Parameters
         ----------
@@ -38,7 +38,7 @@ class NaNGuard:
         Raises
         ------
         FloatingPointError
-            At skip number ``limit``, naming the count and the step.
+            If ``limit`` steps have been skipped.
         """
         if all(math.isfinite(float(value)) for value in values):
             return False

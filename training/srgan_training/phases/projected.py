@@ -1,4 +1,4 @@
-"""The phase against discriminators on frozen features and on pixels."""
+"""Adversarial phase with discriminators on frozen features and on pixels (Projected GANs)."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ from ..networks.feature_networks import FeatureNetwork
 from ..networks.pixel_discriminators import PatchGAN, UNetDiscriminator
 from ..networks.projected_discriminators import heads_for
 from ..projected_config import Projected
-from .adversarial import offset, shifted
+from .adversarial import crop_at, draw_offset
 from .base import GeneratorModule
-from .lr_consistency import reduction_of
+from .lr_consistency import differentiable_reduction
 
 BETAS = (0.5, 0.99)
-"""of the discriminators' Adam"""
+"""betas of Adam for the discriminators"""
 
 
 class ProjectedModule(GeneratorModule):
-    """A generator trained on content, pixels and consistency, against several discriminators.
+    """Projected phase: a generator trained on content, pixel, consistency and adversarial loss.
 
-    The adversarial loss is the mean of those of all discriminators. Its weight is set anew at every
-    step, see `balanced_weight`.
+    The adversarial loss is the mean over all discriminators. Its weight is adapted at every step,
+    see `balanced_weight`. Generator and discriminators have separate learning rates (two time-scale
+    update rule, Heusel et al. 2017, arXiv:1706.08500).
     """
 
     def __init__(
@@ -44,9 +45,9 @@ class ProjectedModule(GeneratorModule):
             raise ValueError("the configuration has no section 'projected'")
         self.phase: Projected = config.projected
         phase = self.phase
-        # In lists, so that weights that never change are not in every checkpoint.
+        # Lists are not registered as submodules: frozen weights stay out of the checkpoints.
         self.content: list[FeatureLoss] = []
-        self.eyes: list[FeatureNetwork] = []
+        self.feature_network: list[FeatureNetwork] = []
         self.critics = nn.ModuleDict()
         if phase.content != "none":
             network = FeatureNetwork(
@@ -57,84 +58,92 @@ class ProjectedModule(GeneratorModule):
             )
             self.content.append(FeatureLoss(network, phase.content_norm))
         if phase.eyes != "none":
-            eyes = FeatureNetwork(
+            features = FeatureNetwork(
                 phase.eyes, phase.stages, weights=phase.eyes_file, bands=phase.bands
             )
-            self.eyes.append(eyes)
-            self.critics["heads"] = heads_for(eyes, phase.width, phase.mixing)
+            self.feature_network.append(features)
+            self.critics["heads"] = heads_for(features, phase.width, phase.mixing)
         if phase.pixels != "none":
             kind = PatchGAN if phase.pixels == "patchgan" else UNetDiscriminator
             self.critics["pixels"] = kind(config.channels, phase.pixel_features)
         channels_last_(self.critics)
-        self.reduce = reduction_of(config) if phase.consistency_weight else None
+        self.reduce = differentiable_reduction(config) if phase.consistency_weight else None
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Return the generator's optimisers and, last, that of all discriminators."""
+        """Return the optimisers of the generator and, last, that of all discriminators."""
         weights = [p for p in self.critics.parameters() if p.requires_grad]
-        critic = torch.optim.Adam(weights, lr=self.phase.lr, betas=BETAS)
-        return [*super().configure_optimizers(), critic]
+        discriminator_optimiser = torch.optim.Adam(weights, lr=self.phase.lr, betas=BETAS)
+        return [*super().configure_optimizers(), discriminator_optimiser]
 
     def training_step(self, batch: tuple[Tensor, ...], number: int) -> None:
-        """Take a step with the discriminators, then one with the generator."""
+        """Update the discriminators, then the generator."""
         lr, hr, *_ = batch
         phase, step = self.phase, int(self.done)
         optimisers = self.optimizers()
         assert isinstance(optimisers, list)
-        *generators, critic = optimisers
-        factor = self.set_rates([*generators, critic])
+        *generator_optimisers, discriminator_optimiser = optimisers
+        factor = self.set_learning_rates([*generator_optimisers, discriminator_optimiser])
         sr = self.network(lr).float()
-        # Losses stop here; what they ask for goes on through the generator once, as one gradient.
-        made = sr.detach().requires_grad_()
-        begin = offset(self.config, step)
-        real, fake = (shifted(x, begin, self.config.scale) for x in (hr, made))
-        change = draw(phase.augment, real.shape, (self.config.seed, step))
-        real_seen, fake_seen = self._see(change(real)), self._see(change(fake))
-        values = {"rate": torch.tensor(factor)} | self._judge(real_seen, fake_seen, critic)
-        pixel = self.pixel_loss(made, hr)
-        content, consistency = made.new_zeros(()), made.new_zeros(())
+        # Gradients of all losses are summed at this leaf and propagated through the generator once.
+        sr_leaf = sr.detach().requires_grad_()
+        shift = draw_offset(self.config, step)
+        real, fake = (crop_at(x, shift, self.config.scale) for x in (hr, sr_leaf))
+        augment = draw(phase.augment, real.shape, (self.config.seed, step))
+        real_inputs, fake_inputs = (
+            self._discriminator_inputs(augment(real)),
+            self._discriminator_inputs(augment(fake)),
+        )
+        values = {"rate": torch.tensor(factor)} | self._discriminator_step(
+            real_inputs, fake_inputs, discriminator_optimiser
+        )
+        pixel = self.pixel_loss(sr_leaf, hr)
+        content, consistency = sr_leaf.new_zeros(()), sr_leaf.new_zeros(())
         if self.content:
-            content = self.content[0].to(made.device)(fake, real)
+            content = self.content[0].to(sr_leaf.device)(fake, real)
         if self.reduce is not None:
-            consistency = F.l1_loss(self.reduce(made), lr)
+            consistency = F.l1_loss(self.reduce(sr_leaf), lr)
         others = (
             phase.content_weight * content
             + phase.pixel_weight * pixel
             + phase.consistency_weight * consistency
         )
-        against = self._against(real_seen, fake_seen)
-        gradient, weight = self._combine(sr, made, others, against, step)
-        # Its derivative by the network's weights is the gradient of all losses.
-        self.take_step((sr * gradient).sum(), generators, self.network, phase.clip)
+        adversarial_loss = self._adversarial_loss(real_inputs, fake_inputs)
+        gradient, weight = self._balanced_gradient(sr, sr_leaf, others, adversarial_loss, step)
+        # The gradient of this sum with respect to the weights is that of all losses.
+        self.take_step((sr * gradient).sum(), generator_optimisers, self.network, phase.clip)
         self.finish_step()
         values |= {
             "content": content.detach(),
             "pixel": pixel.detach(),
             "consistency": consistency.detach(),
-            "adversarial": against.detach(),
+            "adversarial": adversarial_loss.detach(),
             "weight": weight,
-            "loss": (others + weight * against).detach(),
+            "loss": (others + weight * adversarial_loss).detach(),
         }
         self.log_dict(values, prog_bar=True)
 
-    def _see(self, x: Tensor) -> dict[str, list[Tensor]]:
-        """Return what each discriminator looks at."""
-        seen = {"pixels": [x]} if "pixels" in self.critics else {}
-        if self.eyes:
-            seen["heads"] = self.eyes[0].to(x.device)(x)
-        return seen
+    def _discriminator_inputs(self, x: Tensor) -> dict[str, list[Tensor]]:
+        """Return the inputs of each discriminator for images."""
+        inputs = {"pixels": [x]} if "pixels" in self.critics else {}
+        if self.feature_network:
+            inputs["heads"] = self.feature_network[0].to(x.device)(x)
+        return inputs
 
-    def _logits(self, seen: dict[str, list[Tensor]]) -> list[Tensor]:
+    def _logits(self, inputs: dict[str, list[Tensor]]) -> list[Tensor]:
         """Return the logits of each discriminator."""
-        found: list[Tensor] = []
+        logits: list[Tensor] = []
         for name, critic in self.critics.items():
-            found += critic(seen[name]) if name == "heads" else [critic(seen[name][0])]
-        return found
+            logits += critic(inputs[name]) if name == "heads" else [critic(inputs[name][0])]
+        return logits
 
-    def _judge(
-        self, real: dict[str, list[Tensor]], fake: dict[str, list[Tensor]], critic: Any
+    def _discriminator_step(
+        self,
+        real: dict[str, list[Tensor]],
+        fake: dict[str, list[Tensor]],
+        discriminator_optimiser: Any,
     ) -> dict[str, Tensor]:
-        """Take a step with all discriminators."""
-        if self.eyes:
+        """Update all discriminators and return the values to log."""
+        if self.feature_network:
             heads: Any = self.critics["heads"]
             heads.update_statistics(real["heads"])
         both = {
@@ -145,15 +154,17 @@ class ProjectedModule(GeneratorModule):
         kind, label = self.phase.loss, self.phase.label
         losses = [discriminator_loss(r, f, kind=kind, label=label) for r, f in halves]
         loss = torch.stack(losses).sum()
-        self.take_step(loss, [critic], self.critics, self.phase.clip)
+        self.take_step(loss, [discriminator_optimiser], self.critics, self.phase.clip)
         return {
             "d_loss": loss.detach() / len(losses),
             "d_real": torch.stack([r.detach().mean() for r, _ in halves]).mean(),
             "d_fake": torch.stack([f.detach().mean() for _, f in halves]).mean(),
         }
 
-    def _against(self, real: dict[str, list[Tensor]], fake: dict[str, list[Tensor]]) -> Tensor:
-        """Return the generator's adversarial loss."""
+    def _adversarial_loss(
+        self, real: dict[str, list[Tensor]], fake: dict[str, list[Tensor]]
+    ) -> Tensor:
+        """Return the adversarial loss of the generator."""
         fakes = self._logits(fake)
         reals = fakes
         if self.phase.loss == "relativistic":
@@ -162,19 +173,21 @@ class ProjectedModule(GeneratorModule):
         pairs = zip(reals, fakes, strict=True)
         return torch.stack([generator_loss(r, f, kind=self.phase.loss) for r, f in pairs]).mean()
 
-    def _combine(
-        self, sr: Tensor, made: Tensor, others: Tensor, against: Tensor, step: int
+    def _balanced_gradient(
+        self, sr: Tensor, sr_leaf: Tensor, others: Tensor, adversarial_loss: Tensor, step: int
     ) -> tuple[Tensor, Tensor]:
-        """Return the gradient of all losses at the generator's result, and the adversarial weight.
+        """Return the gradient of all losses with respect to SR, and the adversarial weight.
 
-        The weight makes the two parts as long as asked for, one relative to the other, at the
-        weights of the last convolution.
+        The weight sets the ratio of the gradient norms, adversarial to other losses, at the weights
+        of the last convolution.
         """
         phase = self.phase
-        begin = phase.balance if phase.balance_start is None else phase.balance_start
-        ratio = begin + (phase.balance - begin) * ramp(step, 0, phase.ramp)
-        (calm,) = torch.autograd.grad(others, made)
-        (wild,) = torch.autograd.grad(against, made)
+        start = phase.balance if phase.balance_start is None else phase.balance_start
+        ratio = start + (phase.balance - start) * ramp(step, 0, phase.ramp)
+        (gradient,) = torch.autograd.grad(others, sr_leaf)
+        (adversarial_gradient,) = torch.autograd.grad(adversarial_loss, sr_leaf)
         last = self.network.tail.weight
-        weight = balanced_weight(gradient_at(last, sr, calm), gradient_at(last, sr, wild), ratio)
-        return calm + weight * wild, weight
+        weight = balanced_weight(
+            gradient_at(last, sr, gradient), gradient_at(last, sr, adversarial_gradient), ratio
+        )
+        return gradient + weight * adversarial_gradient, weight

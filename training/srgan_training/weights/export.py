@@ -12,7 +12,7 @@ from napari_srgan.models.blend import between
 
 from ..config import Config
 from ..data.datasets import describe_lr
-from ..phases.base import start
+from ..phases.base import initial_network
 from ..phases.checkpoints import LAST
 
 
@@ -41,7 +41,7 @@ def export(config: Config, run: Path, folder: Path) -> Path:
     prefix = "average."
     average = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     if config.start is not None and config.mix < 1:
-        average = between(start(config).state_dict(), average, config.mix)
+        average = between(initial_network(config).state_dict(), average, config.mix)
     begun = 0 if config.start is None else load_model(config.start).card.steps
     card = ModelCard(
         name=config.name,
