@@ -214,7 +214,7 @@ def test_a_new_result_is_not_followed_and_that_is_said(open_widget: Open) -> Non
     widget = opened.widget
     assert opened.viewer.layers.selection.active.name == "a ×4"
     assert widget.layer.value is bare(source)
-    assert "“a ×4” is new; “a” is still taken." in widget.layer_info.text()
+    assert "“a ×4” is new; “a” is still taken." in widget.message.text()
     opened.viewer.layers.selection.active = source
     assert "still" not in widget.layer_info.text()
     result = opened.viewer.layers["a ×4"]
@@ -246,7 +246,7 @@ def test_a_result_that_comes_while_another_layer_is_chosen_changes_nothing(
     opened.wait_for_jobs()
     assert opened.viewer.layers.selection.active.name == "a ×4"
     assert opened.widget.layer.value is bare(other)
-    assert "“a ×4” is new; “b” is still taken." in opened.widget.layer_info.text()
+    assert "“a ×4” is new; “b” is still taken." in opened.message
 
 
 def test_a_preview_and_its_run_leave_the_choice(open_widget: Open) -> None:

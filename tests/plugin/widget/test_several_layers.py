@@ -12,12 +12,14 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import QPoint, QThreadPool
+from qtpy.QtWidgets import QApplication
 
 from napari_srgan.engine.progress import Progress
 from napari_srgan.plugin.commands import super_resolve_active
 from napari_srgan.plugin.jobs.job import Job, JobRequest
 from napari_srgan.plugin.jobs.queue import queue_of
+from napari_srgan.plugin.widget.form import WIDTH
 from napari_srgan.plugin.widget.job_list import progress_text
 from napari_srgan.plugin.widget.layer_choice import LayerGroup
 from tests.plugin.conftest import Opened
@@ -64,7 +66,35 @@ def test_all_selected_layers_are_done(open_widget: Open) -> None:
     for layer in (a, c):
         assert np.array_equal(opened.viewer.layers[f"{layer.name} ×4"].data, repeated(layer.data))
     assert widget.layer.sources == (bare(a), bare(c))
-    assert "“c ×4” is new; the 2 layers are still taken." in widget.layer_info.text()
+    assert "“c ×4” is new; the 2 layers are still taken." in opened.message
+
+
+def tops(widget: Any) -> list[int]:
+    """Return how far down the rows below the layer's own are."""
+    QApplication.processEvents()
+    rows = (widget.model, widget.estimate_label, widget.run_button)
+    return [getattr(row, "native", row).mapTo(widget, QPoint(0, 0)).y() for row in rows]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("name", ["a", "cells in a dish, stained twice"])
+def test_nothing_moves_when_a_result_comes(open_widget: Open, count: int, name: str) -> None:
+    opened = open_widget(show=True)
+    widget = opened.widget
+    widget.setFixedWidth(WIDTH)
+    layers = [
+        opened.viewer.add_image(image(2, 116, 117), name=f"{name} {i}", scale=(2.5, 0.125, 0.125))
+        for i in range(count)
+    ]
+    opened.viewer.layers.selection = set(layers)
+    opened.wait_for_estimate(timed=True)
+    before = tops(widget)
+    opened.run()
+    opened.wait_for_jobs()
+    opened.wait_for_estimate(timed=True)
+    assert len(opened.viewer.layers) == 2 * count
+    assert "is new" in opened.message
+    assert tops(widget) == before
 
 
 def test_each_has_its_cross_and_all_have_one(open_widget: Open, slow_model: None) -> None:
@@ -272,3 +302,27 @@ def test_a_job_that_reads_says_so() -> None:
     assert progress_text(job) == "reading…"
     object.__setattr__(job.progress, "stage", "computing")
     assert progress_text(job) == "tile 1 of 4"
+
+
+def test_the_forecast_is_of_all_layers_that_can_be_done(open_widget: Open) -> None:
+    opened = open_widget()
+    a, b, c = add(opened, "a", "b", "c")
+    bad = opened.viewer.add_image(np.zeros((16, 16), bool), name="bad")
+    opened.viewer.layers.selection = {b}
+    opened.wait(lambda: opened.widget.layer.sources == (bare(b),))
+    single = opened.wait_for_estimate(timed=True)
+    assert single.total is None
+    opened.viewer.layers.selection = {a, b, c, bad}
+    opened.wait_until_settled()
+    estimate = opened.wait_for_estimate(timed=True)
+    total = estimate.total
+    assert (total.layers, total.nbytes, total.tiles) == (3, 3 * 64 * 64, 3)
+    assert total.memory == single.working_bytes + total.nbytes
+    assert total.seconds > estimate.seconds
+    text = opened.widget.estimate_label.text()
+    assert text.startswith("→ 3 layers: 12 kB · 3 tiles · under 1 s\n")
+    assert f"of memory · {estimate.device}" in text
+    opened.viewer.layers.selection = {a}
+    opened.wait(lambda: opened.widget.layer.sources == (bare(a),))
+    assert opened.wait_for_estimate(timed=True).total is None
+    assert "layers" not in opened.widget.estimate_label.text()

@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Total:
+    """Costs of the runs of several layers."""
+
+    layers: int
+    """number of layers"""
+    nbytes: int
+    """size of all results in bytes"""
+    tiles: int
+    """number of tiles"""
+    memory: int
+    """peak memory in bytes, with the results that stay in memory"""
+    seconds: float | None
+    """run time, None if not known yet"""
+
+
+@dataclass(frozen=True)
 class Estimate:
     """Output, memory and run time of a run."""
 
@@ -49,6 +65,8 @@ class Estimate:
     """run time, None while it is unknown"""
     seconds_per_pixel: float | None = None
     """run time per input pixel of the network, halos included"""
+    total: Total | None = None
+    """costs of all chosen layers, None if only one is chosen"""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from ..errors import USER_ERRORS, format_error
-from ..jobs.estimate import estimate_run
+from ..jobs.total import Arguments, estimate_all
 from ..jobs.worker import make_worker
 
 DEBOUNCE_MS = 150
@@ -18,13 +18,13 @@ DEBOUNCE_MS = 150
 
 
 class EstimateUpdater:
-    """Runs `estimate_run` in a worker after changes, with a delay (debounced).
+    """Runs `estimate_all` in a worker after changes, with a delay (debounced).
 
     Parameters
     ----------
     get_arguments
-        Returns the arguments of `estimate_run`, or None if there is no layer; may raise
-        `USER_ERRORS`.
+        Returns the arguments of `estimate_run` for each layer, empty if there is no layer; may
+        raise `USER_ERRORS`.
     parent
         Parent of the timer.
 
@@ -39,7 +39,7 @@ class EstimateUpdater:
     ready = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, get_arguments: Callable[[], dict[str, Any] | None], parent: QWidget) -> None:
+    def __init__(self, get_arguments: Callable[[], list[Arguments]], parent: QWidget) -> None:
         self.get_arguments = get_arguments
         self.worker: Any = None
         self.rerun = False
@@ -62,10 +62,10 @@ class EstimateUpdater:
         except USER_ERRORS as error:
             self.failed.emit(format_error(error))
             return
-        if arguments is None:
+        if not arguments:
             self.ready.emit(None)
             return
-        self.worker = make_worker(estimate_run, **arguments)
+        self.worker = make_worker(estimate_all, runs=arguments)
         self.worker.yielded.connect(self._on_result)
         self.worker.errored.connect(lambda error: self.failed.emit(format_error(error)))
         self.worker.finished.connect(self._on_finished)

@@ -13,7 +13,7 @@ from ..layers.source import layer_source, level_0
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from ..jobs.estimate import Estimate
+    from ..jobs.estimate import Estimate, Total
 
 NO_IMAGE = "Open an image first: drop a file onto the window, or take File ▸ Open Sample."
 
@@ -59,7 +59,9 @@ def axes_of(layer: Image, typed_axes: str | None = None) -> str:
 
 
 def estimate_text(estimate: Estimate, layer: Image) -> str:
-    """Describe the result of a run, its size, run time, memory and device."""
+    """Describe the result of a run, or of several runs: size, run time, memory and device."""
+    if estimate.total is not None:
+        return _total_text(estimate.total, estimate.device)
     rgb = "S" in estimate.axes
     factors = estimate.factors[: layer.ndim]
     scale = [abs(s) / f for s, f in zip(layer.scale, factors, strict=True)]
@@ -76,3 +78,11 @@ def estimate_text(estimate: Estimate, layer: Image) -> str:
     memory = estimate.working_bytes + (0 if estimate.on_disk else estimate.nbytes)
     lines = [output, cost, [f"{formatting.format_bytes(memory)} of memory", estimate.device]]
     return "→ " + "\n".join(" · ".join(part for part in line if part) for line in lines)
+
+
+def _total_text(total: Total, device: str) -> str:
+    seconds = "" if total.seconds is None else formatting.format_estimate(total.seconds)
+    parts = [formatting.format_bytes(total.nbytes), f"{total.tiles} tiles", seconds]
+    cost = " · ".join(part for part in parts if part)
+    memory = f"{formatting.format_bytes(total.memory)} of memory"
+    return f"→ {total.layers} layers: {cost}\n{memory} · {device}"

@@ -90,18 +90,14 @@ class LayerChoice(ObjectChoice):
         images = _supported_or_topmost(sources_of(selected))
         others = [each for each in selected if not isinstance(each, Image)]
         is_group = len(self.sources) > 1
-        taken = f"the {len(self.sources)} layers" if is_group else f"“{self.sources[0].name}”"
-        verb = "are" if is_group else "is"
+        taken, verb = self._describe_sources()
         lines = []
         if is_group:
             count, shown = len(self.sources), self.sources[-1].name
             lines.append(f"{count} layers, one after the other; shown here is “{shown}”.")
-        if images and set(images) != set(self.sources):
-            if len(selected) == 1 and selected[0] is self._last_added():
-                lines.append(f"“{selected[0].name}” is new; {taken} {verb} still taken.")
-            else:
-                names = ", ".join(f"“{each.name}”" for each in images)
-                lines.append(f"{names} {_is_or_are(images)} selected, but {taken} {verb} taken.")
+        if images and set(images) != set(self.sources) and not self.new_result_remark:
+            names = ", ".join(f"“{each.name}”" for each in images)
+            lines.append(f"{names} {_is_or_are(images)} selected, but {taken} {verb} taken.")
         if images and others:
             names = ", ".join(f"“{each.name}” ({_type_name(each)})" for each in others)
             lines.append(f"Left out: {names}.")
@@ -111,6 +107,22 @@ class LayerChoice(ObjectChoice):
             image = "" if is_group else "the image "
             lines.append(f"{names} {_is_or_are(others)} {what}; {image}{taken} {verb} taken.")
         return "\n".join(lines)
+
+    @property
+    def new_result_remark(self) -> str:
+        """Explanation why a selected new result is not followed, empty if none is selected."""
+        selected = self._selected_layers()
+        is_new = len(selected) == 1 and selected[0] is self._last_added()
+        if not is_new or not self.sources or set(sources_of(selected)) == set(self.sources):
+            return ""
+        taken, verb = self._describe_sources()
+        return f"“{selected[0].name}” is new; {taken} {verb} still taken."
+
+    def _describe_sources(self) -> tuple[str, str]:
+        """Return a phrase for the chosen layers and the verb that agrees with it."""
+        if len(self.sources) > 1:
+            return f"the {len(self.sources)} layers", "are"
+        return f"“{self.sources[0].name}”", "is"
 
     # -- entries ----------------------------------------------------------------------------------
 

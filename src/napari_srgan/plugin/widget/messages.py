@@ -122,6 +122,9 @@ class Messages:
         lines = [f"⚠ {text}" for text in warnings if text]
         if self.estimate is not None:
             lines += self.estimate.notes
+        if self.form.layer.new_result_remark:
+            # Below the buttons, which must not move while a user aims at them.
+            lines.append(self.form.layer.new_result_remark)
         text, is_error = self.status
         if text:
             lines.append(f"⚠ {text}" if is_error else text)

@@ -12,6 +12,7 @@ from ..errors import format_error
 from ..jobs.estimate import Choices, Estimate, find_choices
 from ..jobs.queue import queue_of
 from ..jobs.region import camera_of
+from ..jobs.total import Arguments, valid_arguments
 from ..jobs.worker import make_worker
 from ..layers.source import level_0
 from .controls import PRECISION_TIP, show_card
@@ -218,11 +219,16 @@ class SuperResolveWidget(Form):
         if not self.queue.jobs:
             self.estimate_updater.schedule()
 
-    def _estimate_arguments(self) -> dict[str, Any] | None:
+    def _estimate_arguments(self) -> list[Arguments]:
         layer = self.layer.source
         if layer is None or layer not in self.supported:
-            return None
-        return self.values.estimate_arguments(layer, measure_speed=not self.queue.jobs)
+            return []
+
+        def arguments(layer: Image) -> Arguments:
+            return self.values.estimate_arguments(layer, measure_speed=not self.queue.jobs)
+
+        others = [each for each in self.supported if each is not layer]
+        return [arguments(layer), *valid_arguments(arguments, others)]
 
     def _on_estimate(self, estimate: Estimate | None) -> None:
         if self.messages.closed:
