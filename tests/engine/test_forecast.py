@@ -16,7 +16,7 @@ MEASURE = """
 import sys, threading, time
 import numpy as np, psutil
 from napari_srgan.engine import forecast
-from napari_srgan.engine.plan import make_plan
+from napari_srgan.engine.planning import make_plan
 from napari_srgan.engine.run import Run
 from napari_srgan.models import load_model
 
