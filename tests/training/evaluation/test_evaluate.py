@@ -23,7 +23,7 @@ from srgan_training.evaluation.evaluate import (
 )
 from srgan_training.evaluation.report import as_json, as_markdown
 from srgan_training.evaluation.scores import measure
-from srgan_training.evaluation.strips import SIDE, most_contrast
+from srgan_training.evaluation.strips import MAX_SIDE, most_contrast
 from srgan_training.images import Array
 from tests.conftest import MakeModel, random_network
 
@@ -270,7 +270,7 @@ def test_the_square_with_most_contrast_is_found() -> None:
     hr = np.zeros((1, 400, 600), np.float32)
     hr[:, 300:308, 500:508] = 1
     top, left, side = most_contrast(hr, 4)
-    assert side == SIDE == 64
+    assert side == MAX_SIDE == 64
     assert top <= 75 < top + side
     assert left <= 125 < left + side
     assert most_contrast(hr[:, :120], 4)[2] == 30

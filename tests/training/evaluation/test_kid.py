@@ -70,7 +70,7 @@ def test_patches_that_touch_are_described_and_a_rest_is_left_out() -> None:
     gathered.add(image[:, :128, :192])
     gathered.add(image[:, :60])
     gathered.add(rng.random((2, 64, 64)))
-    first, second, bands = gathered.described()
+    first, second, bands = gathered.feature_vectors()
     assert first.shape == (6, 2 * (16 + 24))
     assert np.allclose(first, second)
     assert bands.shape == (2, 80)
@@ -85,7 +85,7 @@ def test_each_stage_is_described_relative_to_its_deviation() -> None:
 
     with torch.inference_mode():
         (features,) = network(torch.from_numpy(image[None]).float())
-    (row,) = gathered.described()[0]
+    (row,) = gathered.feature_vectors()[0]
     deviation = float(features.std())
     assert row[:16] == pytest.approx(features.mean((2, 3))[0].numpy() / deviation, rel=1e-3)
     assert row[16:] == pytest.approx(features.std((2, 3))[0].numpy() / deviation, rel=1e-3)

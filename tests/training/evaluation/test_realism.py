@@ -16,7 +16,7 @@ from srgan_training.evaluation.dists import load_dists
 from srgan_training.evaluation.evaluate import Score, evaluate
 from srgan_training.evaluation.perception_distortion import lines_of, plot_tradeoff
 from srgan_training.evaluation.realism import (
-    DISTRIBUTION,
+    KID_STAGES,
     STAGES,
     Lite2,
     Realism,
@@ -39,7 +39,7 @@ def lite2() -> Lite2:
     """Return the network with random weights."""
     first, second = (
         FeatureNetwork("efficientnet-lite2", stages, weights=None)
-        for stages in (STAGES, DISTRIBUTION)
+        for stages in (STAGES, KID_STAGES)
     )
     return Lite2(first, second)
 

@@ -1,1 +1,1 @@
-"""How LR images are made of HR images."""
+"""Degradation models that synthesise LR images from HR images."""

@@ -1,4 +1,4 @@
-"""The interface of all degradations."""
+"""Base class of all degradations."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ..images import Array
 
 
 class Degradation(ABC):
-    """A step between HR and LR."""
+    """A step of the synthesis of an LR image from an HR image."""
 
     _axes: ClassVar[str] = ""
     _phrase: ClassVar[str]
 
     @property
     def reduces(self) -> str:
-        """Axes that become shorter by the scale: ``YX``, ``Z`` (the first axis) or none."""
+        """Axes that are reduced by the scale: ``YX``, ``Z`` (the first axis) or none."""
         return self._axes
 
     def __call__(self, image: Array, rng: np.random.Generator, scale: int) -> Array:
-        """Return the degraded image; the same state of ``rng`` gives the same result.
+        """Return the degraded image, which is deterministic given the state of ``rng``.
 
         Raises
         ------
@@ -38,5 +38,5 @@ class Degradation(ABC):
     def _apply(self, image: Array, rng: np.random.Generator, scale: int) -> Array: ...
 
     def describe(self) -> str:
-        """Say in a phrase, for a model's card, what LR was made by."""
+        """Return a noun phrase that describes the degradation, for the model card."""
         return self._phrase

@@ -1,8 +1,8 @@
-"""How a sensor makes an LR image out of an HR one, composable from YAML.
+"""Degradations that simulate a sensor, composable from YAML.
 
 A degradation is called as ``degradation(image, rng, scale)`` on float32 ``(C, H, W)`` with a
-nominal range of [0, 1], which values may exceed. Those that reduce put the centre of each LR pixel
-at the centre of its ``scale`` × ``scale`` block of HR pixels.
+nominal range of [0, 1], which values may exceed. Degradations that reduce centre each LR pixel in
+its block of ``scale`` × ``scale`` HR pixels.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from .real_esrgan import second_order
 
 @dataclass(frozen=True)
 class RealESRGAN(Degradation):
-    """Blur, resize, noise and JPEG, twice, at random (Wang et al. 2021), see `second_order`.
+    """Random blur, resizing, noise and JPEG, applied twice (Wang et al. 2021), see `second_order`.
 
-    For 8-bit photographs of unknown origin, 1 or 3 channels; clips to [0, 1] and rounds.
+    It is intended for 8-bit photographs of unknown origin with 1 or 3 channels. Results are clipped
+    to [0, 1] and rounded to 8 bits.
     """
 
     _axes, _phrase = "YX", "the second-order degradation of Real-ESRGAN"
@@ -40,24 +41,25 @@ class RealESRGAN(Degradation):
 
 @dataclass(frozen=True)
 class Chain(Degradation):
-    """Several degradations, the first applied first; exactly one of them reduces, or none."""
+    """Sequence of degradations, of which exactly one reduces, or none if not ``reducing``."""
 
     steps: tuple[Degradation, ...]
+    """degradations in the order of their application"""
     reducing: bool = True
-    """false for what keeps the size of its images"""
+    """whether the chain reduces images"""
 
     def __post_init__(self) -> None:
-        found = [s.describe() for s in self.steps if s.reduces]
-        if len(found) != self.reducing:
+        reductions = [s.describe() for s in self.steps if s.reduces]
+        if len(reductions) != self.reducing:
             raise ValueError(
-                f"{len(found)} of {len(self.steps)} steps reduce {found}; "
+                f"{len(reductions)} of {len(self.steps)} steps reduce {reductions}; "
                 f"{'exactly one' if self.reducing else 'none'} must: "
                 "bicubic, area, gaussian_psf with decimation, slice_profile or real_esrgan"
             )
 
     @property
     def reduces(self) -> str:
-        """Axes that become shorter by the scale."""
+        """Axes that are reduced by the scale."""
         return "".join(s.reduces for s in self.steps)
 
     def _apply(self, image: Array, rng: np.random.Generator, scale: int) -> Array:
@@ -66,7 +68,7 @@ class Chain(Degradation):
         return image
 
     def describe(self) -> str:
-        """Say the steps in their order."""
+        """Return the descriptions of the steps in order."""
         return ", then ".join(s.describe() for s in self.steps)
 
 
@@ -80,26 +82,27 @@ KINDS: dict[str, type[Degradation]] = {
     "round8": Round8,
     "slice_profile": SliceProfile,
 }
+"""degradations by their ``kind`` in YAML"""
 
 
 def parse_degradation(
     spec: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]], *, reducing: bool = True
 ) -> Chain:
-    """Build a degradation from YAML's data.
+    """Build a degradation from parsed YAML.
 
     Parameters
     ----------
     spec
-        A kind (``bicubic``), a mapping of a kind and its options (``{kind: gaussian_psf, mtf:
+        A kind (``bicubic``), a mapping with a kind and its options (``{kind: gaussian_psf, mtf:
         0.3}``), or a list of these in the order of their application.
     reducing
-        Whether it makes images smaller; false for what HR images go through.
+        Whether the chain reduces images; false for degradations of HR at constant size.
 
     Raises
     ------
     ValueError
-        If a kind, an option or a value is not allowed, naming it and what is; if not exactly one
-        step reduces, or with ``reducing`` false any does.
+        If a kind, an option or a value is invalid, or if not exactly one step reduces, or with
+        ``reducing`` false, if any step does.
     """
     steps = [spec] if isinstance(spec, str | Mapping) else spec
     if not isinstance(steps, Sequence):

@@ -1,4 +1,4 @@
-"""Values of a degradation that are given, or drawn per image from a range."""
+"""Parameters of degradations that are fixed or drawn per image from a range."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any
 import numpy as np
 
 Span = float | tuple[float, float]
-"""a value, or the lowest and highest between which one is drawn per image"""
+"""a fixed value, or the minimum and maximum of a value that is drawn per image"""
 
 
 def log_uniform(span: Span, rng: np.random.Generator) -> float:
-    """Draw a value whose logarithm is spread evenly."""
+    """Return a fixed value, or draw one log-uniformly from a range."""
     if not isinstance(span, tuple):
         return span
     return float(np.exp(rng.uniform(*np.log(span))))
 
 
-def say(span: Span) -> str:
-    """Say a value, or the two that it lies between."""
+def format_span(span: Span) -> str:
+    """Format a fixed value or a range as text."""
     return f"{span[0]:g} to {span[1]:g}" if isinstance(span, tuple) else f"{span:g}"
 
 
-def check(
+def check_value(
     name: str, value: Any, rule: str, allowed: Callable[[float], bool], *, span: bool = False
 ) -> None:
-    """Refuse what is no finite number, or with ``span`` range of them, that ``allowed`` allows.
+    """Validate that a value, or with ``span`` a range, is finite and accepted by ``allowed``.
 
     Raises
     ------
     ValueError
-        With ``rule``, which says what is allowed.
+        If it is not; the message contains ``rule``, which describes the accepted values.
     """
     pair = span and isinstance(value, tuple) and len(value) == 2
     ends: tuple[Any, ...] = value if pair else (value,)

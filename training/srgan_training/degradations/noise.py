@@ -10,31 +10,30 @@ from ..images import Array, round_8bit
 from .base import Degradation
 from .distributions import (
     Span,
-    check,
+    check_value,
+    format_span,
     log_uniform,
-    say,
 )
 from .real_esrgan import through_jpeg
 
 
 @dataclass(frozen=True)
 class PoissonGaussian(Degradation):
-    """Shot and read noise: variance ``v / photons + read²``, the mean kept.
+    """Zero-mean shot and read noise with the variance ``v / photons + read²``.
 
-    Foi et al. 2008, IEEE TIP 17:1737, section II. Values are not clipped; those below 0 have no
-    shot noise.
+    Values are not clipped; negative values have no shot noise. Source: Foi et al. 2008, IEEE TIP
+    17:1737, section II.
     """
 
     photons: Span | None = None
-    """photons at 1.0, above 0; a range is drawn from log-uniformly; None leaves shot noise out"""
+    """photons at 1.0, above 0, or a range for a log-uniform draw; None disables shot noise"""
     read: Span = 0.0
-    """standard deviation on the [0, 1] range; a range must begin above 0, since it too is drawn
-    from log-uniformly"""
+    """standard deviation of read noise on [0, 1], or a range above 0 for a log-uniform draw"""
 
     def __post_init__(self) -> None:
         if self.photons is not None:
-            check("photons", self.photons, "above 0", lambda v: v > 0, span=True)
-        check("read", self.read, "of at least 0", lambda v: v >= 0, span=True)
+            check_value("photons", self.photons, "above 0", lambda v: v > 0, span=True)
+        check_value("read", self.read, "of at least 0", lambda v: v >= 0, span=True)
         if isinstance(self.read, tuple) and self.read[0] == 0:
             raise ValueError(f"read is {list(self.read)}; a range must begin above 0")
         if self.photons is None and self.read == 0:
@@ -51,29 +50,33 @@ class PoissonGaussian(Degradation):
         return noisy.astype(np.float32)
 
     def describe(self) -> str:
-        """Give photons and read noise."""
-        shot = [] if self.photons is None else [f"shot noise of {say(self.photons)} photons at 1"]
-        read = [f"read noise of {say(self.read)}"] if self.read else []
+        """Return a description with photons and read noise."""
+        shot = (
+            []
+            if self.photons is None
+            else [f"shot noise of {format_span(self.photons)} photons at 1"]
+        )
+        read = [f"read noise of {format_span(self.read)}"] if self.read else []
         return " and ".join(shot + read)
 
 
 @dataclass(frozen=True)
 class JPEG(Degradation):
-    """JPEG by Pillow, for 8-bit images of 1 or 3 channels; clips to [0, 1] and rounds."""
+    """JPEG compression of 8-bit images with 1 or 3 channels; clips to [0, 1] and rounds."""
 
     quality: Span
-    """1 (worst) to 100; a range is drawn from uniformly and rounded to a whole number"""
+    """quality from 1 (worst) to 100, or a range for a uniform draw that is rounded to an integer"""
 
     def __post_init__(self) -> None:
-        check("quality", self.quality, "from 1 to 100", lambda v: 1 <= v <= 100, span=True)
+        check_value("quality", self.quality, "from 1 to 100", lambda v: 1 <= v <= 100, span=True)
 
     def _apply(self, image: Array, rng: np.random.Generator, scale: int) -> Array:
         span = self.quality
         return through_jpeg(image, round(rng.uniform(*span) if isinstance(span, tuple) else span))
 
     def describe(self) -> str:
-        """Give the quality."""
-        return f"JPEG of quality {say(self.quality)}"
+        """Return a description with the quality."""
+        return f"JPEG of quality {format_span(self.quality)}"
 
 
 @dataclass(frozen=True)

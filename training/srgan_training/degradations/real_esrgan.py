@@ -1,7 +1,7 @@
-"""The second-order degradation of Real-ESRGAN (Wang et al. 2021, ICCVW, arXiv 2107.10833).
+"""Second-order degradation of Real-ESRGAN (Wang et al. 2021, ICCVW, arXiv 2107.10833).
 
-The ranges and probabilities are those its authors published with the ×4 model. What differs:
-JPEG is Pillow's, thus rounded to 8 bits and of a whole quality, and HR is not sharpened first.
+Ranges and probabilities are those that the authors published with the ×4 model. Differences: JPEG
+is that of Pillow, which requires 8-bit images and an integer quality, and HR is not sharpened.
 """
 
 from __future__ import annotations
@@ -20,35 +20,41 @@ Kernel = npt.NDArray[np.float64]
 Pair = tuple[float, float]
 
 SHAPES = {"gaussian": 0.70, "generalised": 0.15, "plateau": 0.15}
+"""probabilities of the kernels other than sinc"""
 ISOTROPIC = {"gaussian": 0.45 / 0.70, "generalised": 0.12 / 0.15, "plateau": 0.12 / 0.15}
+"""probability that a kernel is isotropic"""
 BETA = {"gaussian": (1.0, 1.0), "generalised": (0.5, 4.0), "plateau": (1.0, 2.0)}
+"""range of the shape parameter β by kernel"""
 SINC = 0.1
-"""share of sinc kernels among the blurs"""
+"""probability of a sinc kernel for a blur"""
 FINAL_SINC = 0.8
+"""probability of the final sinc filter"""
 GREY_NOISE = 0.4
-"""share of images whose noise is the same in all channels"""
+"""probability that the noise is the same in all channels"""
 MODES = ("area", "bilinear", "bicubic")
+"""interpolation modes of the resizing"""
 GREY = np.array([0.2989, 0.587, 0.114], np.float32)
+"""weights of R, G and B in the grey image that Poisson noise is computed from"""
 
 
 @dataclass(frozen=True)
 class Order:
-    """One pass of blur, resize, noise and JPEG (section 3.1)."""
+    """Parameters of one pass of blur, resizing, noise and JPEG (section 3.1)."""
 
     blur: float
-    """probability"""
+    """probability of the blur"""
     sigma: Pair
-    """range of the kernels' σ in pixels"""
+    """range of σ of the kernels in pixels"""
     resize: tuple[float, float, float]
     """probabilities of enlarging, reducing and keeping"""
     factors: Pair
-    """smallest reduction and largest enlargement"""
+    """minimum and maximum of the resize factor"""
     gaussian: Pair
     """range of the standard deviation of Gaussian noise, in 8-bit levels"""
     poisson: Pair
-    """range of the strength of Poisson noise; 1 counts as many photons as there are levels"""
+    """range of the scale of Poisson noise; at 1 there are as many photons as distinct levels"""
     jpeg: Pair
-    """range of the quality"""
+    """range of the JPEG quality"""
 
 
 FIRST = Order(1.0, (0.2, 3.0), (0.2, 0.7, 0.1), (0.15, 1.5), (1, 30), (0.05, 3.0), (30, 95))
@@ -70,7 +76,7 @@ def second_order(image: Array, rng: np.random.Generator, scale: int) -> Array:
         out = blur(out, kernels[1])
     out = _resize(out, _draw_size(size, SECOND, rng), rng)
     out = _noisy(out, SECOND, rng)
-    # Section 3.3: the sinc filter goes with the last resize, JPEG comes before or after both.
+    # Section 3.3: the sinc filter follows the last resizing; JPEG precedes or follows both.
     jpeg_last = rng.random() < 0.5
     if not jpeg_last:
         out = through_jpeg(out, _draw_quality(SECOND, rng))
@@ -83,7 +89,7 @@ def second_order(image: Array, rng: np.random.Generator, scale: int) -> Array:
 
 
 def through_jpeg(image: Array, quality: int) -> Array:
-    """Encode ``(C, H, W)``, C 1 or 3, as JPEG and decode it; clips to [0, 1] and 8 bits."""
+    """Encode ``(C, H, W)``, C 1 or 3, as JPEG and decode it; clips to [0, 1] and rounds."""
     from PIL import Image as Pillow
 
     if len(image) not in (1, 3):
@@ -117,7 +123,8 @@ def plateau(size: int, sigma_x: float, sigma_y: float, theta: float = 0, beta: f
 def sinc(size: int, cutoff: float) -> Kernel:
     """Return the circular low-pass ``ω J₁(ω r) / (2π r)``, summing to 1 (section 3.3).
 
-    ``cutoff`` ω is in radians per pixel; π is the Nyquist frequency. Cut off at ``size``, it rings.
+    ``cutoff`` ω is in radians per pixel; π is the Nyquist frequency. Truncation to
+    ``size`` causes ringing.
     """
     x, y = _grid(size)
     r = np.hypot(x, y)
@@ -128,13 +135,13 @@ def sinc(size: int, cutoff: float) -> Kernel:
 
 
 def blur(image: Array, kernel: Kernel) -> Array:
-    """Convolve each channel with a point-symmetric kernel, mirrored at the border."""
+    """Convolve each channel with a point-symmetric kernel and reflect padding."""
     pad = len(kernel) // 2
-    # numpy mirrors as often as needed: images smaller than the kernel occur after reduction.
+    # NumPy reflects repeatedly, which images smaller than the kernel need after reduction.
     padded = np.pad(image, ((0, 0), (pad, pad), (pad, pad)), mode="reflect")
     size = padded.shape[1:]
     product = np.fft.rfft2(padded) * np.fft.rfft2(kernel, size)
-    # What wraps around lies in the first rows and columns, which are left out.
+    # Wrap-around affects only the first rows and columns, which are dropped.
     return np.fft.irfft2(product, size)[:, 2 * pad :, 2 * pad :].astype(np.float32)
 
 
@@ -145,7 +152,7 @@ def _grid(size: int) -> tuple[Kernel, Kernel]:
 
 
 def _ellipse(size: int, sigma_x: float, sigma_y: float, theta: float) -> Kernel:
-    """Cᵀ Σ⁻¹ C with Σ of half-axes σ, turned by θ from x."""
+    """Return Cᵀ Σ⁻¹ C for standard deviations σ, rotated by θ from x."""
     x, y = _grid(size)
     along = (x * np.cos(theta) + y * np.sin(theta)) / sigma_x
     across = (y * np.cos(theta) - x * np.sin(theta)) / sigma_y
@@ -161,7 +168,7 @@ def _draw_kernel(order: Order, rng: np.random.Generator) -> Kernel:
     if rng.random() < ISOTROPIC[shape]:
         sigma_y = sigma_x
     low, high = BETA[shape]
-    # Half of the kernels are flatter than the Gaussian, half are more peaked.
+    # Half of the kernels are flatter and half are more peaked than the Gaussian.
     beta = rng.uniform(low, 1) if rng.random() < 0.5 else rng.uniform(1, high)
     make = plateau if shape == "plateau" else generalised_gaussian
     return make(size, sigma_x, sigma_y, rng.uniform(-np.pi, np.pi), beta)
@@ -186,14 +193,14 @@ def _draw_quality(order: Order, rng: np.random.Generator) -> int:
 
 
 def _resize(image: Array, size: tuple[int, int], rng: np.random.Generator) -> Array:
-    """Resize by a mode drawn at random; bilinear and bicubic alias here, as the authors' do."""
+    """Resize with a random mode; bilinear and bicubic are not antialiased, as in the original."""
     mode = MODES[rng.integers(len(MODES))]
     x = torch.from_numpy(np.ascontiguousarray(image))[None]
     return np.asarray(F.interpolate(x, size=size, mode=mode)[0].numpy())
 
 
 def _noisy(image: Array, order: Order, rng: np.random.Generator) -> Array:
-    """Add Gaussian or Poisson noise, of one kind for all channels or for each, and clip."""
+    """Add Gaussian or Poisson noise, common to all channels or independent, and clip."""
     gaussian, grey = rng.random() < 0.5, rng.random() < GREY_NOISE
     noise: npt.NDArray[np.floating]
     if gaussian:
@@ -204,7 +211,7 @@ def _noisy(image: Array, order: Order, rng: np.random.Generator) -> Array:
         if grey and len(image) == 3:
             clean = np.tensordot(GREY, image, axes=1)[None]
         clean = round_8bit(clean)
-        # As the authors have it: as many photons at 1.0 as there are levels, to a power of 2.
+        # As in the original: photons at 1.0 are the number of levels rounded up to a power of 2.
         photons = 2 ** np.ceil(np.log2(len(np.unique(clean))))
         noise = rng.uniform(*order.poisson) * (rng.poisson(clean * photons) / photons - clean)
     return np.clip(image + noise, 0, 1).astype(np.float32)

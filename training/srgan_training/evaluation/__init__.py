@@ -1,1 +1,1 @@
-"""Measures of models on test images."""
+"""Evaluation of models on test images."""

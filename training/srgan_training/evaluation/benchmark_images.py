@@ -1,4 +1,4 @@
-"""What models are measured on: HR images, and where their LR comes from."""
+"""Test images: HR images and the origin of their LR images."""
 
 from __future__ import annotations
 
@@ -26,37 +26,39 @@ from ..images import (
 from .metrics import SSIM_WINDOW
 
 Degradation = Callable[[Array, np.random.Generator, int], Array]
-"""``(image (C, H, W) float32, rng, scale)`` to the LR ``(C, H / scale, W / scale)``"""
+"""map of ``(image (C, H, W) float32, rng, scale)`` to the LR image ``(C, H / scale, W / scale)``"""
 
 
 @dataclass(frozen=True)
 class Case:
-    """An HR image, with the way back from [0, 1] to the values that its file holds."""
+    """An HR test image and the scaling from [0, 1] to the values of its file."""
 
     name: str
-    """unlike any other of the folder: `stem`, with the number of the plane if there are several"""
+    """unique name in the folder: `stem`, with the index of the plane if there are several"""
     image: Image
     low: npt.NDArray[np.float64]
+    """offset of the scaling, of the shape of ``span``"""
     span: npt.NDArray[np.float64]
-    """``stored = pixels · span + low``, each ``(C, 1, 1)``, or ``(1, 1, 1)`` for all bands"""
+    """factor of the scaling ``stored = pixels · span + low``, ``(C, 1, 1)`` or ``(1, 1, 1)``"""
     path: Path
     stem: str
-    """path below the folder, without suffix"""
+    """path relative to the folder without suffix"""
     plane: int = 0
+    """index of the plane in the file"""
 
 
 def read_cases(folder: Path) -> list[Case]:
-    """Read every image below a folder.
+    """Read all images below a folder.
 
-    8-bit values become levels divided by 255. Deeper ones are mapped from their 0.1 and 99.9
-    percentiles, each band of a multi-band image on its own.
+    8-bit values are divided by 255. For other dtypes the 0.1 and 99.9 percentiles are mapped to 0
+    and 1, separately for each band of a multi-band image.
 
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If the folder contains no image.
     ValueError
-        If one holds NaN or infinities, or a file that cannot be read.
+        If a file cannot be read, or an image has NaN or infinite values.
     """
     cases = []
     paths = find_images(folder)
@@ -73,33 +75,34 @@ def read_cases(folder: Path) -> list[Case]:
 
 
 def read_bands(path: Path) -> list[Stored]:
-    """Return the images ``(C, H, W)`` of a file, values as stored.
+    """Return the images ``(C, H, W)`` of a file, unscaled.
 
-    One, three or (alpha left out) four samples of RGB make an image, and so do the channels of a
-    file without other axes, as of a multispectral scene. All other axes are those of a stack.
+    The bands of an image are its RGB samples without alpha, or the channels of a file without other
+    axes than Y and X, such as a multispectral scene. Indices along all other axes are separate
+    images.
     """
     try:
         images = read(path)
     except UNREADABLE as error:
         raise ValueError(f"{path}: cannot be read ({error})") from error
-    found: list[Stored] = []
+    images_of_file: list[Stored] = []
     for image in images:
         if image.axes is not None and sorted(image.axes) == ["C", "X", "Y"]:
-            found.append(np.moveaxis(np.asarray(image.data), image.axes.index("C"), 0))
+            images_of_file.append(np.moveaxis(np.asarray(image.data), image.axes.index("C"), 0))
         else:
-            found += [np.asarray(plane) for plane in planes_of(image)]
-    return found
+            images_of_file += [np.asarray(plane) for plane in planes_of(image)]
+    return images_of_file
 
 
 def to_case(
     pixels: npt.NDArray[np.generic],
 ) -> tuple[Image, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the image on [0, 1], and low and span of its map, see `Case`."""
+    """Scale an image to [0, 1]; return it with offset and factor of the scaling, see `Case`."""
     if pixels.dtype == np.uint8:
         return Image(from_8bit_levels(pixels), True), np.zeros((1, 1, 1)), np.full((1, 1, 1), 255.0)
-    one_by_one = len(pixels) not in (1, 3)
+    per_band = len(pixels) not in (1, 3)
     low, high = np.percentile(
-        pixels.astype(np.float64), [0.1, 99.9], axis=(1, 2) if one_by_one else None, keepdims=True
+        pixels.astype(np.float64), [0.1, 99.9], axis=(1, 2) if per_band else None, keepdims=True
     )
     span = np.maximum(high - low, 1e-12)
     return Image(np.asarray((pixels - low) / span, np.float32), False), low, span
@@ -107,19 +110,20 @@ def to_case(
 
 @dataclass(frozen=True)
 class Reduction:
-    """Where the LR of an HR image comes from: antialiased bicubic unless one of the two is given.
+    """Origin of LR images: a folder, a degradation or, without both, antialiased bicubic.
 
     Raises
     ------
     ValueError
-        If both are.
+        If both a folder and a degradation are given.
     """
 
     folder: Path | None = None
-    """of LR images that have the name of their HR image, or that with ``x2``, ``x4``, … after it"""
+    """folder of LR images named as their HR images, optionally followed by ``x2``, ``x4``, …"""
     degradation: Degradation | None = None
+    """degradation that makes LR images"""
     seed: int = 0
-    """of what is random in the degradation; every model sees the same LR"""
+    """seed of the degradation, so that all models are given the same LR images"""
 
     def __post_init__(self) -> None:
         if self.folder is not None and self.degradation is not None:
@@ -139,22 +143,24 @@ class Reduction:
     def pair(self, case: Case, channels: int, scale: int, number: int = 0) -> Pair:
         """Return LR and HR, cropped to a multiple of the scale.
 
-        ``channels`` is what the model takes: grey becomes R = G = B for 3, RGB becomes Y for 1, an
-        image of other bands stays as it is. LR images of 8-bit ones are rounded to 8 bits.
-        ``number`` is that of the image, for the seed.
+        ``channels`` is the number of channels of the model: for 3, grey images are repeated to
+        R = G = B; for 1, RGB is converted to Y. Images with other numbers of bands are unchanged.
+        LR images of 8-bit images are rounded to 8 bits. ``number`` is the index of the image, which
+        is part of the seed.
 
         Raises
         ------
         ValueError
-            If the HR image is too small, or its LR image is missing or does not fit.
+            If the HR image is too small, or its LR image is missing or has another size.
         """
         height, width = case.image.pixels.shape[1:]
-        least = SSIM_WINDOW + 2 * scale
-        if min(height, width) // scale * scale < least:
+        min_side = SSIM_WINDOW + 2 * scale
+        if min(height, width) // scale * scale < min_side:
             raise ValueError(
-                f"{case.path}: {height} × {width} pixels; at ×{scale} it takes {least} × {least}"
+                f"{case.path}: {height} × {width} pixels; at ×{scale} it takes "
+                f"{min_side} × {min_side}"
             )
-        image = fitted(case.image, channels)
+        image = match_channels(case.image, channels)
         if self.folder is None and self.degradation is None:
             return make_pair(image, scale)
         hr = cropped(image, scale)
@@ -173,14 +179,14 @@ class Reduction:
 
     @cached_property
     def _files(self) -> dict[str, Path]:
-        """Paths of the LR images by their place below the folder, without suffix."""
+        """Paths of the LR images by their relative path without suffix."""
         assert self.folder is not None
         paths = find_images(self.folder)
         return {p.relative_to(self.folder).with_suffix("").as_posix(): p for p in paths}
 
     def _read(self, case: Case, channels: int, scale: int) -> Array:
-        found = self._files
-        path = found.get(case.stem) or found.get(f"{case.stem}x{scale}")
+        files = self._files
+        path = files.get(case.stem) or files.get(f"{case.stem}x{scale}")
         if path is None:
             raise ValueError(
                 f"{case.path}: there is no LR image of it in {self.folder}; names must be equal, "
@@ -193,11 +199,11 @@ class Reduction:
         if (pixels.dtype == np.uint8) != case.image.eight_bit:
             raise ValueError(f"{path}: is {pixels.dtype}; {case.path} is not of that depth")
         values = np.asarray((pixels.astype(np.float64) - case.low) / case.span, np.float32)
-        return fitted(Image(values, case.image.eight_bit), channels).pixels[:]
+        return match_channels(Image(values, case.image.eight_bit), channels).pixels[:]
 
 
-def fitted(image: Image, channels: int) -> Image:
-    """Give grey and RGB images the model's channels; leave images of other bands alone."""
+def match_channels(image: Image, channels: int) -> Image:
+    """Convert grey and RGB images to the channels of the model; return others unchanged."""
     return image.as_channels(channels) if {image.pixels.shape[0], channels} == {1, 3} else image
 
 

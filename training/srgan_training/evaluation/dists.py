@@ -1,4 +1,4 @@
-"""DISTS (Ding et al. 2020), a perceptual distance that takes one texture for another like it."""
+"""DISTS (Ding et al. 2020), a perceptual distance that tolerates resampling of textures."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from .perceptual import Distance
 
 
 def load_dists() -> tuple[Distance | None, str]:
-    """Return DISTS by torchmetrics on torchvision's VGG16, or None and why it cannot be had.
+    """Return DISTS of torchmetrics with torchvision's VGG16, or None and why it is unavailable.
 
-    The distance takes two images ``(C, H, W)`` of 1 or 3 bands on [0, 1]; what lies outside is
-    clipped.
+    The distance takes two images ``(C, H, W)`` with 1 or 3 bands; values are clipped to [0, 1].
     """
     try:
         import_module("torchvision")

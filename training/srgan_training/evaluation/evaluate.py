@@ -1,4 +1,4 @@
-"""Measures models on folders of HR images, beside bicubic."""
+"""Evaluation of models and bicubic interpolation on folders of HR images."""
 
 from __future__ import annotations
 
@@ -24,69 +24,76 @@ from .realism import Realism, load_lite2
 from .scores import (
     Values,
     convention_of,
-    known,
-    mean_of,
     measure,
+    nan_mean,
+    without_nan,
 )
 from .strips import Strips
 
 BICUBIC = "bicubic"
+"""label of the rows of bicubic interpolation"""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is measured: a model, or bicubic where it is None."""
+    """A row of the table of results: a model, or bicubic interpolation."""
 
     label: str
+    """name in the table"""
     scale: int
     model: Model | None = None
+    """model to evaluate; None is bicubic interpolation"""
     detail: float | None = None
-    """which of a two-ended model's details this is; None for its default"""
+    """detail of a model with two ends; None is its default"""
 
 
 @dataclass(frozen=True)
 class Score(Values):
-    """What was measured of one row on one folder: means over the images."""
+    """Metrics of one row on one folder: means over the images."""
 
     model: str
     """label of the row"""
     folder: str
+    """name of the folder of HR images"""
     images: int
+    """number of images"""
     scale: int
     detail: float | None
+    """detail of a model with two ends, None for its default"""
     convention: str
-    """of the images, see `srgan_training.evaluation.metrics`"""
+    """conventions of the images, see `srgan_training.evaluation.metrics`"""
     worst_lr_psnr: float
-    """of the worst image, like the next"""
+    """lowest LR-PSNR of an image in dB"""
     worst_drift: float
+    """largest drift of an image in percent of the range"""
     kid: float
-    """kernel inception distance of results from HR images: `srgan_training.evaluation.kid`"""
+    """kernel distance between results and HR images, see `srgan_training.evaluation.kid`"""
     kid_error: float
-    """standard error of it"""
+    """standard error of the kernel distance"""
     lr: str
-    """where the LR images came from"""
+    """origin of the LR images"""
     consistency: int
-    """steps of back-projection after the model"""
+    """number of back-projection steps after the model"""
     note: str = ""
-    """what could not be measured, and why"""
+    """metrics that could not be measured, with the reasons"""
 
 
 def choose_rows(names: Sequence[str], details: Sequence[float] = ()) -> list[Row]:
-    """Return bicubic at every scale that occurs, then the models.
+    """Return the rows of bicubic interpolation at all scales, then those of the models.
 
     Parameters
     ----------
     names
         Names or files of models.
     details
-        Each gives a row of its own for every model that has two ends.
+        Details, each a separate row for every model with two ends.
 
     Raises
     ------
     ModelError
-        If a model is not known or cannot be used.
+        If a model is unknown or cannot be used.
     ValueError
-        If a detail is not in [0, 1], or given and no model has two ends.
+        If a detail lies outside [0, 1], or is given although no model has two ends.
     """
     two_ended = {card.name for card in list_models() if card.both_ends}.intersection(names)
     if details and not two_ended:
@@ -102,16 +109,16 @@ def choose_rows(names: Sequence[str], details: Sequence[float] = ()) -> list[Row
             label = name if detail is None else f"{name}, detail {detail:g}"
             rows.append(Row(label, model.scale, model, detail))
     scales = sorted({row.scale for row in rows}) or [4]
-    plain = [Row(BICUBIC if len(scales) == 1 else f"{BICUBIC} ×{s}", s) for s in scales]
-    return plain + rows
+    bicubic_rows = [Row(BICUBIC if len(scales) == 1 else f"{BICUBIC} ×{s}", s) for s in scales]
+    return bicubic_rows + rows
 
 
 def run(
     case: Case, row: Row, reduction: Reduction, number: int, consistency: int
 ) -> tuple[Array, Pair]:
-    """Return the result of a row for an image, and the pair to compare it with.
+    """Return the result of a row for an image, and its LR/HR pair.
 
-    A grey image that went through a model of three channels as R = G = B comes back as grey.
+    The result of an RGB model for a grey image is averaged to grey.
     """
     bands = case.image.pixels.shape[0]
     channels = bands if row.model is None else row.model.channels
@@ -134,34 +141,34 @@ def evaluate(
     data_range: float | None = None,
     strips: Path | None = None,
 ) -> Iterator[Score]:
-    """Yield the score of bicubic and of each model on each folder.
+    """Yield the scores of bicubic interpolation and of each model on each folder.
 
     Parameters
     ----------
     names
         Names or files of models of any scale.
     folders
-        Of HR images.
+        Folders of HR images.
     consistency
-        Steps of back-projection after the models.
+        Number of back-projection steps after the models.
     details
-        Each gives a row of its own for every model that has two ends.
+        Details, each a separate row for every model with two ends.
     lr
-        Folders of LR images, one for each of ``folders``; none: they are made.
+        Folders of LR images, one for each of ``folders``; empty synthesises them.
     degradation
-        Makes the LR; None is antialiased bicubic.
+        Degradation that makes the LR images; None is antialiased bicubic.
     data_range
-        The range of images deeper than 8 bits, in the values of their files; None is each HR
-        band's maximum − minimum.
+        Range of images of more than 8 bits in the values of their files; None is maximum − minimum
+        of each HR band.
     strips
-        Folder for pictures of the results side by side.
+        Folder for pictures that show the results side by side.
 
     Raises
     ------
     FileNotFoundError
-        If a folder has no image.
+        If a folder contains no image.
     ModelError, ValueError
-        If a model, an image or an option cannot be used, saying which and why.
+        If a model, an image or an option is invalid.
     """
     if lr and len(lr) != len(folders):
         raise ValueError(f"{len(lr)} LR folders for {len(folders)} HR folders; give one for each")
@@ -169,8 +176,12 @@ def evaluate(
         raise ValueError(f"data_range={data_range!r}; it must be above 0")
     reductions = [Reduction(lr[i] if lr else None, degradation) for i in range(len(folders))]
     rows = choose_rows(names, details)
-    (lpips, *notes), (dists, also), (lite2, more) = load_lpips(), load_dists(), load_lite2()
-    note = "; ".join(text for text in (*notes, also, more) if text)
+    (lpips, *notes), (dists, dists_note), (lite2, lite2_note) = (
+        load_lpips(),
+        load_dists(),
+        load_lite2(),
+    )
+    note = "; ".join(text for text in (*notes, dists_note, lite2_note) if text)
     labels = [folder.resolve().name for folder in folders]
     for folder, label, reduction in zip(folders, labels, reductions, strict=True):
         label = str(folder) if labels.count(label) > 1 else label
@@ -200,7 +211,7 @@ def evaluate(
                 conventions.add(convention_of(pair, eight_bit=case.image.eight_bit))
                 if strips is not None:
                     drawn.add(case.name, row.label, row.scale, sr, pair, values[-1].psnr)
-            means = {f.name: mean_of([getattr(v, f.name) for v in values]) for f in fields(Values)}
+            means = {f.name: nan_mean([getattr(v, f.name) for v in values]) for f in fields(Values)}
             distance, error = realism.kid()
             yield Score(
                 **means,
@@ -210,8 +221,8 @@ def evaluate(
                 scale=row.scale,
                 detail=row.detail,
                 convention=" and ".join(sorted(conventions, reverse=True)),
-                worst_lr_psnr=min(known(v.lr_psnr for v in values), default=nan),
-                worst_drift=max(known(v.drift for v in values), default=nan),
+                worst_lr_psnr=min(without_nan(v.lr_psnr for v in values), default=nan),
+                worst_drift=max(without_nan(v.drift for v in values), default=nan),
                 kid=distance,
                 kid_error=error,
                 lr=str(reduction),

@@ -1,4 +1,4 @@
-"""Kernel Inception distance, of the means and deviations of features in small patches."""
+"""Kernel distance (KID) between sets of patches, from means and deviations of their features."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ from ..networks.feature_networks import FeatureNetwork, as_rgb
 Array = npt.NDArray[np.float64]
 
 SIDE = 64
-"""of the patches in pixels"""
+"""side of the patches in pixels"""
 DEGREE = 3
-"""of the polynomial kernel"""
-AT_ONCE = 64
-"""patches that go through the network together"""
+"""degree of the polynomial kernel"""
+BATCH = 64
+"""number of patches per forward pass"""
 
 
 @dataclass
 class PatchFeatures:
-    """What a network sees in the patches of a set of images, gathered image by image."""
+    """Feature statistics of the patches of a set of images, which are added one by one."""
 
     network: FeatureNetwork
+    """network that extracts the features"""
     images: list[list[tuple[Array, Array]]] = field(default_factory=list)
-    """of each image and stage the means and the deviations of its patches, ``(n, channels)``"""
+    """means and standard deviations of the patches, ``(n, channels)``, per image and stage"""
     moments: list[Array] = field(default_factory=list)
-    """of each stage number, sum and sum of squares of all values"""
+    """count, sum and sum of squares of all feature values, per stage"""
 
     @torch.inference_mode()
     def add(self, image: npt.NDArray[np.floating]) -> None:
-        """Take an image ``(C, H, W)`` on [0, 1], cut into patches that touch; a rest is left out.
+        """Add an image ``(C, H, W)`` on [0, 1].
 
-        An image smaller than a patch adds nothing.
+        Patches are non-overlapping; the remainder is dropped. An image smaller than a patch is
+        ignored.
         """
         if min(image.shape[1:]) < SIDE:
             return
@@ -44,12 +46,12 @@ class PatchFeatures:
         x = as_rgb(x, self.network.bands)
         cut = x.unfold(2, SIDE, SIDE).unfold(3, SIDE, SIDE).permute(0, 2, 3, 1, 4, 5)
         patches = cut.reshape(-1, 3, SIDE, SIDE)
-        found: list[list[tuple[Tensor, Tensor]]] = [[] for _ in self.network.stages]
-        for part in patches.split(AT_ONCE):
-            for number, features in enumerate(self.network(part)):
-                found[number].append((features.mean((2, 3)), features.std((2, 3))))
-                own = features.double()
-                sums = [own.numel(), float(own.sum()), float(own.square().sum())]
+        statistics: list[list[tuple[Tensor, Tensor]]] = [[] for _ in self.network.stages]
+        for batch in patches.split(BATCH):
+            for number, features in enumerate(self.network(batch)):
+                statistics[number].append((features.mean((2, 3)), features.std((2, 3))))
+                float64 = features.double()
+                sums = [float64.numel(), float(float64.sum()), float(float64.square().sum())]
                 if number == len(self.moments):
                     self.moments.append(np.zeros(3))
                 self.moments[number] += sums
@@ -57,15 +59,15 @@ class PatchFeatures:
             [
                 (torch.cat([m for m, _ in stage]).double().numpy(),
                  torch.cat([s for _, s in stage]).double().numpy())
-                for stage in found
+                for stage in statistics
             ]
         )  # fmt: skip
 
-    def described(self) -> list[Array]:
-        """Return for each image its patches as rows of numbers.
+    def feature_vectors(self) -> list[Array]:
+        """Return the feature vectors of the patches of each image as rows.
 
-        The numbers of each stage are divided by the standard deviation of all values that the stage
-        has in the set, so that what counts is how they are spread and not how large they are.
+        Features of each stage are divided by the standard deviation of all its values in the set,
+        so that the distance does not depend on their magnitude.
         """
         scales = []
         for number, total, squares in self.moments:
@@ -80,46 +82,47 @@ class PatchFeatures:
 
 
 def kid(fake: Sequence[Array], real: Sequence[Array]) -> tuple[float, float]:
-    """Return the kernel distance of two sets of patches, and its standard error.
+    """Return the kernel distance between two sets of patches, and its standard error.
 
     Parameters
     ----------
     fake, real
-        For each image the rows of numbers that describe its patches; as many images in both.
+        Feature vectors of the patches as rows, per image; both must have as many images.
 
     Returns
     -------
     (float, float)
-        The unbiased estimate of the squared maximum mean discrepancy under the kernel
-        ``(x·y / d + 1)³``, after each number was brought to mean 0 and deviation 1 by those of the
-        real patches. It is 0 on average where both sets come from one distribution, so that single
-        values may be below. The error is the jackknife's over images, since patches of one image
-        are alike; NaN where there are fewer than three. Both are NaN for fewer than two patches.
+        Unbiased estimate of the squared maximum mean discrepancy with the kernel
+        ``(x·y / d + 1)³``, after standardisation of each feature with mean and deviation of the
+        real patches. Its expectation is 0 for sets from the same distribution, so that it may be
+        negative. The standard error is the jackknife estimate over images, since patches of one
+        image are correlated; it is NaN for fewer than three images. Both are NaN for fewer than two
+        patches.
 
     Notes
     -----
-    Bińkowski et al. 2018, *Demystifying MMD GANs*, arXiv:1801.01401, section 4; there of Inception
-    features of whole images. Jackknife: Efron and Stein 1981.
+    Bińkowski et al. 2018, *Demystifying MMD GANs*, arXiv:1801.01401, section 4, where Inception
+    features of whole images are used. Jackknife: Efron and Stein 1981.
     """
-    nothing = float("nan"), float("nan")
+    undefined = float("nan"), float("nan")
     if len(fake) != len(real):
         raise ValueError(f"{len(fake)} generated images for {len(real)} real ones; give one each")
     sizes = [np.array([len(rows) for rows in part]) for part in (fake, real)]
     if min(int(n.sum()) for n in sizes) < 2:
-        return nothing
-    everything = np.concatenate(list(real))
-    mean, deviation = everything.mean(0), everything.std(0, ddof=1) + 1e-6
+        return undefined
+    all_real = np.concatenate(list(real))
+    mean, deviation = all_real.mean(0), all_real.std(0, ddof=1) + 1e-6
     a, b = ([(rows - mean) / deviation for rows in part] for part in (fake, real))
     aa, bb, ab = _kernel_sums(a, a), _kernel_sums(b, b), _kernel_sums(a, b)
-    itself = [np.array([_kernel(r, r, paired=True).sum() for r in part]) for part in (a, b)]
+    diagonals = [np.array([_kernel(r, r, paired=True).sum() for r in part]) for part in (a, b)]
 
     def estimate(kept: npt.NDArray[np.bool_]) -> float:
         m, n = (int(size[kept].sum()) for size in sizes)
         if min(m, n) < 2:
             return float("nan")
         own = np.ix_(kept, kept)
-        fakes = (aa[own].sum() - itself[0][kept].sum()) / (m * (m - 1))
-        reals = (bb[own].sum() - itself[1][kept].sum()) / (n * (n - 1))
+        fakes = (aa[own].sum() - diagonals[0][kept].sum()) / (m * (m - 1))
+        reals = (bb[own].sum() - diagonals[1][kept].sum()) / (n * (n - 1))
         return float(fakes + reals - 2 * ab[own].sum() / (m * n))
 
     count = len(fake)
@@ -137,7 +140,7 @@ def _kernel(a: Array, b: Array, *, paired: bool = False) -> Array:
 
 
 def _kernel_sums(a: Sequence[Array], b: Sequence[Array]) -> Array:
-    """Return the sums of the kernel between the patches of each two images."""
+    """Return the sum of the kernel over all pairs of patches, for each pair of images."""
     whole = np.concatenate(list(b))
     ends = np.cumsum([len(rows) for rows in b])[:-1]
     return np.array(

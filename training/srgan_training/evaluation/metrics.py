@@ -1,13 +1,13 @@
-"""Distances between two images, by the conventions of the super-resolution literature.
+"""Full-reference metrics by the conventions of the super-resolution literature.
 
-Two conventions are in use, and their figures must not be compared with each other:
+The values of the two conventions are not comparable:
 
 Y
     8-bit natural images: Y of BT.601 studio range (16…235) of values rounded to 8 bits, a peak of
     255, ``scale`` pixels cut at each border (`luma`).
 full range
-    Deeper images: every band as it is, peak = maximum − minimum of the HR band unless a range is
-    given, ``scale`` pixels cut at each border.
+    Images of more than 8 bits: every band unchanged, peak = maximum − minimum of the HR band unless
+    a range is given, ``scale`` pixels cut at each border.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 SSIM_WINDOW = 11
+"""side of the window of SSIM in pixels"""
 
 
 def luma(pixels: npt.NDArray[Any]) -> Array:
-    """Return Y of ``(C, H, W)`` on [0, 1], as 8-bit levels.
+    """Return Y of ``(C, H, W)`` on [0, 1], in 8-bit levels.
 
-    Values are rounded to 8 bits first. RGB goes through BT.601 studio range (16…235), as in the
-    literature; a single channel is taken as it is.
+    Values are rounded to 8 bits first. RGB is converted by BT.601 studio range (16…235), as in the
+    literature; a single channel is returned as it is.
     """
     levels = np.clip(np.round(pixels.astype(np.float64) * 255), 0, 255)
     if levels.shape[0] == 1:
@@ -38,16 +39,16 @@ def luma(pixels: npt.NDArray[Any]) -> Array:
 def psnr(
     a: npt.NDArray[Any], b: npt.NDArray[Any], *, data_range: float = 255, border: int = 0
 ) -> float:
-    """Return the peak signal-to-noise ratio in dB, ``border`` pixels left out on each side.
+    """Return the peak signal-to-noise ratio in dB without ``border`` pixels on each side.
 
     Parameters
     ----------
     a, b
-        ``(..., H, W)``; one mean squared error over all entries.
+        Images ``(..., H, W)``, compared by one mean squared error over all entries.
     data_range
-        The peak: 255 for Y, the HR's range for deeper images.
+        Peak: 255 for Y, the range of HR for images of more than 8 bits.
     border
-        By convention the scale.
+        Number of pixels cropped on each side; by convention the scale.
     """
     a, b = (crop_border(x, border).astype(np.float64) for x in (a, b))
     error = float(np.mean((a - b) ** 2))
@@ -57,13 +58,13 @@ def psnr(
 def ssim(a: Array, b: Array, *, data_range: float = 255, border: int = 0) -> float:
     """Return the structural similarity of two planes ``(H, W)`` (Wang et al. 2004).
 
-    11×11 Gaussian window of σ 1.5, mean over the region where the window fits, the image not
-    reduced first; `data_range` and `border` as in `psnr`.
+    The window is an 11×11 Gaussian of σ 1.5; the mean is over positions where it fits. Images are
+    not downsampled. ``data_range`` and ``border`` are those of `psnr`.
 
     Raises
     ------
     ValueError
-        If the window does not fit into what the border leaves.
+        If the cropped image is smaller than the window.
     """
     from skimage.metrics import structural_similarity
 
@@ -87,8 +88,8 @@ def ssim(a: Array, b: Array, *, data_range: float = 255, border: int = 0) -> flo
 def spectral_angle(sr: npt.NDArray[Any], hr: npt.NDArray[Any]) -> float:
     """Return the mean angle in degrees between the spectra of two images ``(C, H, W)``.
 
-    Values are those of the sensor: an offset turns the angle. Pixels that are zero in every band
-    of either image have no angle and are left out; with one band, or no pixel left, it is NaN.
+    Values must be those of the sensor, since an offset changes the angle. Pixels that are zero in
+    all bands of either image are excluded. The result is NaN for one band or without pixels.
 
     Notes
     -----
@@ -104,15 +105,15 @@ def spectral_angle(sr: npt.NDArray[Any], hr: npt.NDArray[Any]) -> float:
 
 
 def drift(sr: npt.NDArray[Any], hr: npt.NDArray[Any], *, data_range: float = 1) -> float:
-    """Return by how much the means of a band differ at most, in percent of the range.
+    """Return the largest difference between the band means of two images, in percent of the range.
 
-    Of two images ``(C, H, W)`` the band counts whose mean is furthest from the other's.
+    Images are ``(C, H, W)``; the difference is that of the band with the largest one.
     """
     means = (x.astype(np.float64).mean((1, 2)) for x in (sr, hr))
     return float(np.abs(np.subtract(*means)).max() / data_range * 100)
 
 
 def crop_border(image: npt.NDArray[Any], border: int) -> npt.NDArray[Any]:
-    """Leave out ``border`` pixels on each side of ``(..., H, W)``."""
+    """Crop ``border`` pixels on each side of ``(..., H, W)``."""
     height, width = image.shape[-2:]
     return np.asarray(image[..., border : height - border, border : width - border])

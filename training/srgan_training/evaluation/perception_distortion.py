@@ -1,4 +1,4 @@
-"""A plot of distortion and perception: what each model gives up of the one for the other."""
+"""Plot of the perception-distortion trade-off of models."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 def plot_tradeoff(scores: Sequence[Score], path: Path) -> Path:
-    """Write a plot of KID over PSNR, a panel for each folder, in the format of the file's name.
+    """Write a plot of KID over PSNR with a panel per folder; the suffix sets the format.
 
-    The details of a model that has two ends are joined by a line. Better is further right (nearer
-    to HR pixel by pixel) and further down (as a set more like HR); no method can be best in both
-    (Blau and Michaeli 2018, *The Perception-Distortion Tradeoff*, arXiv:1711.06077).
+    The details of a model with two ends are connected by a line. Better values are to the right
+    (less distortion) and at the bottom (better perceptual quality); no method can be optimal in
+    both (Blau and Michaeli 2018, *The Perception-Distortion Tradeoff*, arXiv:1711.06077).
 
     Raises
     ------
     ValueError
-        If matplotlib is not installed, or KID was not measured of any row.
+        If matplotlib is not installed, or no row has a KID.
     """
     measured = [score for score in scores if not isnan(score.kid)]
     if not measured:
@@ -61,12 +61,12 @@ def plot_tradeoff(scores: Sequence[Score], path: Path) -> Path:
 
 
 def lines_of(scores: Sequence[Score]) -> dict[str, list[Score]]:
-    """Return the rows of each model, by its detail; a row without one is a model of its own."""
-    found: dict[str, list[Score]] = {}
+    """Return the rows by model, sorted by detail; a row without a detail is a model."""
+    lines: dict[str, list[Score]] = {}
     for score in scores:
         name = score.model if score.detail is None else score.model.rsplit(", detail ", 1)[0]
-        found.setdefault(name, []).append(score)
+        lines.setdefault(name, []).append(score)
     return {
         name: sorted(rows, key=lambda s: 0 if s.detail is None else s.detail)
-        for name, rows in found.items()
+        for name, rows in lines.items()
     }

@@ -1,4 +1,4 @@
-"""Perceptual distances: GMSD and MDSI, which are computed, and LPIPS, which is a network."""
+"""Perceptual distances: GMSD, MDSI and LPIPS."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 Array = npt.NDArray[np.float64]
 Distance = Callable[[npt.NDArray[Any], npt.NDArray[Any]], float]
+"""distance between two images ``(C, H, W)``"""
 
 STABILITY = 170.0
-"""c of GMSD's similarity, for 8-bit levels"""
+"""constant c of the similarity of GMSD, for 8-bit levels"""
 GRADIENT, FUSED, CHROMA = 140.0, 55.0, 550.0
-"""C1, C2 and C3 of MDSI's similarities, for 8-bit levels"""
+"""constants C1, C2 and C3 of the similarities of MDSI, for 8-bit levels"""
 OPPONENT = np.array([[0.2989, 0.5870, 0.1140], [0.30, 0.04, -0.35], [0.34, -0.60, 0.17]])
-"""luminance and the two chromaticities of MDSI out of RGB"""
+"""matrix from RGB to luminance and the two chromaticity channels of MDSI"""
 
 
 def gmsd(a: Array, b: Array, *, data_range: float = 255) -> float:
     """Return the gradient magnitude similarity deviation of two planes ``(H, W)``.
 
-    0 for equal images, up to about 0.35 for bad ones. Nothing in this project is trained on it.
+    It is 0 for equal images and up to about 0.35 for strong distortion. No model of this project is
+    trained with it.
 
     Notes
     -----
     Xue, Zhang, Mou and Bovik 2014, *Gradient Magnitude Similarity Deviation*, IEEE TIP 23(2):
-    section II: both images averaged over 2 × 2 pixels and reduced to every second one, Prewitt
-    gradients divided by 3, similarity ``(2·m·n + c) / (m² + n² + c)`` with c = 170 for 8-bit
-    levels, its standard deviation over all pixels. What lies outside the image is 0, as in the
-    authors' program.
+    section II: both images are averaged over 2 × 2 pixels and decimated by two; Prewitt gradients
+    are divided by 3; GMSD is the standard deviation of the similarity
+    ``(2·m·n + c) / (m² + n² + c)`` with c = 170 for 8-bit levels over all pixels. Images are
+    zero-padded, as in the authors' program.
     """
     m, n = (_gradient_magnitude(_reduced(x * (255 / data_range), 2)) for x in (a, b))
     return float(_similarity(m, n, STABILITY).std())
@@ -42,17 +44,18 @@ def gmsd(a: Array, b: Array, *, data_range: float = 255) -> float:
 def mdsi(sr: npt.NDArray[Any], hr: npt.NDArray[Any]) -> float:
     """Return the mean deviation similarity index of a result and HR ``(C, H, W)``, on [0, 1].
 
-    C is 3 for RGB, or 1 for grey, in which no chromaticity can differ. 0 for equal images, less is
-    better; the two must not change places. Nothing in this project is trained on it.
+    C is 3 for RGB, or 1 for grey, whose chromaticities are equal. The index is 0 for equal images,
+    lower is better, and it is not symmetric. No model of this project is trained with it.
 
     Notes
     -----
     Nafchi, Shahkolaei, Hedjam and Cheriet 2016, *Mean Deviation Similarity Index: Efficient and
-    Reliable Full-Reference Image Quality Evaluator*, IEEE Access 4, section III: images averaged
-    and reduced to some 256 pixels at their shorter side; similarities of the Prewitt gradients of
-    luminance (R of HR, D of the result, F of their mean: RD + DF − RF) and of chromaticity, summed
-    by 0.6 and 0.4; the fourth root of the mean deviation of the fourth root of that sum. It is
-    complex where the sum is negative, as in the authors' program.
+    Reliable Full-Reference Image Quality Evaluator*, IEEE Access 4, section III. Images are
+    averaged and decimated to about 256 pixels at their shorter side. The similarities of the
+    Prewitt gradients of luminance (R of HR, D of the result, F of their mean: RD + DF − RF) and of
+    chromaticity are summed with the weights 0.6 and 0.4. MDSI is the fourth root of the mean
+    deviation of the fourth root of that sum, which is complex where the sum is negative, as in the
+    authors' program.
     """
     (y, h, m), (hr_y, hr_h, hr_m) = (_opponent(x) for x in (sr, hr))
     distorted, reference, fused = (_gradient_magnitude(x) for x in (y, hr_y, (y + hr_y) / 2))
@@ -78,7 +81,7 @@ def _similarity(m: Array, n: Array, stability: float) -> Array:
 
 
 def _reduced(planes: Array, step: int) -> Array:
-    """Return every ``step``-th of the means over windows of that size, outside of which is 0."""
+    """Return the zero-padded means over windows of ``step`` pixels, decimated by ``step``."""
     rim = ((step - 1) // 2, step // 2)
     padded = np.pad(planes, [(0, 0)] * (planes.ndim - 2) + [rim, rim])
     windows = sliding_window_view(padded, (step, step), (-2, -1))
@@ -94,10 +97,9 @@ def _gradient_magnitude(plane: Array) -> Array:
 
 
 def load_lpips(net: str = "alex") -> tuple[Distance | None, str]:
-    """Return LPIPS (Zhang et al. 2018, version 0.1), or None and why it cannot be had.
+    """Return LPIPS (Zhang et al. 2018, version 0.1), or None and why it is unavailable.
 
-    The distance takes two images ``(C, H, W)`` of 1 or 3 bands on [0, 1]; what lies outside is
-    clipped.
+    The distance takes two images ``(C, H, W)`` with 1 or 3 bands; values are clipped to [0, 1].
     """
     try:
         lpips: Any = import_module("lpips")
@@ -107,7 +109,7 @@ def load_lpips(net: str = "alex") -> tuple[Distance | None, str]:
 
     try:
         with warnings.catch_warnings():
-            # torchvision deprecates how lpips asks it for the weights.
+            # lpips loads its weights through a deprecated argument of torchvision.
             warnings.simplefilter("ignore")
             network = lpips.LPIPS(net=net, verbose=False).eval()
     except (OSError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Scores as tables to read and to compute with."""
+"""Output of scores as Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ LEGEND = (
 
 
 def as_markdown(scores: Sequence[Score]) -> str:
-    """Return scores as a Markdown table, a row per model and folder, with a legend below."""
+    """Return scores as a Markdown table with a row per model and folder, and a legend."""
     heads = ["model", "images", "scale", "convention", *(head for head, _ in COLUMNS)]
     lines = ["| " + " | ".join(heads) + " |", "|---" * 4 + "|--:" * len(COLUMNS) + "|"]
     for s in scores:
@@ -76,7 +76,7 @@ def as_markdown(scores: Sequence[Score]) -> str:
 
 
 def as_json(scores: Sequence[Score]) -> str:
-    """Return scores as JSON; what was not measured is null, an error of nothing "inf" dB."""
+    """Return scores as JSON; missing values are null, an infinite PSNR is ``"inf"``."""
 
     def plain(value: object) -> object:
         if not isinstance(value, float) or isfinite(value):

@@ -1,4 +1,4 @@
-"""All measures of one result."""
+"""All metrics of one result."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ Convention = Literal["Y", "full range"]
 
 @dataclass(frozen=True)
 class Values:
-    """What was measured of a result, or means over several; NaN is what could not be."""
+    """Metrics of a result, or means over several; NaN is a metric that was not measured."""
 
     psnr: float
-    """dB"""
+    """peak signal-to-noise ratio in dB"""
     ssim: float
     gmsd: float
     mdsi: float
     lpips: float
     dists: float
     lite2_stage2: float
-    """distances of EfficientNet-Lite2's features: `srgan_training.evaluation.realism`"""
+    """feature distance of EfficientNet-Lite2, see `srgan_training.evaluation.realism`"""
     lite2_stage3: float
     lite2_stage4: float
     lite2_stage6: float
@@ -50,21 +50,21 @@ class Values:
     sam: float
     """spectral angle in degrees"""
     lr_psnr: float
-    """dB, the result reduced again by antialiased bicubic against its source"""
+    """PSNR in dB of the result, reduced by antialiased bicubic, against its LR image"""
     spectrum: float
-    """dB between the radially averaged power spectra"""
+    """mean absolute difference in dB between radially averaged power spectra of result and HR"""
     spectrum_high: float
-    """the same above half of the HR Nyquist frequency"""
+    """the same difference above half of the HR Nyquist frequency"""
     power_high: float
-    """dB by which the result has more power than HR above half of the HR Nyquist frequency"""
+    """power of the result relative to HR in dB, above half of the HR Nyquist frequency"""
     drift: float
-    """percent of the range between the means of a band, of the worst one"""
+    """largest difference between band means of result and HR, in percent of the range"""
     checkerboard: float
-    """dB by which a grid stands out, beyond the HR's own"""
+    """excess of a pixel-shuffle grid over that of HR in dB"""
 
 
 def convention_of(pair: Pair, *, eight_bit: bool) -> Convention:
-    """Return by which convention of `srgan_training.evaluation.metrics` a pair is measured."""
+    """Return the convention for a pair, see `srgan_training.evaluation.metrics`."""
     return "Y" if eight_bit and len(pair.hr) in (1, 3) else "full range"
 
 
@@ -81,39 +81,38 @@ def measure(
     dists: Distance | None = None,
     lite2: Lite2 | None = None,
 ) -> Values:
-    """Measure a result ``(C, H, W)`` beside the pair it was made from, all on [0, 1].
+    """Measure a result ``(C, H, W)`` against its LR/HR pair, all on [0, 1].
 
-    By the convention ``Y``, planes are Y in 8-bit levels. By ``full range`` they are the bands,
-    each brought to its HR's minimum and range; those without contrast are left out, and PSNR takes
-    one mean squared error over all. SSIM, GMSD and the spectra are means over the planes; MDSI,
-    LPIPS and DISTS are those of grey and RGB images alone, and Lite2 sees other bands one by one.
-    All but the LR-PSNR leave out ``scale`` pixels at
-    each border.
+    In the convention ``Y``, planes are Y in 8-bit levels. In ``full range`` they are the bands,
+    each scaled to minimum and range of its HR band; constant bands are left out, and PSNR is
+    computed from one mean squared error over all. SSIM, GMSD and spectra are means over the planes.
+    MDSI, LPIPS and DISTS are measured for grey and RGB images only; Lite2 processes other bands
+    separately. All metrics except LR-PSNR crop ``scale`` pixels at each border.
 
     Parameters
     ----------
     sr
-        The result.
+        Result of the model.
     pair
-        LR and HR.
+        LR and HR image.
     scale
-        Between the two.
+        Scale between the two.
     eight_bit
         Whether values are 8-bit levels divided by 255.
     low, span
-        ``stored = pixels · span + low``, for the spectral angle and ``data_range``.
+        Scaling ``stored = pixels · span + low``, for the spectral angle and ``data_range``.
     data_range
-        The range of images that are not measured in Y, in stored values; None is each HR band's
-        maximum − minimum.
+        Range in stored values, for the convention ``full range``; None is maximum − minimum of each
+        HR band.
     lpips
-        The distance of `srgan_training.evaluation.perceptual.load_lpips`.
+        LPIPS, from `srgan_training.evaluation.perceptual.load_lpips`.
     dists
-        That of `srgan_training.evaluation.dists.load_dists`.
+        DISTS, from `srgan_training.evaluation.dists.load_dists`.
     lite2
-        The network of `srgan_training.evaluation.realism.load_lite2`.
+        Network, from `srgan_training.evaluation.realism.load_lite2`.
     """
-    again = bicubic_down(torch.from_numpy(np.ascontiguousarray(sr)[None]), scale)[0].numpy()
-    images = [x.astype(np.float64) for x in (sr, pair.hr, again, pair.lr)]
+    reduced_sr = bicubic_down(torch.from_numpy(np.ascontiguousarray(sr)[None]), scale)[0].numpy()
+    images = [x.astype(np.float64) for x in (sr, pair.hr, reduced_sr, pair.lr)]
     bands = len(pair.hr)
     sam = spectral_angle(*(crop_border(x * span + low, scale) for x in images[:2]))
     if convention_of(pair, eight_bit=eight_bit) == "full range":
@@ -129,19 +128,19 @@ def measure(
     spectra = [spectrum_error(x, y) for x, y in planes]
     return Values(
         psnr=psnr(*(np.stack(x) for x in zip(*planes, strict=True))),
-        ssim=mean_of([ssim(x, y) for x, y in planes]),
-        gmsd=mean_of([gmsd(x, y) for x, y in planes]),
+        ssim=nan_mean([ssim(x, y) for x, y in planes]),
+        gmsd=nan_mean([gmsd(x, y) for x, y in planes]),
         mdsi=mdsi(a, b) if colours else float("nan"),
         lpips=lpips(a, b) if lpips and colours else float("nan"),
         dists=dists(a, b) if dists and colours else float("nan"),
         **dict(zip(LITE2, stage_distances(lite2, a, b), strict=True)),
         sam=sam,
         lr_psnr=psnr(*images[2:], data_range=1),
-        spectrum=mean_of([whole for whole, _ in spectra]),
-        spectrum_high=mean_of([high for _, high in spectra]),
-        power_high=mean_of([power_above_half_nyquist(x, y) for x, y in planes]),
+        spectrum=nan_mean([whole for whole, _ in spectra]),
+        spectrum_high=nan_mean([high for _, high in spectra]),
+        power_high=nan_mean([power_above_half_nyquist(x, y) for x, y in planes]),
         drift=drift(a, b),
-        checkerboard=mean_of([checkerboard(x, y, scale) for x, y in planes]),
+        checkerboard=nan_mean([checkerboard(x, y, scale) for x, y in planes]),
     )
 
 
@@ -149,19 +148,19 @@ def _full_range(
     images: list[npt.NDArray[np.float64]], peak: npt.NDArray[np.float64] | float | None
 ) -> list[npt.NDArray[np.float64]]:
     hr = images[1]
-    least = hr.min((1, 2), keepdims=True)
-    contrast = hr.max((1, 2), keepdims=True) - least
+    minimum = hr.min((1, 2), keepdims=True)
+    contrast = hr.max((1, 2), keepdims=True) - minimum
     kept = contrast[:, 0, 0] > 0
     ranges = contrast if peak is None else np.broadcast_to(peak, contrast.shape)
-    return [((x - least) / np.where(ranges > 0, ranges, 1))[kept] for x in images]
+    return [((x - minimum) / np.where(ranges > 0, ranges, 1))[kept] for x in images]
 
 
-def known(values: Iterable[float]) -> list[float]:
-    """Return what is not NaN."""
+def without_nan(values: Iterable[float]) -> list[float]:
+    """Return the values that are not NaN."""
     return [v for v in values if not np.isnan(v)]
 
 
-def mean_of(values: list[float]) -> float:
-    """Return the mean of what is not NaN; NaN where nothing is left."""
-    found = known(values)
-    return float(np.mean(found)) if found else float("nan")
+def nan_mean(values: list[float]) -> float:
+    """Return the mean of the values that are not NaN; NaN if there are none."""
+    measured = without_nan(values)
+    return float(np.mean(measured)) if measured else float("nan")

@@ -1,4 +1,4 @@
-"""What power spectra tell of a result: missing or invented detail, and patterns of a grid."""
+"""Metrics of power spectra: missing or excess detail, and grid artefacts."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ Array = npt.NDArray[np.float64]
 HALF_NYQUIST = 0.25
 """half of the highest frequency of the HR image, in cycles per HR pixel"""
 FLOOR = 1e-12
-"""power, as a share of the HR image's mean, below which all counts as this much"""
+"""lower bound of the power, as a fraction of the mean power of HR"""
 BLOCK = 64
-"""side in pixels of the blocks whose spectra are averaged to find a grid"""
+"""side in pixels of the blocks whose spectra are averaged to detect a grid"""
 NEIGHBOURS = (-3, -2, 2, 3)
-"""bins beside a line; a Hann window spreads it over the one bin on each side"""
+"""offsets of the reference bins of a line, which a Hann window spreads to adjacent bins"""
 
 
 def radial_spectrum(plane: Array) -> tuple[Array, Array]:
-    """Return frequencies in cycles per pixel and the power averaged over rings about the origin.
+    """Return frequencies in cycles per pixel and the radially averaged power.
 
-    The mean is taken off and a Hann window laid over the plane ``(H, W)``, else its borders, which
-    do not meet, would be taken for detail. Rings reach from above zero to the Nyquist frequency of
-    0.5; what lies beyond, towards the corners of the spectrum, is left out.
+    The mean is subtracted and a Hann window is applied to the plane ``(H, W)``, since the
+    discontinuity at the borders would appear as detail. Rings cover frequencies above zero up to
+    the Nyquist frequency of 0.5; the corners of the spectrum are left out.
     """
     power = _power(plane)
     fy, fx = (np.fft.fftfreq(n) for n in plane.shape)
@@ -36,51 +36,51 @@ def radial_spectrum(plane: Array) -> tuple[Array, Array]:
 
 
 def spectrum_error(sr: Array, hr: Array) -> tuple[float, float]:
-    """Return how far the radially averaged power spectra of two planes lie apart, in dB.
+    """Return the difference between the radially averaged power spectra of two planes in dB.
 
     Returns
     -------
     (float, float)
         Mean of ``|10·log10(P_SR / P_HR)|`` over all rings, and over those above half of the HR
-        Nyquist frequency. NaN where the HR plane is constant.
+        Nyquist frequency. NaN for a constant HR plane.
     """
     frequencies, expected = radial_spectrum(hr)
-    _, found = radial_spectrum(sr)
+    _, power = radial_spectrum(sr)
     floor = FLOOR * expected.mean()
     if floor == 0:
         return float("nan"), float("nan")
-    apart = np.abs(10 * np.log10((found + floor) / (expected + floor)))
-    return float(apart.mean()), float(apart[frequencies > HALF_NYQUIST].mean())
+    differences = np.abs(10 * np.log10((power + floor) / (expected + floor)))
+    return float(differences.mean()), float(differences[frequencies > HALF_NYQUIST].mean())
 
 
 def power_above_half_nyquist(sr: Array, hr: Array) -> float:
-    """Return by how many dB a result has more power than HR above half of HR's Nyquist frequency.
+    """Return the power of a result relative to HR above half of the HR Nyquist frequency, in dB.
 
-    Mean of ``10·log10(P_SR / P_HR)`` over the rings there: negative where fine detail is missing, 0
-    where there is as much of it, right or wrong. NaN where the HR plane is constant.
+    The result is the mean of ``10·log10(P_SR / P_HR)`` over these rings: negative if fine detail is
+    missing, 0 for the same amount, whether correct or not. NaN for a constant HR plane.
     """
     frequencies, expected = radial_spectrum(hr)
-    _, found = radial_spectrum(sr)
+    _, power = radial_spectrum(sr)
     floor = FLOOR * expected.mean()
     if floor == 0:
         return float("nan")
-    ratios = 10 * np.log10((found + floor) / (expected + floor))
+    ratios = 10 * np.log10((power + floor) / (expected + floor))
     return float(ratios[frequencies > HALF_NYQUIST].mean())
 
 
 def checkerboard(sr: Array, hr: Array, scale: int) -> float:
-    """Return by how many dB a grid of the pixel shuffle stands out of ``sr``, beyond the HR's own.
+    """Return the excess power of a pixel-shuffle grid in ``sr`` over that in HR, in dB.
 
-    0 where there is none; NaN where the HR plane is constant or smaller than 5·scale pixels.
+    It is 0 without a grid, and NaN for an HR plane that is constant or smaller than 5·scale pixels.
 
     Notes
     -----
-    Sub-pixels that are treated differently (Odena et al. 2016, *Deconvolution and Checkerboard
-    Artifacts*) give lines at multiples of 1/scale cycles per HR pixel along the two axes. The
-    power at each such frequency but zero is divided by the geometric mean of that two and three
-    bins beside it; the mean of these ratios, in dB, is the excess. A dip counts as none: enlarging
-    leaves one. Spectra are averaged over blocks that overlap by half, whose side is a multiple of
-    the scale so that the lines fall on bins.
+    Differences between sub-pixels (Odena et al. 2016, *Deconvolution and Checkerboard Artifacts*)
+    cause lines at multiples of 1/scale cycles per HR pixel along both axes. The power at each such
+    frequency except zero is divided by the geometric mean of the power two and three bins away; the
+    excess is the mean of these ratios in dB. A negative excess, which upscaling causes, is set to
+    0. Spectra are averaged over half-overlapping blocks, whose side is a multiple of the scale so
+    that lines coincide with bins.
     """
     side = min(BLOCK, *hr.shape) // scale * scale
     if side < 5 * scale:
@@ -93,7 +93,7 @@ def checkerboard(sr: Array, hr: Array, scale: int) -> float:
 
 
 def _power(plane: Array) -> Array:
-    # Of period N, not N − 1, so that a line stays within three bins.
+    # A Hann window of period N rather than N − 1 limits the leakage of a line to three bins.
     wy, wx = (np.hanning(n + 1)[:-1] for n in plane.shape)
     return np.asarray(np.abs(np.fft.fft2((plane - plane.mean()) * np.outer(wy, wx))) ** 2)
 

@@ -1,4 +1,4 @@
-"""Pictures of results side by side."""
+"""Pictures that show results side by side."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from ..images import Array
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-SIDE = 64
-"""LR pixels along each axis of what is shown, at most"""
-LEAST_WIDTH = 192
-"""of a panel in pixels; its pixels are repeated until it is as wide"""
+MAX_SIDE = 64
+"""maximum side of the crop in LR pixels"""
+MIN_PANEL_WIDTH = 192
+"""minimum width of a panel in pixels, which is reached by repetition of pixels"""
 GAP = 6
-TEXT = 14
-"""height of the letters in pixels"""
+"""gap between panels in pixels"""
+TEXT_HEIGHT = 14
+"""height of the text in pixels"""
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,11 @@ class Panel:
     """One picture of a strip."""
 
     label: str
+    """text above the picture"""
     pixels: Array
-    """``(C, H, W)`` on [0, 1]"""
+    """image ``(C, H, W)`` on [0, 1]"""
     psnr: float | None = None
-    """of the whole image in dB, as in the table"""
+    """PSNR of the whole image in dB, as in the table"""
 
 
 @dataclass
@@ -45,28 +47,31 @@ class Strip:
 
     scale: int
     top: int
+    """first row of the crop in LR pixels"""
     left: int
+    """first column of the crop in LR pixels"""
     side: int
-    """of the LR crop, in LR pixels"""
+    """side of the crop in LR pixels"""
     hr: Array
+    """crop of the HR image"""
     panels: list[Panel] = field(default_factory=list)
 
     def crop(self, image: Array) -> Array:
-        """Return the part of an HR image that is shown."""
+        """Crop an image of the size of HR."""
         y, x, n = (self.scale * v for v in (self.top, self.left, self.side))
         return np.array(image[:, y : y + n, x : x + n])
 
 
 @dataclass
 class Strips:
-    """The strips of a folder, gathered row by row."""
+    """The strips of a folder, to which results are added row by row."""
 
     strips: dict[tuple[str, int], Strip] = field(default_factory=dict)
 
     def add(
         self, name: str, label: str, scale: int, sr: Array, pair: Pair, psnr: float | None = None
     ) -> None:
-        """Add a result; the first of an image and scale says what of it is shown."""
+        """Add a result; the first one of an image and scale determines the crop."""
         if (name, scale) not in self.strips:
             top, left, side = most_contrast(pair.hr, scale)
             strip = self.strips[name, scale] = Strip(scale, top, left, side, pair.hr)
@@ -90,26 +95,26 @@ class Strips:
 
 
 def most_contrast(hr: Array, scale: int) -> tuple[int, int, int]:
-    """Return top, left and side in LR pixels of the square with the most contrast when reduced."""
+    """Return top, left and side in LR pixels of the crop with the most contrast at LR size."""
     small = bicubic_down(torch.from_numpy(hr.mean(0)[None, None].copy()), scale)[0, 0].numpy()
-    side = min(SIDE, *small.shape)
+    side = min(MAX_SIDE, *small.shape)
     return *busiest(small, side), side
 
 
 def draw(panels: list[Panel]) -> Picture:
-    """Draw labelled panels beside each other; of other than 3 bands, the first is shown."""
+    """Draw labelled panels side by side; images without 3 bands are shown by their first band."""
     from PIL import Image, ImageDraw, ImageFont
 
-    font = ImageFont.load_default(TEXT)
+    font = ImageFont.load_default(TEXT_HEIGHT)
     height, width = panels[0].pixels.shape[1:]
-    zoom = -(-LEAST_WIDTH // width)
+    zoom = -(-MIN_PANEL_WIDTH // width)
     height, width = height * zoom, width * zoom
-    line = TEXT + 4
+    line = TEXT_HEIGHT + 4
     strip = Image.new("RGB", (len(panels) * (width + GAP) - GAP, height + 2 * line), "white")
     pen = ImageDraw.Draw(strip)
     for number, panel in enumerate(panels):
         left = number * (width + GAP)
-        # The font that comes with Pillow has letters and little else.
+        # The default font of Pillow lacks the multiplication sign.
         label = panel.label.replace("×", "x")
         while pen.textlength(label, font) > width:
             label = "..." + label.removeprefix("...")[1:]
@@ -122,6 +127,6 @@ def draw(panels: list[Panel]) -> Picture:
 
 
 def as_rgb(pixels: Array) -> npt.NDArray[np.uint8]:
-    """Return ``(C, H, W)`` on [0, 1] as 8-bit ``(H, W, 3)``; what lies outside is clipped."""
+    """Convert ``(C, H, W)`` to 8-bit RGB ``(H, W, 3)``; values are clipped to [0, 1]."""
     shown = pixels if len(pixels) == 3 else np.repeat(pixels[:1], 3, axis=0)
     return np.moveaxis(np.clip(np.round(shown * 255), 0, 255).astype(np.uint8), 0, -1)
