@@ -1,4 +1,4 @@
-"""What a training run is made of, read from YAML."""
+"""Configuration of a training run, read from YAML."""
 
 from __future__ import annotations
 
@@ -26,79 +26,81 @@ from .validated import Positive as Positive
 from .validated import Share as Share
 
 PRESETS = Path(__file__).parent / "presets"
-"""recipes that go with the package, by name"""
+"""folder of the built-in presets, by name"""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, config=CHECKED)
 class Source:
-    """Folders of HR images that are drawn from with one weight."""
+    """Folders of HR images, optionally with LR images, that share one sampling weight."""
 
     folders: tuple[str, ...]
-    """relative to the data folder of the command line"""
+    """folders of HR images, relative to the data folder of the command line"""
     lr: tuple[str, ...] = ()
-    """folders of the LR images that belong to them, one each; without them LR is made"""
+    """folders of LR images, one for each folder of HR images; empty synthesises LR"""
     lr_grid: Literal["lr", "hr"] = "lr"
-    """hr: LR images were interpolated to the size of HR, and are reduced before training"""
+    """grid of the LR images; hr: they were interpolated to the size of HR and are reduced first"""
     harmonise: bool = True
-    """whether HR is given the brightness and contrast of its LR, so that the model learns detail
-    and not another sensor's intensities"""
+    """whether brightness and contrast of HR are matched to LR, so that the model does not learn the
+    intensities of another sensor"""
     degradation: Any = None
-    """how LR is made of these HR images; None as everywhere else in the configuration"""
+    """degradation that makes LR; None is that of the configuration"""
     draws: Count = 1
-    """how often LR is made of each image, so that a network learns noise as such and not the noise
-    of the images it has seen"""
+    """number of random LR images per HR image, so that the network does not memorise one noise
+    realisation"""
     scene: Any = None
-    """what HR images go through before their LR is made, as a degradation that keeps their size:
-    the grain or the blur of a scene, which a network must not take for a sensor's and remove"""
+    """degradation at constant size that is applied to HR before LR is made, such as grain or blur
+    of the scene, which the network is to preserve"""
     teacher: str | None = None
-    """model that teaches on these images; None as everywhere else in the configuration, and where
-    none does there either, HR alone is learnt from"""
+    """teacher for these images (name or path); None is that of the configuration; not with
+    ``adversarial`` or ``projected``"""
     weight: Positive = 1.0
-    """share of the patches, relative to the other sources"""
+    """sampling weight relative to the other sources"""
     exclude: tuple[str, ...] = ()
-    """folders below them that are left out"""
+    """subfolders that are excluded"""
 
 
 @dataclass(frozen=True, config=CHECKED)
 class Adversarial:
-    """The adversarial phase: what is added to the pixel loss (Ledig et al. 2017, section 2.2)."""
+    """Settings of the adversarial phase (Ledig et al. 2017, section 2.2)."""
 
     content: Literal["vgg", "features", "none"] = "features"
-    """content loss: features of VGG19, or of the discriminator, which needs no download"""
+    """features of the content loss: VGG19, or the discriminator, which needs no download"""
     content_weight: NotNegative = 1.0
+    """weight of the content loss"""
     content_norm: Literal["l1", "mse"] = "l1"
-    """norm of the difference of features; mse is the paper's"""
+    """distance between features; mse as in the paper"""
     layer: Literal["2_2", "5_4"] = "5_4"
-    """of VGG19"""
+    """layer of VGG19"""
     activated: bool = False
-    """whether VGG's features are taken after ReLU (the paper) or before (ESRGAN)"""
+    """whether VGG19 features are taken after the ReLU (SRGAN) or before it (ESRGAN)"""
     vgg: str = "url"
-    """VGG19's weights: ``url`` fetches torchvision's and checks their hash, else a local file"""
+    """weights of VGG19: ``url`` downloads and verifies those of torchvision; else a local file"""
     loss: Literal["vanilla", "relativistic", "hinge"] = "vanilla"
+    """adversarial loss"""
     weight: NotNegative = 1e-3
-    """of the adversarial loss; the paper's"""
+    """weight of the adversarial loss; 0.001 in the paper"""
     ramp: Annotated[int, Field(ge=0)] = 0
-    """steps over which that weight rises from 0"""
+    """number of steps in which the weight of the adversarial loss rises from 0"""
     pixel_weight: NotNegative = 0.01
-    """of the pixel loss with ``amplitude`` … ``grid``, a small anchor"""
+    """weight of the pixel loss with all auxiliary losses"""
     label: Share = 0.9
-    """what the discriminator is told of real patches (one-sided label smoothing)"""
+    """target of the discriminator for real patches (one-sided label smoothing)"""
     lr: Positive = 1e-4
-    """of the discriminator; unlike that of the generator it makes two time scales"""
+    """learning rate of the discriminator (two time-scale update rule, Heusel et al. 2017)"""
     clip: NotNegative = 1.0
-    """largest norm of a gradient; 0 does not clip"""
+    """maximum gradient norm; 0 disables clipping"""
     spectral_norm: bool = False
-    """of the discriminator, which then has no BatchNorm"""
+    """whether the discriminator has spectral normalisation instead of BatchNorm"""
     features: Count = 64
-    """of the discriminator's first layer; the paper's"""
+    """number of features of the first layer of the discriminator; 64 in the paper"""
     rescale: Positive = 1 / 12.75
-    """factor on VGG's features, the paper's; 1 with ``content_norm: l1`` is ESRGAN's"""
+    """factor of the VGG19 features, as in the paper; ESRGAN uses 1 with ``content_norm: l1``"""
 
 
-def some(sources: tuple[Source, ...]) -> tuple[Source, ...]:
-    """Refuse an empty list."""
+def require_source(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    """Raise ValueError for an empty list."""
     if not sources:
         raise ValueError("at least one source is needed")
     return sources
@@ -106,95 +108,106 @@ def some(sources: tuple[Source, ...]) -> tuple[Source, ...]:
 
 @dataclass(frozen=True, config=CHECKED)
 class Config:
-    """A training: the fidelity phase, or with ``adversarial`` the second one."""
+    """Settings of a training run: the fidelity phase, or an adversarial phase if one is given."""
 
     name: str
-    """name of the model that comes out"""
-    sources: Annotated[tuple[Source, ...], AfterValidator(some)]
+    """name of the trained model"""
+    sources: Annotated[tuple[Source, ...], AfterValidator(require_source)]
+    """sources of training images"""
     channels: Count = 3
+    """number of channels of the images"""
     scale: Annotated[int, Field(ge=2, multiple_of=2)] = 4
+    """factor by which HR is larger along Y and X"""
     features: Count = 64
+    """number of features of the generator"""
     blocks: Count = 16
+    """number of residual blocks of the generator"""
     upsampling: Literal["staged", "direct"] = "staged"
-    """direct: one convolution and pixel shuffle, for a network that is fast"""
+    """upsampling of the generator; direct: one convolution and pixel shuffle, which is faster"""
     teacher: str | None = None
-    """model whose results are learnt from beside the HR images (distillation)"""
+    """teacher for knowledge distillation (name or path); not with ``adversarial`` or
+    ``projected``"""
     teacher_share: Share = 0.5
-    """of the loss that is measured against the teacher, the rest against HR"""
+    """weight of the loss against the teacher; the remainder is that of the loss against HR"""
     teacher_ways: Literal[1, 2, 4, 8] = 1
-    """ways in which the teacher sees an image, turned and flipped; what it makes of it is their
-    mean, so that a model can be taught by itself"""
+    """number of transforms of the geometric self-ensemble of the teacher, which lets a model be its
+    own teacher"""
     teacher_consistency: Annotated[int, Field(ge=0)] = 0
-    """steps of back-projection after the teacher, which hold the means of LR without noise"""
+    """number of back-projection steps after the teacher, for LR images without noise"""
     start: str | None = None
-    """model to start from (name or path); None starts at interpolation"""
+    """model to start from (name or path); None starts from interpolation"""
     mix: Share = 1.0
-    """share of the trained weights in what is exported; the rest are those of ``start``, which
-    keeps what it could on images unlike the new ones (Wortsman et al. 2022, WiSE-FT)"""
+    """weight of the trained parameters in the exported model; the remainder is that of ``start``,
+    for robustness to other images (Wortsman et al. 2022, WiSE-FT)"""
     loss: Literal["l1", "mse"] = "l1"
-    """mse is the paper's"""
+    """pixel loss; mse as in the paper"""
     patch_weights: Literal["equal", "psnr"] = "equal"
-    """psnr: the pixel loss of a patch counts in inverse proportion to its squared difference from
-    HR, as images do in a mean of PSNR; else what is hard to restore outweighs all the rest"""
+    """weights of patches in the pixel loss; psnr: inversely proportional to the mean squared error,
+    which maximises the mean PSNR and reduces the influence of difficult patches"""
     amplitude: NotNegative = 0.0
-    """weight of the difference of local Fourier amplitudes, which brings contrast where phases
-    cannot be known"""
+    """weight of the loss on local Fourier amplitudes, which increases contrast where phases are
+    unknown"""
     structure: NotNegative = 0.0
-    """weight of 1 − SSIM, which brings contrast where it is known to lie"""
+    """weight of the loss 1 − SSIM, which increases contrast at known positions"""
     coarse: NotNegative = 0.0
-    """weight, beside the pixel loss, of the difference between means over scale × scale pixels"""
+    """weight of the loss on means over scale × scale pixels"""
     grid: NotNegative = 0.0
-    """weight, beside the pixel loss, of the difference between the means of each sub-pixel, which
-    keeps the grid of a pixel shuffle out of short trainings"""
+    """weight of the loss on the means of sub-pixel positions, which suppresses pixel-shuffle grids
+    in short runs"""
     flat: NotNegative = 0.0
-    """weight, beside the pixel loss, of the largest differences in patches of one colour throughout
-    (see ``uniform``)"""
+    """weight of the loss on the largest errors in constant patches, see ``uniform``"""
     steps: Count = 30_000
+    """number of training steps"""
     batch: Count = 16
+    """number of patches per step and process"""
     patch: Count = 24
     """side of the LR patch in pixels"""
     intensity: Share = 0.5
-    """share of the patches that are given another brightness and contrast within [0, 1], LR and HR
-    alike; without it a network fails on levels that its images hardly have"""
+    """fraction of patches with random brightness and contrast within [0, 1], for robustness to
+    levels that are rare in the training images"""
     uniform: Share = 0.0
-    """share of the patches that are one colour throughout, of any level: a small network learns
-    to keep the corners of flat areas as they are"""
+    """fraction of patches that are replaced by a constant, which prevents artefacts of small
+    networks at the corners of constant areas"""
     optimiser: Literal["adam", "muon"] = "muon"
-    """muon: Muon for the 3×3 convolutions, Adam for all else"""
+    """optimiser; muon: Muon for the 3×3 convolutions, Adam for all other weights"""
     lr: Positive = 1e-3
-    """of Adam"""
+    """learning rate of Adam"""
     muon_lr: Positive = 0.02
+    """learning rate of Muon"""
     warmup: Annotated[int, Field(ge=0)] = 100
-    """steps over which the rates rise from 0"""
+    """number of steps in which the learning rates rise from 0"""
     decay: Share = 0.5
-    """last part of the run over which the rates fall"""
+    """final fraction of the run in which the learning rates decay"""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """decay of the exponential moving average of the weights, which is what is shipped"""
+    """decay of the exponential moving average of the weights; the averaged weights are shipped"""
     statistics: Literal["batch", "kept"] = "batch"
-    """of batch normalisation: of each batch, or those of ``start``, so that the network is trained
-    just as it will be used; with the first it may fail on smooth areas after few images"""
+    """statistics of batch normalisation in training: those of each batch, or kept from ``start``
+    as at inference; batch statistics may cause artefacts in smooth areas after training on few
+    images"""
     seed: int = 0
+    """seed of all random numbers"""
     workers: Annotated[int, Field(ge=0)] = 0
-    """processes that draw patches beside the one that trains"""
+    """number of worker processes of the data loader"""
     schedule: Literal["linear", "cosine", "step"] = "linear"
-    """how the rates fall: to 0, or at once to a tenth (the paper's)"""
+    """decay of the learning rates: linear or cosine to 0, or a step to a tenth (as in the paper)"""
     degradation: Any = "bicubic"
-    """how LR is made of HR images: a name, a mapping or a list of them, see `degradations`"""
+    """degradation that makes LR: a name, a mapping or a list of them, see `degradations`"""
     adversarial: Adversarial | None = None
+    """settings of the adversarial phase"""
     projected: Projected | None = None
-    """in place of ``adversarial``: discriminators on the features of a frozen network"""
+    """settings of the phase with discriminators on frozen features, instead of ``adversarial``"""
     validate: str | None = None
-    """folder of HR images whose Y PSNR is followed, relative to the data folder"""
+    """folder of HR images for the validation (PSNR of Y), relative to the data folder"""
     every: Count = 500
-    """steps between validations and checkpoints"""
+    """number of steps between validations and checkpoints"""
     description: str = ""
-    """one sentence for the card: what the model is for"""
+    """purpose of the model in one sentence, for the card"""
     not_for: str = ""
-    """what the model is not for, for the card; empty says that fine detail is a guess"""
+    """unsuitable uses, for the card; empty warns that fine detail is not reliable"""
     domains: tuple[str, ...] = ()
     """kinds of images, for the card"""
     trained_on: str = ""
-    """data and machine, for the card"""
+    """training data and machine, for the card"""
     licence: str = ""
     """licence of the data, for the card"""
 
@@ -202,76 +215,78 @@ class Config:
 
     @field_validator("projected")
     @classmethod
-    def _fits(cls, projected: Projected | None, info: ValidationInfo) -> Projected | None:
-        """Refuse two adversarial phases at once, and patches that the networks cannot see."""
+    def _one_phase_and_patch_size(
+        cls, projected: Projected | None, info: ValidationInfo
+    ) -> Projected | None:
+        """Raise ValueError for two adversarial phases, or for patches that are too small."""
         if projected is None:
             return None
         if info.data.get("adversarial") is not None:
             raise ValueError("a run has one adversarial phase: leave out this or 'adversarial'")
-        # One less than the scale goes where patches are shifted, so that strides leave no grid.
+        # Patches are randomly shifted, which crops scale − 1 pixels, see `phases.adversarial`.
         scale = info.data.get("scale", 2)
         side = info.data.get("patch", 0) * scale - scale + 1
-        if "patch" in info.data and side < projected.least_side():
+        if "patch" in info.data and side < projected.min_side():
             raise ValueError(
                 f"patches of {info.data['patch']} × {scale} pixels are too small; with these "
-                f"stages, patch must be at least {-(-(projected.least_side() - 1) // scale) + 1}"
+                f"stages, patch must be at least {-(-(projected.min_side() - 1) // scale) + 1}"
             )
         return projected
 
     @property
     def architecture(self) -> GeneratorConfig:
-        """Of the generator."""
+        """Architecture of the generator."""
         return GeneratorConfig(
             self.channels, self.scale, self.features, self.blocks, upsampling=self.upsampling
         )
 
     @property
     def end(self) -> End:
-        """Which end of the model comes out."""
-        calm = self.adversarial is None and self.projected is None
-        return "fidelity" if calm else "adversarial"
+        """End of the model that the run trains."""
+        fidelity_only = self.adversarial is None and self.projected is None
+        return "fidelity" if fidelity_only else "adversarial"
 
     @property
     def end_name(self) -> str:
-        """Name of the run's folder and of the model's file: the ends of one model have one each."""
+        """Name of the folder of the run and of the model file, unique for each end of a model."""
         return end_name(self.name, self.end)
 
 
 def end_name(name: str, end: End) -> str:
-    """Return the name of the file of one end of a model."""
+    """Return the file name of one end of a model, without suffix."""
     return name if end == "fidelity" else f"{name}-{end}"
 
 
 def read_config(path: Path | str, **overrides: Any) -> Config:
-    """Read a configuration from YAML; ``overrides`` replace its values.
+    """Read a configuration from YAML and apply overrides.
 
     Parameters
     ----------
     path
-        A file, or the name of a preset: what lies in ``presets`` beside this module.
+        YAML file, or name of a built-in preset.
     overrides
-        A value within ``adversarial`` is named ``adversarial.weight``.
+        Values that replace those of the file, with dots for sections (``adversarial.weight``).
 
     Raises
     ------
     ValueError
-        If there is no such file or preset, or if a key or value is wrong: each is named, with
-        what is allowed.
+        If the file or preset does not exist, or a key or value is invalid; the message names
+        all of them.
     """
     return read_yaml(Config, find_config(path), **overrides)
 
 
 def read_yaml(kind: type[T], file: Path, **overrides: Any) -> T:
-    """Read a checked dataclass from a YAML file, see `read_config`."""
+    """Read a validated dataclass from a YAML file, see `read_config`."""
     values = read_mapping(file)
     for name, value in overrides.items():
-        section, _, rest = name.rpartition(".")
-        (values.setdefault(section, {}) if section else values)[rest] = value
+        section, _, key = name.rpartition(".")
+        (values.setdefault(section, {}) if section else values)[key] = value
     return checked(kind, values, str(file))
 
 
 def read_mapping(file: Path) -> dict[str, Any]:
-    """Read a YAML file that holds names and values."""
+    """Read a YAML file whose top level is a mapping."""
     import yaml
 
     values = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -281,21 +296,21 @@ def read_mapping(file: Path) -> dict[str, Any]:
 
 
 def checked(kind: type[T], values: dict[str, Any], where: str) -> T:
-    """Return a checked dataclass of these values; ``where`` they come from begins an error."""
+    """Validate values as a dataclass; ``where`` names their origin in error messages."""
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        said = (sentence(each, kind) for each in error.errors())
-        raise ValueError(f"{where}: {'; '.join(said)}") from error
+        messages = (error_message(each, kind) for each in error.errors())
+        raise ValueError(f"{where}: {'; '.join(messages)}") from error
 
 
 def find_config(path: Path | str) -> Path:
-    """Return the file of a configuration, or of the preset of that name.
+    """Return the file of a configuration or of a built-in preset.
 
     Raises
     ------
     ValueError
-        If there is neither, naming the presets.
+        If neither exists; the message lists the presets.
     """
     preset = PRESETS / f"{path}.yaml"
     if Path(path).is_file():
@@ -306,8 +321,8 @@ def find_config(path: Path | str) -> Path:
     raise ValueError(f"{path}: no such file, and no preset either; presets are {names}")
 
 
-def sentence(error: Any, kind: type[Any] = Config) -> str:
-    """Say what is wrong with one value of a checked dataclass, as pydantic found it."""
+def error_message(error: Any, kind: type[Any] = Config) -> str:
+    """Return a message for a validation error of pydantic."""
     name = ".".join(map(str, error["loc"]))
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         section = getattr(kind, "sections", {}).get(str(error["loc"][0]), kind)
@@ -319,5 +334,5 @@ def sentence(error: Any, kind: type[Any] = Config) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON schema of a configuration, by which editors complete and check its YAML."""
+    """Return the JSON schema of a configuration, for completion and validation in editors."""
     return TypeAdapter(Config).json_schema()

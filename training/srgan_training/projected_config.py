@@ -1,4 +1,4 @@
-"""The settings of a phase against discriminators on frozen features."""
+"""Settings of the phase with discriminators on frozen features."""
 
 from __future__ import annotations
 
@@ -18,66 +18,69 @@ from .validated import (
     Positive,
 )
 
-Trained = Literal["none", "vgg19", "efficientnet-lite0", "efficientnet-lite1"]
-"""networks that a generator may be trained with; Lite2 is kept to measure with"""
+TrainingNetwork = Literal["none", "vgg19", "efficientnet-lite0", "efficientnet-lite1"]
+"""feature networks allowed in training; Lite2 is reserved for evaluation"""
 
 
 @dataclass(frozen=True, config=CHECKED)
 class Projected:
-    """A phase whose discriminators judge the features of a frozen network (Sauer et al. 2021)."""
+    """Settings of the phase with discriminators on frozen features (Sauer et al. 2021)."""
 
-    content: Trained = "efficientnet-lite0"
-    """network whose features of SR and HR are compared"""
+    content: TrainingNetwork = "efficientnet-lite0"
+    """feature network of the content loss"""
     content_stages: tuple[str, ...] = ()
-    """of that network; none: the last of each stride"""
+    """stages of the content loss; empty selects the deepest stage of each stride"""
     content_norm: Norm = "unit"
-    """unit: features of unit length across channels, squared difference; mse: SRGAN's; l1"""
+    """distance between features; unit: squared difference of features with unit norm across
+    channels; mse: as in SRGAN; l1: mean absolute difference"""
     content_file: str = "auto"
-    """weights: ``auto`` takes the installed wheel (VGG19: torchvision's from the internet), else a
-    file, or a URL whose name ends in its hash"""
+    """weights of the network: ``auto`` for the installed wheel (VGG19: torchvision's, downloaded),
+    a file, or a URL whose file name ends in its hash"""
     content_weight: NotNegative = 1.0
+    """weight of the content loss"""
     pixel_weight: NotNegative = 0.5
-    """of the pixel loss with ``amplitude`` … ``grid``"""
+    """weight of the pixel loss with all auxiliary losses"""
     consistency_weight: NotNegative = 8.0
-    """of the mean absolute difference between LR and the result, reduced as LR was made"""
-    eyes: Trained = "efficientnet-lite1"
-    """network on whose features the discriminators look; better not that of ``content``"""
+    """weight of the LR consistency loss: mean absolute difference of LR and the degraded result"""
+    eyes: TrainingNetwork = "efficientnet-lite1"
+    """feature network of the discriminators, preferably not that of ``content``"""
     stages: tuple[str, ...] = ()
-    """of that network, a discriminator on each; none: the last of each stride"""
+    """stages with a discriminator each; empty selects the deepest stage of each stride"""
     eyes_file: str = "auto"
-    """weights, as ``content_file``"""
+    """weights of the network of ``eyes``, given as in ``content_file``"""
     width: Count = 64
-    """features within each of these discriminators"""
+    """number of features within each of these discriminators"""
     mixing: Mixing = "none"
-    """frozen random convolutions before them, across channels, or across channels and scales"""
+    """frozen random projection before them, across channels, or across channels and scales"""
     pixels: Literal["none", "patchgan", "unet"] = "patchgan"
-    """a discriminator of the pixels beside them"""
+    """additional discriminator on pixels"""
     pixel_features: Count = 32
-    """of its first convolution"""
+    """number of features of the first convolution of the discriminator on pixels"""
     bands: tuple[int, ...] = ()
-    """which three bands the frozen networks see of images of several; none: RGB as it is, one band
-    as R = G = B, each band by itself where there are 2, or 4 and more"""
+    """three bands as input of the frozen networks; empty: RGB unchanged, one band as R = G = B,
+    each band separately for 2 or for 4 and more bands"""
     augment: tuple[Kind, ...] = ()
-    """what is done alike to real and generated images before a discriminator sees them"""
+    """differentiable augmentation of real and generated images before the discriminators"""
     loss: Literal["hinge", "vanilla", "relativistic"] = "hinge"
+    """adversarial loss"""
     label: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """what the discriminators are told of real patches, but for ``hinge``"""
+    """target of the discriminators for real patches; unused with ``hinge``"""
     balance: NotNegative = 1.0
-    """how large the gradient of the adversarial loss is at the last convolution, relative to that
-    of all other losses"""
+    """gradient norm of the adversarial loss at the last convolution, relative to that of all other
+    losses"""
     balance_start: NotNegative | None = None
-    """the same at the first step; None: that of ``balance``"""
+    """relative gradient norm at the first step; None is that of ``balance``"""
     ramp: Annotated[int, Field(ge=0)] = 0
-    """steps over which the balance goes from its start to its end"""
+    """number of steps in which the balance changes from ``balance_start`` to ``balance``"""
     lr: Positive = 4e-4
-    """of the discriminators"""
+    """learning rate of the discriminators (two time-scale update rule, Heusel et al. 2017)"""
     clip: NotNegative = 0.0
-    """largest norm of a gradient; 0 does not clip"""
+    """maximum gradient norm; 0 disables clipping"""
 
     @field_validator("content_stages", "stages")
     @classmethod
-    def _known(cls, stages: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """Refuse stages that the network has not."""
+    def _known_stages(cls, stages: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """Raise ValueError for unknown stages."""
         network = info.data.get("content" if info.field_name == "content_stages" else "eyes")
         if network == "none" and stages:
             raise ValueError("there is no network to take stages of")
@@ -87,24 +90,24 @@ class Projected:
 
     @field_validator("bands")
     @classmethod
-    def _three(cls, bands: tuple[int, ...]) -> tuple[int, ...]:
-        """Refuse what is not three bands."""
+    def _three_bands(cls, bands: tuple[int, ...]) -> tuple[int, ...]:
+        """Raise ValueError unless there are three bands or none."""
         if bands and (len(bands) != 3 or min(bands) < 0):
             raise ValueError("give three band numbers from 0 on, or none")
         return bands
 
     @field_validator("pixels")
     @classmethod
-    def _some(cls, pixels: str, info: ValidationInfo) -> str:
-        """Refuse a phase without any discriminator."""
+    def _has_discriminator(cls, pixels: str, info: ValidationInfo) -> str:
+        """Raise ValueError if there is no discriminator."""
         if pixels == "none" and info.data.get("eyes") == "none":
             raise ValueError(
                 "with eyes: none there is no discriminator at all; name one of the two"
             )
         return pixels
 
-    def least_side(self) -> int:
-        """Return how many HR pixels a patch must have along each side."""
+    def min_side(self) -> int:
+        """Return the minimum side of HR patches in pixels."""
         networks = ((self.content, self.content_stages), (self.eyes, self.stages))
         strides = [
             stage.stride
