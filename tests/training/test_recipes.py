@@ -20,7 +20,7 @@ from napari_srgan.models.registry import SHIPPED, find_models
 from srgan_training.cli import app
 from srgan_training.config import Config
 from srgan_training.recipes.recipe import (
-    PLACES,
+    RECIPE_FOLDERS,
     Stage,
     list_recipes,
     plan,
@@ -155,8 +155,8 @@ def test_an_installed_package_has_the_recipes_where_they_are_looked_for() -> Non
     project = tomllib.loads((RECIPES.parents[1] / "pyproject.toml").read_text())
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     place = Path(included["training/recipes"])
-    assert PLACES[0].parts[-2:] == place.parts
-    assert PLACES[0].parent == Path(srgan_training.__file__).parent
+    assert RECIPE_FOLDERS[0].parts[-2:] == place.parts
+    assert RECIPE_FOLDERS[0].parent == Path(srgan_training.__file__).parent
 
 
 # -- a run from nothing ---------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def main() -> None:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn errors that a person can mend into one line and exit code 1."""
+    """Convert expected errors to one line on stderr and exit code 1."""
     from napari_srgan.cli import plain_errors as plain
 
     try:
@@ -113,44 +113,44 @@ def finetune(
     import yaml
 
     from .finetune import finetune as tuning
-    from .finetune.material import look_at
+    from .finetune.dataset import load_dataset
     from .trainer import run
 
     with plain_errors():
-        material = look_at(
+        dataset = load_dataset(
             data,
             scale,
             yaml.safe_load(degradation),
             interpolated=interpolated,
             harmonise=harmonise,
         )
-        typer.echo(material.note)
-        origin = tuning.origin_of(start, material.channels, scale)
-        model = tuning.load_start(origin, material.channels)
+        typer.echo(dataset.note)
+        origin = tuning.start_name(start, dataset.channels, scale)
+        model = tuning.load_start(origin, dataset.channels)
         config = tuning.choose_settings(
-            material, model, name, origin=origin, steps=steps, batch=batch
+            dataset, model, name, origin=origin, steps=steps, batch=batch
         )
-        module = tuning.make_module(material, config)
+        module = tuning.make_module(dataset, config)
         minutes = tuning.estimate(module) / 60
         typer.echo(
-            f"{len(material.train)} images to train on, {len(material.held_out)} held out; "
-            f"{material.channels} channels, LR by {material.degradation}; {config.steps} steps of "
+            f"{len(dataset.train)} images to train on, {len(dataset.held_out)} held out; "
+            f"{dataset.channels} channels, LR by {dataset.degradation}; {config.steps} steps of "
             f"{config.batch} patches of {config.patch} × {config.patch}, about {minutes:.0f} min"
         )
         run(module, out / name, progress=True)
-        outcome = tuning.compare(module, model, material)
+        outcome = tuning.compare(module, model, dataset)
         typer.echo(
             f"held out: bicubic {outcome.bicubic:.2f} dB, {model.card.name} {outcome.before:.2f} "
             f"dB, {name} {outcome.after:.2f} dB"
         )
         if not outcome.sound:
             typer.echo(
-                f"{name} changes the brightness of some place by {outcome.strayed:.0%} of the "
-                "range: it fails where an image is unlike those it was trained on; train on "
-                "more images, or for fewer steps"
+                f"{name} changes the brightness of some place by "
+                f"{outcome.brightness_error:.0%} of the range: it fails where an image "
+                "is unlike those it was trained on; train on more images, or for fewer steps"
             )
         if outcome.better or keep:
-            typer.echo(f"installed: {tuning.install(module, model, config, material, outcome)}")
+            typer.echo(f"installed: {tuning.install(module, model, config, dataset, outcome)}")
         else:
             typer.echo(f"{name} is not better than what there was, so it is not installed")
 
@@ -205,12 +205,12 @@ def reproduce(
     ] = None,
 ) -> None:
     """Make a shipped model from nothing, by its recipe; a run found in OUT goes on."""
-    from .recipes.durations import as_text, durations
+    from .recipes.durations import durations, format_duration
     from .recipes.recipe import FILE, plan, recipes_folder
     from .recipes.reproduce import (
         Reproduction,
-        described,
-        few_images,
+        copy_subset,
+        describe_stage,
         folders_of,
         missing_folders,
     )
@@ -229,16 +229,16 @@ def reproduce(
         job = Reproduction(stages, data, out, typer.echo, progress=True)
         took = durations(stage for stage in stages if not job.finished(stage))
         for number, stage in enumerate(stages, 1):
-            note = f", about {as_text(took[stage.label])}" if stage.label in took else ""
+            note = f", about {format_duration(took[stage.label])}" if stage.label in took else ""
             note = " (finished)" if job.finished(stage) else note
-            typer.echo(f"{number:3}. {stage.label}: {described(stage)}{note}")
+            typer.echo(f"{number:3}. {stage.label}: {describe_stage(stage)}{note}")
         missing = missing_folders(stages, data)
         for folder in folders_of(stages):
             typer.echo(f"     reads {data / folder}{' (missing)' if folder in missing else ''}")
-        total = as_text(sum(took.values()))
+        total = format_duration(sum(took.values()))
         typer.echo(f"about {total} of training here, besides what teachers need to see all images")
         if images is not None and not missing and not dry_run:
-            job.data = few_images(stages, data, job.out, images)
+            job.data = copy_subset(stages, data, job.out, images)
         if dry_run:
             return
         for path in job.run():
@@ -287,7 +287,7 @@ def evaluate(
     """Measure models beside bicubic and print a table of quality, with what each column means."""
     from .evaluation.evaluate import evaluate as measure
     from .evaluation.report import as_json, as_markdown
-    from .weights.export import with_figures
+    from .weights.export import write_figures
 
     names = [name for name in models.split(",") if name]
     folders = [Path(folder) for folder in data.split(",")]
@@ -332,11 +332,11 @@ def evaluate(
                 if s.model == name
             }
             command = f"srgan-train evaluate --models {Path(name).stem} {given}"
-            with_figures(Path(name), figures, command)
+            write_figures(Path(name), figures, command)
 
 
 def degradation_of(text: str) -> Degradation | None:
-    """Return the degradation that YAML describes; None for an empty text, which is bicubic."""
+    """Return the degradation given as YAML; None, which is bicubic, for an empty text."""
     import yaml
 
     from .degradations.chain import parse_degradation

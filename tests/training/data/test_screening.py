@@ -14,7 +14,7 @@ from srgan_training.config import Source
 from srgan_training.data.datasets import load_source
 from srgan_training.data.screening import usable_planes
 from srgan_training.finetune import finetune
-from srgan_training.finetune.material import look_at
+from srgan_training.finetune.dataset import load_dataset
 from srgan_training.images import PixelStore, find_images
 from tests.conftest import MakeModel
 from tests.training.conftest import save, waves
@@ -53,7 +53,7 @@ def mixed(tmp_path: Path) -> Path:
 def test_finetune_leaves_out_by_name_what_cannot_be_used(
     mixed: Path, make_identity: MakeModel
 ) -> None:
-    found = look_at(mixed, 4)
+    found = load_dataset(mixed, 4)
     assert len(found.train) + len(found.held_out) == 4
     assert f"10 files; {len(BAD)} left out: " in found.note
     for name, why in BAD.items():
@@ -69,7 +69,7 @@ def test_pairs_that_cannot_be_used_are_left_out_by_name(pairs: Path) -> None:
     save(pairs / "LR" / "small.png", waves(8, 0)[::4, ::4])
     save(pairs / "HR" / "flat.png", np.full((96, 96), 7, "uint8"))
     save(pairs / "LR" / "flat.png", np.full((24, 24), 7, "uint8"))
-    found = look_at(pairs, 4)
+    found = load_dataset(pairs, 4)
     assert len(found.train) + len(found.held_out) == 6
     assert "2 left out: " in found.note
     assert "flat.png (it is constant)" in found.note
@@ -88,7 +88,7 @@ def test_where_nothing_is_left_the_error_says_why(tmp_path: Path, own_models: Pa
     (tmp_path / "unreadable").mkdir()
     (tmp_path / "unreadable" / "a.png").touch()
     with pytest.raises(ValueError, match=r"none of 1 files can be read: 1 left out: .*a\.png"):
-        look_at(tmp_path / "unreadable", 4)
+        load_dataset(tmp_path / "unreadable", 4)
 
 
 def test_fit_leaves_out_what_is_smaller_than_a_pixel_of_lr(data: Path) -> None:

@@ -18,7 +18,7 @@ from napari_srgan.nn.generator import Generator
 from srgan_training.cli import app
 from srgan_training.data.patches import StoredPair
 from srgan_training.finetune import finetune
-from srgan_training.finetune.material import look_at
+from srgan_training.finetune.dataset import load_dataset
 from tests.conftest import MakeModel
 from tests.training.conftest import save, waves
 
@@ -64,15 +64,15 @@ def test_images_are_split_and_none_is_on_both_sides(tmp_path: Path) -> None:
     for i in range(7):
         save(tmp_path / f"{i}.png", waves(64, 10 + i))
     (tmp_path / "broken.png").write_bytes(b"nothing")
-    material = look_at(tmp_path, 4, "area")
-    assert len(material.train) + len(material.held_out) == 11
-    ours = {pair.hr[:].tobytes() for pair in material.train}
-    assert not ours & {pair.hr[:].tobytes() for pair in material.held_out}
-    planes = [any(pair.hr[:].tobytes() == tobytes(p) for pair in material.train) for p in volume]
+    dataset = load_dataset(tmp_path, 4, "area")
+    assert len(dataset.train) + len(dataset.held_out) == 11
+    ours = {pair.hr[:].tobytes() for pair in dataset.train}
+    assert not ours & {pair.hr[:].tobytes() for pair in dataset.held_out}
+    planes = [any(pair.hr[:].tobytes() == tobytes(p) for pair in dataset.train) for p in volume]
     assert len(set(planes)) == 1
-    assert "9 files; 1 left out: " in material.note
-    assert "broken.png" in material.note
-    assert material.degradation == "the mean of the pixels (binning)"
+    assert "9 files; 1 left out: " in dataset.note
+    assert "broken.png" in dataset.note
+    assert dataset.degradation == "the mean of the pixels (binning)"
 
 
 def tobytes(plane: np.ndarray) -> bytes:
@@ -110,17 +110,17 @@ def test_a_model_with_holes_is_not_called_better() -> None:
     hr += rng.normal(size=hr.shape).astype(np.float32) * 0.05
     hr[:, 60:110, 60:110] = 0.8
     pair = StoredPair(hr.reshape(1, 40, 4, 40, 4).mean((2, 4)), hr)
-    strayed = finetune.stray(Holes(), [pair], 4)
-    assert strayed > 0.5
-    assert not finetune.Outcome(30, 31, 33, strayed).better
+    brightness_error = finetune.local_brightness_error(Holes(), [pair], 4)
+    assert brightness_error > 0.5
+    assert not finetune.Outcome(30, 31, 33, brightness_error).better
     plain = torch.nn.Upsample(scale_factor=4)
-    assert finetune.stray(plain, [pair], 4) < 1e-5
+    assert finetune.local_brightness_error(plain, [pair], 4) < 1e-5
     assert finetune.Outcome(30, 31, 33, 0.01).better
     assert not finetune.Outcome(30, 31, 31.02, 0.01).better
 
 
 def test_settings_come_from_the_data(pairs: Path, make_identity: MakeModel) -> None:
-    start, seen = make_identity(1), look_at(pairs, 4)
+    start, seen = make_identity(1), load_dataset(pairs, 4)
     config = finetune.choose_settings(seen, start, "a", origin="b", steps=None, batch=8)
     assert (config.channels, config.patch, config.batch, config.steps) == (1, 24, 8, 400)
     assert (config.start, config.name) == ("b", "a")
@@ -150,4 +150,4 @@ def test_a_start_of_other_channels_is_carried_over(
 def test_too_few_images_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "one.png", waves(64, 0))
     with pytest.raises(ValueError, match="at least two are needed"):
-        look_at(tmp_path, 4)
+        load_dataset(tmp_path, 4)

@@ -16,7 +16,7 @@ from napari_srgan.models import ModelCard, save_model
 from napari_srgan.nn.generator import Generator, GeneratorConfig, interpolate_
 from srgan_training.cli import app
 from srgan_training.evaluation.evaluate import evaluate
-from srgan_training.weights.calibrate import calibrate, recolour_
+from srgan_training.weights.calibrate import apply_correction_, calibrate
 
 NONE = [[0.0] * 3] * 3
 
@@ -29,7 +29,7 @@ def shifted(
 ) -> Path:
     """Write a network that interpolates and then adds something to its channels."""
     network = interpolate_(Generator(GeneratorConfig(3, 2, 16, 1, upsampling=upsampling))).eval()
-    recolour_(network, np.array(gain), np.array(offset))
+    apply_correction_(network, np.array(gain), np.array(offset))
     card = ModelCard("shifted", network.config, figures={"a": {"psnr": 1.0}}, command="measure")
     return save_model(folder / "shifted", network.state_dict(), card)
 

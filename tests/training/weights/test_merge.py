@@ -15,7 +15,7 @@ from napari_srgan import Model
 from napari_srgan.models import ModelCard, save_model
 from napari_srgan.models.blend import between
 from srgan_training.cli import app
-from srgan_training.weights.merge import Derivation, Way, derive
+from srgan_training.weights.merge import Derivation, TaskVector, derive
 from tests.conftest import MakeModel
 
 rng = np.random.default_rng(0)
@@ -82,7 +82,7 @@ def test_the_way_added_to_its_own_start_leads_where_it_led(
     tmp_path: Path, ends: tuple[str, str], share: float
 ) -> None:
     low, high = (ns.load_model(path).state_dict() for path in ends)
-    path = derive(Derivation("c", ends[:1], ways=(Way(*ends, share),)), tmp_path)
+    path = derive(Derivation("c", ends[:1], ways=(TaskVector(*ends, share),)), tmp_path)
     assert path.stem == "c-adversarial"
     made = ns.load_model(path)
     assert made.card.end == "adversarial"
@@ -98,10 +98,10 @@ def test_ways_add_up(tmp_path: Path, make_model: MakeModel, ends: tuple[str, str
     another.network.body_conv.weight.sub_(0.1)
     third = stored(tmp_path, another, "third")
     faithful = ns.load_model(
-        derive(Derivation("f", ends[:1], ways=(Way(ends[0], third),)), tmp_path)
+        derive(Derivation("f", ends[:1], ways=(TaskVector(ends[0], third),)), tmp_path)
     )
     assert faithful.card.end == "fidelity"
-    ways = (Way(*ends, 0.5), Way(ends[0], third, 0.25))
+    ways = (TaskVector(*ends, 0.5), TaskVector(ends[0], third, 0.25))
     made = ns.load_model(derive(Derivation("d", ends[:1], ways=ways), tmp_path))
     assert made.card.end == "adversarial"
     other = ns.load_model(third).state_dict()
@@ -114,7 +114,9 @@ def test_the_last_convolution_of_another_scale_stays(
     tmp_path: Path, make_model: MakeModel, ends: tuple[str, str]
 ) -> None:
     start = stored(tmp_path, make_model(1, scale=2), "fine")
-    path = derive(Derivation("fine", (start,), channels=1, ways=(Way(*ends),)), tmp_path / "new")
+    path = derive(
+        Derivation("fine", (start,), channels=1, ways=(TaskVector(*ends),)), tmp_path / "new"
+    )
     old, made = ns.load_model(start).state_dict(), ns.load_model(path).state_dict()
     assert torch.equal(made["tail.weight"], old["tail.weight"])
     low, high = (ns.load_model(end).state_dict() for end in ends)
@@ -127,11 +129,11 @@ def test_models_that_do_not_fit_are_named(
 ) -> None:
     small = stored(tmp_path, make_model(3, features=4), "small")
     with pytest.raises(ValueError, match="low and small are no two ends"):
-        derive(Derivation("d", ends[:1], ways=(Way(ends[0], small),)), tmp_path)
+        derive(Derivation("d", ends[:1], ways=(TaskVector(ends[0], small),)), tmp_path)
     with pytest.raises(ValueError, match="low, small: differ in architecture"):
         derive(Derivation("d", (ends[0], small)), tmp_path)
     with pytest.raises(ValueError, match=r"is \(4, .* in small and \(8, .* in high"):
-        derive(Derivation("d", (small,), ways=(Way(*ends),)), tmp_path)
+        derive(Derivation("d", (small,), ways=(TaskVector(*ends),)), tmp_path)
 
 
 def test_derivation_by_command(tmp_path: Path, ends: tuple[str, str]) -> None:

@@ -1,1 +1,1 @@
-"""Fine-tuning of a shipped model on a user's own images."""
+"""Fine-tuning of a shipped model on the images of a user."""

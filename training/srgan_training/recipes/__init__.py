@@ -1,1 +1,1 @@
-"""Recipes: how each shipped model is made, stage after stage."""
+"""Recipes: the training stages of each shipped model."""

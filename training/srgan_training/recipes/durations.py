@@ -1,4 +1,4 @@
-"""About how long the trainings of a recipe will take here, from a few small steps on noise."""
+"""Estimation of the duration of the fits of a recipe on this machine from a few small steps."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from ..data.patches import StoredPair
 from .recipe import Stage
 
 BATCH, PATCH = 2, 24
-"""of the steps that are timed; others take longer by their number of pixels"""
-ADVERSARIAL = 3
-"""how many times as long a step takes with a discriminator"""
+"""batch and patch size of the timed steps; durations scale with the number of pixels"""
+ADVERSARIAL_FACTOR = 3
+"""factor of the duration of a step with a discriminator"""
 
 
 def durations(stages: Iterable[Stage]) -> dict[str, float]:
-    """Return, by label, how many seconds the fits among some stages will take on this machine.
+    """Return the estimated duration of all fits among some stages in seconds, by label.
 
-    What a teacher needs to see all images once is not in it.
+    The time in which teachers process all images is not included.
     """
     measured: dict[GeneratorConfig, float] = {}
-    found: dict[str, float] = {}
+    seconds_by_label: dict[str, float] = {}
     for stage in stages:
         if isinstance(config := stage.work, Config):
             if config.architecture not in measured:
-                measured[config.architecture] = seconds_of_a_step(config.architecture)
-            larger = config.batch * config.patch**2 / (BATCH * PATCH**2)
-            factor = ADVERSARIAL if config.adversarial else 1
-            seconds = measured[config.architecture] * larger * factor
-            found[stage.label] = seconds * config.steps
-    return found
+                measured[config.architecture] = seconds_per_step(config.architecture)
+            pixel_ratio = config.batch * config.patch**2 / (BATCH * PATCH**2)
+            factor = ADVERSARIAL_FACTOR if config.adversarial else 1
+            seconds = measured[config.architecture] * pixel_ratio * factor
+            seconds_by_label[stage.label] = seconds * config.steps
+    return seconds_by_label
 
 
-def seconds_of_a_step(architecture: GeneratorConfig) -> float:
-    """Return how many seconds a step of `BATCH` patches takes here."""
+def seconds_per_step(architecture: GeneratorConfig) -> float:
+    """Return the measured duration of a step with `BATCH` patches in seconds."""
     from ..finetune.finetune import estimate
     from ..phases.fidelity import FidelityModule
 
@@ -60,8 +60,8 @@ def seconds_of_a_step(architecture: GeneratorConfig) -> float:
     return estimate(FidelityModule(config, sampler_of([[StoredPair(lr, hr)]], [1], config)))
 
 
-def as_text(seconds: float) -> str:
-    """Return a duration in the unit that suits it."""
+def format_duration(seconds: float) -> str:
+    """Format a duration in hours, minutes or seconds."""
     if seconds >= 90 * 60:
         return f"{seconds / 3600:.1f} h"
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(1, round(seconds))} s"

@@ -1,8 +1,8 @@
-"""Recipes: the stages that lead from nothing to a shipped model, read from YAML and put in order.
+"""Recipes: stages of the training of shipped models, read from YAML and sorted by dependency.
 
-``training/recipes/NAME/recipe.yaml`` is the recipe of the model NAME. Where a stage takes a model,
-it is named by the stage that makes it: ``trunk`` is a stage above, ``general-x4/trunk`` one of
-another recipe.
+``training/recipes/NAME/recipe.yaml`` is the recipe of the model NAME. Input models of a stage are
+named after the stages that make them: ``trunk`` is an earlier stage of the same recipe,
+``general-x4/trunk`` one of another recipe.
 """
 
 from __future__ import annotations
@@ -24,70 +24,77 @@ from ..config import (
 from ..weights.merge import Derivation
 
 FILE = "recipe.yaml"
+"""file name of a recipe"""
 ENDS = ("fidelity", "adversarial")
 """names of the stages whose results are the ends of the finished model"""
-TRIAL = 0.01
-"""share of the steps below which a run only tries whether a recipe works"""
+TRIAL_STEPS_FRACTION = 0.01
+"""fraction of the steps below which a run is a mere trial of the recipe"""
 PACKAGE = Path(__file__).parents[1]
-PLACES = (PACKAGE / "recipe_files", PACKAGE.parent / "recipes")
-"""folders of recipes: in the package where it is installed, beside it in a checkout"""
+RECIPE_FOLDERS = (PACKAGE / "recipe_files", PACKAGE.parent / "recipes")
+"""possible folders of the recipes: in an installed package, or beside it in a checkout"""
 
 
 @checked_dataclass(frozen=True, config=CHECKED)
 class Calibration:
-    """Takes out what a model changes in brightness and colour, see `weights.calibrate`."""
+    """Correction of the colour bias of a model, see `weights.calibrate`."""
 
     name: str
-    """of the model that comes out"""
+    """name of the calibrated model"""
     start: str
-    """model that is changed"""
+    """model to calibrate"""
     folders: tuple[str, ...]
-    """of HR images, relative to the data folder"""
+    """folders of HR images, relative to the data folder"""
     degradation: Any = None
-    """how LR is made of them; None is antialiased bicubic"""
+    """degradation that makes LR; None is antialiased bicubic"""
 
 
 @checked_dataclass(frozen=True, config=CHECKED)
 class RecipeFile:
-    """What ``recipe.yaml`` holds."""
+    """Contents of ``recipe.yaml``."""
 
     stages: dict[str, dict[str, Any]]
-    """by name and in order; each has a ``kind`` and the settings of that kind"""
+    """ordered stages by name, each with a ``kind`` and the settings of that kind"""
     include: str | None = None
-    """YAML file, relative to this one, of settings that all fits of the recipe begin with"""
+    """YAML file with default settings of all fits of the recipe, relative to this file"""
     settings: dict[str, Any] = field(default_factory=dict)
-    """settings that all fits of the recipe begin with, over those of ``include``"""
+    """default settings of all fits of the recipe, which override those of ``include``"""
 
 
 Work = Config | Derivation | Calibration
+"""settings of a stage"""
 KINDS: dict[str, type[Work]] = {"fit": Config, "derive": Derivation, "calibrate": Calibration}
+"""kinds of stages and the class of their settings"""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of a recipe, from which one model file comes."""
+    """Stage of a recipe, which makes one model file."""
 
     recipe: str
+    """name of the recipe"""
     name: str
+    """name within the recipe"""
     kind: str
+    """kind, one of `KINDS`"""
     work: Work
-    given: dict[str, Any]
-    """settings as they stand in the recipe, those that all its fits begin with among them"""
+    """validated settings"""
+    raw_settings: dict[str, Any]
+    """settings as given in the recipe, including the defaults of all its fits"""
 
     @property
     def label(self) -> str:
-        """Name by which the stages of all recipes refer to it."""
+        """Unique name of the stage among all recipes."""
         return f"{self.recipe}/{self.name}"
 
     @property
     def inputs(self) -> list[str]:
-        """Labels of the stages whose models it takes, each once."""
+        """Labels of the stages whose models this stage uses, without duplicates."""
         names = (name if "/" in name else f"{self.recipe}/{name}" for name in models_of(self.work))
         return list(dict.fromkeys(names))
 
     @property
     def folders(self) -> list[str]:
-        """Folders below the data folder that it cannot do without."""
+        """Required folders, relative to the data folder."""
         work = self.work
         if isinstance(work, Config):
             found = [f for source in work.sources for f in (*source.folders, *source.lr)]
@@ -95,8 +102,8 @@ class Stage:
             found = list(work.folders) if isinstance(work, Calibration) else []
         return list(dict.fromkeys(found))
 
-    def bound(self, files: Mapping[str, Path]) -> Work:
-        """Return the work with the files of its models in place of the stages that make them."""
+    def with_model_files(self, files: Mapping[str, Path]) -> Work:
+        """Return the settings with stage names replaced by the model files of these stages."""
 
         def file(name: str) -> str:
             return str(files[name if "/" in name else f"{self.recipe}/{name}"])
@@ -115,9 +122,9 @@ class Stage:
         return replace(work, start=maybe(work.start), teacher=teacher, sources=sources)
 
     def scaled(self, factor: float) -> Stage:
-        """Return the stage with so many times as many steps, at least one; fits alone have any.
+        """Return the stage with its number of steps multiplied by a factor, for fits only.
 
-        Below `TRIAL` teachers see each image in one way.
+        Below `TRIAL_STEPS_FRACTION`, teachers do not use a self-ensemble.
         """
         work = self.work
         if not isinstance(work, Config) or factor == 1:
@@ -130,7 +137,7 @@ class Stage:
             steps=max(1, round(work.steps * factor)),
             every=max(1, round(work.every * factor)),
             warmup=round(work.warmup * factor),
-            teacher_ways=1 if factor < TRIAL else work.teacher_ways,
+            teacher_ways=1 if factor < TRIAL_STEPS_FRACTION else work.teacher_ways,
             adversarial=adversarial,
             not_for=f"Any use: it was trained for {factor:g} of the steps of its recipe.",
         )
@@ -138,7 +145,7 @@ class Stage:
 
 
 def models_of(work: Work) -> list[str]:
-    """Return the names of the models that a stage takes, as the recipe names them."""
+    """Return the names of the input models of a stage, as given in the recipe."""
     if isinstance(work, Calibration):
         return [work.start]
     if isinstance(work, Derivation):
@@ -148,17 +155,17 @@ def models_of(work: Work) -> list[str]:
 
 
 def recipes_folder() -> Path:
-    """Return the folder of the recipes that go with the package.
+    """Return the folder of the recipes of this package.
 
     Raises
     ------
     FileNotFoundError
         If the package was installed without them.
     """
-    for place in PLACES:
+    for place in RECIPE_FOLDERS:
         if any(place.glob(f"*/{FILE}")):
             return place
-    places = " or ".join(map(str, PLACES))
+    places = " or ".join(map(str, RECIPE_FOLDERS))
     raise FileNotFoundError(f"no recipes in {places}; install napari-srgan anew")
 
 
@@ -173,20 +180,19 @@ def read_recipe(name: str, folder: Path) -> dict[str, Stage]:
     Parameters
     ----------
     name
-        Of the model.
+        Name of the model.
     folder
-        Of the recipes.
+        Folder of the recipes.
 
     Returns
     -------
     dict of str to Stage
-        By name, in order.
+        Stages by name, in order.
 
     Raises
     ------
     ValueError
-        If there is none of that name, naming those there are, or if something in it is wrong:
-        each stage, key and value is named, with what is allowed.
+        If the recipe does not exist, or a stage, key or value is invalid.
     """
     file = folder / name / FILE
     if not file.is_file():
@@ -201,8 +207,8 @@ def read_recipe(name: str, folder: Path) -> dict[str, Stage]:
         if kind not in KINDS:
             raise ValueError(f"{where}: kind is {kind!r}; allowed are {', '.join(KINDS)}")
         shared = {**included, **recipe.settings} if kind == "fit" else {}
-        given = {**shared, **{k: v for k, v in values.items() if k != "kind"}}
-        work = checked(KINDS[kind], {"name": name, **given}, where)
+        raw_settings = {**shared, **{k: v for k, v in values.items() if k != "kind"}}
+        work = checked(KINDS[kind], {"name": name, **raw_settings}, where)
         for model in models_of(work):
             if "/" not in model and model not in stages:
                 before = ", ".join(stages) or "none"
@@ -210,25 +216,26 @@ def read_recipe(name: str, folder: Path) -> dict[str, Stage]:
                     f"{where}: takes {model!r}, which is no stage above it (there are {before}); "
                     "a stage of another recipe is named RECIPE/STAGE"
                 )
-        stages[stage] = Stage(name, stage, kind, work, given)
+        stages[stage] = Stage(name, stage, kind, work, raw_settings)
     if not set(ENDS) & set(stages):
         raise ValueError(f"{file}: no stage is called {' or '.join(ENDS)}, so no model comes out")
     return stages
 
 
 def plan(name: str, folder: Path) -> list[Stage]:
-    """Return all stages that a model needs, of other recipes too, each after what it takes.
+    """Return all stages that a model depends on in topological order, including other recipes.
 
     Raises
     ------
     ValueError
-        As `read_recipe`, or if a stage takes one that there is not, or its own result.
+        If a recipe is invalid, see `read_recipe`, or a stage depends on an unknown stage or on
+        itself.
     """
     recipes: dict[str, dict[str, Stage]] = {name: read_recipe(name, folder)}
-    done: dict[str, Stage] = {}
+    ordered: dict[str, Stage] = {}
 
     def visit(label: str, above: tuple[str, ...]) -> None:
-        if label in done:
+        if label in ordered:
             return
         if label in above:
             raise ValueError(f"{label} needs its own result: {' → '.join((*above, label))}")
@@ -236,21 +243,23 @@ def plan(name: str, folder: Path) -> list[Stage]:
         if recipe not in recipes:
             recipes[recipe] = read_recipe(recipe, folder)
         if stage not in recipes[recipe]:
-            there = ", ".join(recipes[recipe])
-            raise ValueError(f"{above[-1]} takes {label}, but the stages of {recipe} are {there}")
+            available = ", ".join(recipes[recipe])
+            raise ValueError(
+                f"{above[-1]} takes {label}, but the stages of {recipe} are {available}"
+            )
         found = recipes[recipe][stage]
         for other in found.inputs:
             visit(other, (*above, label))
-        done[label] = found
+        ordered[label] = found
 
     for end in ENDS:
         if end in recipes[name]:
             visit(f"{name}/{end}", ())
-    return list(done.values())
+    return list(ordered.values())
 
 
 def settings_of(stage: Stage) -> dict[str, Any]:
-    """Return what a stage of a recipe says, with the number of steps that are really taken."""
-    given = {"kind": stage.kind, **stage.given}
+    """Return the settings of a stage as given in the recipe, with the scaled number of steps."""
+    raw_settings = {"kind": stage.kind, **stage.raw_settings}
     names = {f.name for f in fields(stage.work)} & {"steps"}
-    return {**given, **{name: getattr(stage.work, name) for name in names}}
+    return {**raw_settings, **{name: getattr(stage.work, name) for name in names}}

@@ -1,7 +1,7 @@
-"""``srgan-train reproduce``: runs a recipe, stage after stage, and goes on where it stopped.
+"""``srgan-train reproduce``: run all stages of a recipe and resume an interrupted run.
 
-A stage has a folder of its own, ``OUT/RECIPE/STAGE``, in which lie its model, the run of a fit and
-``stage.json``, a record of what it was made of.
+The folder of a stage, ``OUT/RECIPE/STAGE``, contains its model, the run of a fit and
+``stage.json``, a record of settings, data and input models.
 """
 
 from __future__ import annotations
@@ -29,29 +29,42 @@ from .recipe import (
 )
 
 RECORD = "stage.json"
-FREE = {"description", "not_for", "domains", "trained_on", "licence", "validate", "workers"}
-"""settings without influence on the weights"""
+"""file name of the record of a stage"""
+NEUTRAL_SETTINGS = {
+    "description",
+    "not_for",
+    "domains",
+    "trained_on",
+    "licence",
+    "validate",
+    "workers",
+}
+"""settings that do not influence the weights"""
 
 
 class StageError(ValueError):
-    """A stage could not be run to its end."""
+    """Error of a stage that failed or does not match its record."""
 
 
 @dataclass
 class Reproduction:
-    """The stages of a model, the data that they read and the folder that they write to."""
+    """Run of the stages of a recipe."""
 
     stages: Sequence[Stage]
+    """stages in the order of their dependencies"""
     data: Path
+    """folder of the training data"""
     out: Path
-    say: Callable[[str], None] = print
+    """folder for the results"""
+    log: Callable[[str], None] = print
+    """function that prints a message"""
     progress: bool = False
-    """whether trainings show a bar"""
+    """whether fits show a progress bar"""
     digests: dict[Path, str] = field(default_factory=dict)
-    """of the files of the data, which are read once"""
+    """cache of the SHA-256 of data files"""
 
     def __post_init__(self) -> None:
-        # A run that goes on must find its start and its teacher under the same names.
+        # Checkpoints record the paths of start and teacher, which must be equal on resumption.
         self.out = self.out.absolute()
 
     def folder(self, stage: Stage) -> Path:
@@ -59,12 +72,12 @@ class Reproduction:
         return self.out / stage.label
 
     def model(self, stage: Stage) -> Path:
-        """Return the model file of a stage that is finished.
+        """Return the model file of a finished stage.
 
         Raises
         ------
         StageError
-            If it is gone or another than when the stage was finished.
+            If the file is missing or differs from that in the record.
         """
         record = self.record(stage)
         path = self.folder(stage) / str(record["model"])
@@ -76,7 +89,7 @@ class Reproduction:
         return path
 
     def record(self, stage: Stage) -> dict[str, Any]:
-        """Return the record of a stage, empty where it was not begun."""
+        """Return the record of a stage, which is empty before its first run."""
         path = self.folder(stage) / RECORD
         if not path.is_file():
             return {}
@@ -84,17 +97,16 @@ class Reproduction:
         return record if isinstance(record, dict) else {}
 
     def finished(self, stage: Stage) -> bool:
-        """Whether a stage has its model."""
+        """Return whether a stage is finished."""
         return "model" in self.record(stage)
 
     def check(self) -> None:
-        """Refuse what cannot end well, before anything is run.
+        """Validate data and records before running.
 
         Raises
         ------
         ValueError
-            If folders of the data are missing, or if a stage that was begun is now of other
-            settings or data.
+            If data folders are missing, or if settings or data of a recorded stage have changed.
         """
         if missing := missing_folders(self.stages, self.data):
             raise ValueError(
@@ -102,32 +114,35 @@ class Reproduction:
                 f"{', '.join(folders_of(self.stages))}, see training/README.md"
             )
         for stage in self.stages:
-            self.compare(stage, {"settings": self.settings(stage), "data": self.contents(stage)})
+            self.check_unchanged(
+                stage, {"settings": self.settings(stage), "data": self.contents(stage)}
+            )
 
-    def compare(self, stage: Stage, now: dict[str, dict[str, Any]]) -> None:
-        """Refuse a stage that was begun with other settings, data or models, naming them."""
-        before = self.record(stage)
-        apart = [
-            f"{name} {said(before[part].get(name))}, now {said(values.get(name))}"
+    def check_unchanged(self, stage: Stage, now: dict[str, dict[str, Any]]) -> None:
+        """Raise StageError if settings, data or models differ from the record of a stage."""
+        saved = self.record(stage)
+        differences = [
+            f"{name} {format_setting(saved[part].get(name))}, "
+            f"now {format_setting(values.get(name))}"
             for part, values in now.items()
-            if part in before
-            for name in dict.fromkeys([*before[part], *values])
-            if before[part].get(name) != values.get(name)
+            if part in saved
+            for name in dict.fromkeys([*saved[part], *values])
+            if saved[part].get(name) != values.get(name)
         ]
-        if apart:
+        if differences:
             raise StageError(
-                f"the stage {stage.label} was begun with {'; '.join(apart)}; remove "
+                f"the stage {stage.label} was begun with {'; '.join(differences)}; remove "
                 f"{self.folder(stage)} to make it anew, or give another --out"
             )
 
     def settings(self, stage: Stage) -> dict[str, Any]:
-        """Return what decides about the weights of a stage, as JSON keeps it."""
-        kept = {k: v for k, v in settings_of(stage).items() if k not in FREE}
+        """Return the settings that influence the weights of a stage, converted to JSON types."""
+        kept = {k: v for k, v in settings_of(stage).items() if k not in NEUTRAL_SETTINGS}
         return dict(json.loads(json.dumps(kept)))
 
     def contents(self, stage: Stage) -> dict[str, str]:
-        """Return, for each folder that a stage reads, how many images it holds and a digest."""
-        found = {}
+        """Return the number of images and a digest for each folder that a stage reads."""
+        digests = {}
         for folder in stage.folders:
             paths = find_images(self.data / folder)
             files = (
@@ -136,22 +151,22 @@ class Reproduction:
                 for file in files_of(path)
             )
             text = hashlib.sha256("\n".join(files).encode()).hexdigest()
-            found[folder] = f"{len(paths)} images ({text[:12]})"
-        return found
+            digests[folder] = f"{len(paths)} images ({text[:12]})"
+        return digests
 
     def digest(self, file: Path) -> str:
-        """Return the SHA-256 of a file of the data."""
+        """Return the SHA-256 of a data file."""
         if file not in self.digests:
             self.digests[file] = sha256_of(file)
         return self.digests[file]
 
     def run(self) -> list[Path]:
-        """Run all stages that are not finished; return the files of the finished model.
+        """Run all unfinished stages; return the files of the finished model.
 
         Raises
         ------
         ValueError
-            As `check`, or if a stage fails.
+            If validation (see `check`) or a stage fails.
         """
         self.check()
         models: dict[str, Path] = {}
@@ -163,34 +178,38 @@ class Reproduction:
                 "data": self.contents(stage),
                 "models": inputs,
             }
-            self.compare(stage, record)
+            self.check_unchanged(stage, record)
             if self.finished(stage):
-                self.say(f"{place} is finished")
+                self.log(f"{place} is finished")
             else:
-                self.say(f"{place}, {described(stage)}")
+                self.log(f"{place}, {describe_stage(stage)}")
                 self.write(stage, record)
-                path = self.make(stage, models)
+                path = self.run_stage(stage, models)
                 self.write(stage, {**record, "model": path.name, "sha256": sha256_of(path)})
             models[stage.label] = self.model(stage)
         last = self.stages[-1].recipe
         ends = [models[f"{last}/{end}"] for end in ENDS if f"{last}/{end}" in models]
-        return [copied(path, self.out / path.name) for path in ends]
+        return [copy_atomically(path, self.out / path.name) for path in ends]
 
     def write(self, stage: Stage, record: dict[str, Any]) -> None:
         """Write the record of a stage."""
         self.folder(stage).mkdir(parents=True, exist_ok=True)
         text = json.dumps(record, indent=1)
-        replacing(self.folder(stage) / RECORD, lambda p: void(p.write_text(text, "utf-8")))
 
-    def make(self, stage: Stage, models: dict[str, Path]) -> Path:
+        def write_text(temporary: Path) -> None:
+            temporary.write_text(text, "utf-8")
+
+        replacing(self.folder(stage) / RECORD, write_text)
+
+    def run_stage(self, stage: Stage, models: dict[str, Path]) -> Path:
         """Run a stage and return its model file."""
-        folder, work = self.folder(stage), stage.bound(models)
+        folder, work = self.folder(stage), stage.with_model_files(models)
         try:
             if isinstance(work, Config):
                 return fit(work, self.data, folder, progress=self.progress)
             if isinstance(work, Derivation):
                 return derive(work, folder)
-            return calibrated(work, self.data, folder)
+            return run_calibration(work, self.data, folder)
         except (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError) as error:
             raise StageError(
                 f"the stage {stage.label} failed: {error}; what it has is kept in {folder}, and "
@@ -199,7 +218,7 @@ class Reproduction:
 
 
 def fit(config: Config, data: Path, folder: Path, *, progress: bool = False) -> Path:
-    """Train to the last step, from a checkpoint where there is one, and write the model file."""
+    """Train to the last step, resuming from a checkpoint if possible, and write the model file."""
     from ..trainer import train
     from ..weights.export import export
 
@@ -214,7 +233,7 @@ def fit(config: Config, data: Path, folder: Path, *, progress: bool = False) -> 
 
 
 def steps_done(run: Path) -> int:
-    """Return how many steps the checkpoint of a run has behind it, 0 where there is none."""
+    """Return the number of steps of the checkpoint of a run, 0 without a checkpoint."""
     import torch
 
     from ..phases.checkpoints import LAST
@@ -225,8 +244,8 @@ def steps_done(run: Path) -> int:
     return int(checkpoint["state_dict"]["done"])
 
 
-def calibrated(work: Calibration, data: Path, folder: Path) -> Path:
-    """Write a model file that keeps brightness and colour of some images."""
+def run_calibration(work: Calibration, data: Path, folder: Path) -> Path:
+    """Calibrate a model and write the result to a folder."""
     from napari_srgan.models.file import read_card
 
     from ..degradations.chain import parse_degradation
@@ -234,54 +253,54 @@ def calibrated(work: Calibration, data: Path, folder: Path) -> Path:
 
     start = Path(work.start)
     path = folder / f"{end_name(work.name, read_card(start).end)}{SUFFIX}"
-    made = None if work.degradation is None else parse_degradation(work.degradation)
+    degradation = None if work.degradation is None else parse_degradation(work.degradation)
 
-    def write(beside: Path) -> None:
-        # A model file is known by its suffix.
-        file = beside.with_suffix(SUFFIX)
+    def write(temporary: Path) -> None:
+        # Model files are recognised by their suffix, which the temporary file must have.
+        file = temporary.with_suffix(SUFFIX)
         try:
             shutil.copyfile(start, file)
-            calibrate(file, [data / f for f in work.folders], made)
-            file.replace(beside)
+            calibrate(file, [data / f for f in work.folders], degradation)
+            file.replace(temporary)
         finally:
             file.unlink(missing_ok=True)
 
     return replacing(path, write)
 
 
-def copied(source: Path, path: Path) -> Path:
-    """Copy a file to a place where no half one is ever seen."""
-    return replacing(path, lambda beside: void(shutil.copyfile(source, beside)))
+def copy_atomically(source: Path, path: Path) -> Path:
+    """Copy a file atomically."""
+
+    def copy(temporary: Path) -> None:
+        shutil.copyfile(source, temporary)
+
+    return replacing(path, copy)
 
 
-def void(_: object) -> None:
-    """Drop a result that nobody wants."""
-
-
-def said(value: object) -> str:
-    """Return a value of a record as text."""
+def format_setting(value: object) -> str:
+    """Format a value of a record as text."""
     return "not given" if value is None else str(value)
 
 
-def described(stage: Stage) -> str:
-    """Say in a few words what a stage does."""
-    work, takes = stage.work, ", ".join(stage.inputs)
+def describe_stage(stage: Stage) -> str:
+    """Return a short description of a stage."""
+    work, inputs = stage.work, ", ".join(stage.inputs)
     if isinstance(work, Derivation):
-        return f"derive from {takes}"
+        return f"derive from {inputs}"
     if isinstance(work, Calibration):
-        return f"calibrate {takes}"
+        return f"calibrate {inputs}"
     phase = "adversarial fit" if work.adversarial else "fit"
-    of = f" from {takes}" if takes else ""
+    of = f" from {inputs}" if inputs else ""
     return f"{phase}{of}, {work.steps} steps of {work.batch} patches"
 
 
 def folders_of(stages: Iterable[Stage]) -> list[str]:
-    """Return all folders of the data that stages read, sorted."""
+    """Return all data folders that stages read, sorted."""
     return sorted({folder for stage in stages for folder in stage.folders})
 
 
 def missing_folders(stages: Iterable[Stage], data: Path) -> list[str]:
-    """Return those folders in which there is no image."""
+    """Return the data folders that contain no image."""
 
     def has_images(folder: str) -> bool:
         try:
@@ -293,26 +312,26 @@ def missing_folders(stages: Iterable[Stage], data: Path) -> list[str]:
 
 
 def files_of(image: Path) -> list[Path]:
-    """Return the files of an image, which may be a folder or two files of one name."""
+    """Return the files of an image, which may be a folder or a header with a data file."""
     if image.is_dir():
         return sorted(path for path in image.rglob("*") if path.is_file())
     return sorted({image, *image.parent.glob(f"{escape(image.stem)}.img")})
 
 
-def few_images(stages: Iterable[Stage], data: Path, out: Path, number: int) -> Path:
-    """Copy a few images, evenly spread, of every folder that stages read; for a trial.
+def copy_subset(stages: Iterable[Stage], data: Path, out: Path, number: int) -> Path:
+    """Copy a few evenly spaced images of every folder that stages read, for a trial.
 
     Parameters
     ----------
     number
-        Images of each folder, and of each of those in it.
+        Maximum number of images per folder and subfolder.
 
     Returns
     -------
     Path
-        Folder that takes the place of ``data``.
+        Folder that replaces ``data``.
     """
-    to = out / f"images-{number}"
+    target_folder = out / f"images-{number}"
     groups: dict[Path, dict[Path, None]] = {}
     for folder in folders_of(stages):
         for path in find_images(data / folder):
@@ -321,7 +340,7 @@ def few_images(stages: Iterable[Stage], data: Path, out: Path, number: int) -> P
         paths = list(group)
         for path in paths[:: -(-len(paths) // number)]:
             for file in files_of(path):
-                target = to / file.relative_to(data)
+                target = target_folder / file.relative_to(data)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
-    return to
+    return target_folder

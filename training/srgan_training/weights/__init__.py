@@ -1,1 +1,1 @@
-"""Model files made of checkpoints and of other models."""
+"""Model files from checkpoints and from other models."""

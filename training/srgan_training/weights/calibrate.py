@@ -1,4 +1,4 @@
-"""``srgan-train calibrate``: takes out what a model changes in the colour of every image."""
+"""``srgan-train calibrate``: correct the colour bias of the last layer."""
 
 from __future__ import annotations
 
@@ -20,65 +20,65 @@ from ..images import Array
 from ..upscaling import enlarge
 
 BORDER = 4
-"""LR pixels that are left out at each side"""
-MOST = 24
-"""images of a folder that are looked at, evenly spread over it"""
+"""number of LR pixels cropped at each side"""
+MAX_IMAGES = 24
+"""maximum number of images per folder, which are evenly spaced"""
 BLOCK = 64
 """side in HR pixels of the blocks whose means are compared"""
 RIDGE = 0.002
-"""weight of small gains against small differences; the levels of images vary by some 0.06"""
+"""regularisation weight of the gains (ridge regression); levels of images vary by about 0.06"""
 
 Matrix = npt.NDArray[np.float64]
 
 
 def calibrate(path: Path, folders: Sequence[Path], degradation: Degradation | None = None) -> float:
-    """Change the last convolution of a model so that it keeps means at every level and colour.
+    """Correct the last convolution of a model so that it preserves local means of all colours.
 
-    A channel is shifted by what depends on the levels of all, ``offset + gain · (level − 1/2)``,
-    by least squares over the means of blocks of some HR images. Where the network adds to an
-    interpolation or ends in an activation, its levels are not those of its last convolution, and
-    channels are shifted by an offset alone. Results are those of the automatic precision, rounded
-    as a user gets them. The model's measured figures are forgotten.
+    Each channel is corrected by an affine function of all channels, ``offset + gain · (level −
+    1/2)``, fitted by ridge regression to block means of HR images. If the network adds its output
+    to an interpolated image or ends in an activation, the output levels are not those of the last
+    convolution, and only an offset is fitted. Results are computed in the automatic precision and
+    rounded, as at inference. Measured figures are removed from the model card.
 
     Parameters
     ----------
     path
-        Model file; it is written anew.
+        Model file, which is overwritten.
     folders
-        Of HR images, grey ones too; those with another number of bands than the model has
-        channels are left out, unless they or the model have one.
+        Folders of HR images. Images whose number of bands differs from the number of channels of
+        the model are left out, unless either is one.
     degradation
-        Makes the LR; None is antialiased bicubic.
+        Degradation that makes LR; None is antialiased bicubic.
 
     Returns
     -------
     float
-        The largest shift on any block, in percent of the range.
+        Largest correction of a block, in percent of the range.
 
     Raises
     ------
     ValueError
-        If no image fits the model.
+        If no image has a suitable number of channels.
     """
     model = load_model(path)
     card, reduction = model.card, Reduction(None, degradation)
     levels: list[Matrix] = []
-    apart: list[Matrix] = []
+    errors: list[Matrix] = []
     for folder in folders:
         cases = read_cases(folder)
-        for number, case in enumerate(cases[:: -(-len(cases) // MOST)]):
+        for number, case in enumerate(cases[:: -(-len(cases) // MAX_IMAGES)]):
             pair = reduction.pair(case, card.channels, card.scale, number)
             if len(pair.hr) == card.channels or card.channels == 1:
                 eight_bit = case.image.eight_bit
                 sr = enlarge(pair.lr, model, scale=card.scale, eight_bit=eight_bit, limited=False)
-                made, right = (block_means(p, BORDER * card.scale) for p in (sr, pair.hr))
-                levels.append(made.reshape(-1, card.channels))
-                apart.append((right - made).reshape(-1, card.channels))
+                sr_means, hr_means = (block_means(p, BORDER * card.scale) for p in (sr, pair.hr))
+                levels.append(sr_means.reshape(-1, card.channels))
+                errors.append((hr_means - sr_means).reshape(-1, card.channels))
     if not levels:
         raise ValueError(f"no image of {card.channels} channels in {', '.join(map(str, folders))}")
     by_level = model.network.anchor is None and card.config.activation is None
-    gain, offset = fitted(levels, apart, by_level=by_level)
-    recolour_(model.network, gain, offset)
+    gain, offset = fit_correction(levels, errors, by_level=by_level)
+    apply_correction_(model.network, gain, offset)
     save_model(path, model.state_dict(), replace(card, figures={}, command=""))
     return float(100 * max(np.abs((x - 0.5) @ gain.T + offset).max() for x in levels))
 
@@ -86,43 +86,46 @@ def calibrate(path: Path, folders: Sequence[Path], degradation: Degradation | No
 def block_means(pixels: Array, border: int) -> Matrix:
     """Return the means ``(blocks, C)`` of an image ``(C, H, W)`` over square blocks.
 
-    What does not fill a block is left out, as is the border; an image smaller than a block is one.
+    The border and incomplete blocks are left out; an image smaller than a block is one block.
     """
     inner = torch.from_numpy(crop_border(pixels, border).astype(np.float64))
     means: Matrix = avg_pool2d(inner, [min(BLOCK, n) for n in inner.shape[1:]]).flatten(1).T.numpy()
     return means
 
 
-def fitted(
-    levels: Sequence[Matrix], apart: Sequence[Matrix], *, by_level: bool
+def fit_correction(
+    levels: Sequence[Matrix], errors: Sequence[Matrix], *, by_level: bool
 ) -> tuple[Matrix, Matrix]:
-    """Return gain ``(C, C)`` and offset ``(C,)`` that explain differences by levels.
+    """Fit gain ``(C, C)`` and offset ``(C,)`` of the errors as a function of the levels.
 
     Parameters
     ----------
     levels, apart
-        Of each image, ``(blocks, C)``; images count alike, however many blocks they have.
+        Block means of the results and their errors, ``(blocks, C)`` per image. Images have equal
+        weight regardless of their number of blocks.
     by_level
-        Whether there is a gain; otherwise it is 0.
+        Whether to fit a gain; otherwise it is 0.
     """
     weight = np.concatenate([np.full(len(x), 1 / len(x) / len(levels)) for x in levels])
-    x, y = np.concatenate(levels) - 0.5, np.concatenate(apart)
+    x, y = np.concatenate(levels) - 0.5, np.concatenate(errors)
     channels = x.shape[1]
     if not by_level:
         return np.zeros((channels, channels)), weight @ y
-    known = np.column_stack([x, np.ones(len(x))])
+    regressors = np.column_stack([x, np.ones(len(x))])
     ridge = np.diag([RIDGE] * channels + [0])
-    found = np.linalg.solve(known.T * weight @ known + ridge, known.T * weight @ y)
-    return found[:-1].T, found[-1]
+    solution = np.linalg.solve(
+        regressors.T * weight @ regressors + ridge, regressors.T * weight @ y
+    )
+    return solution[:-1].T, solution[-1]
 
 
 @torch.no_grad()
-def recolour_(network: Generator, gain: Matrix, offset: Matrix) -> None:
-    """Add ``gain @ (level - 1/2) + offset`` to the channels that the last convolution gives."""
+def apply_correction_(network: Generator, gain: Matrix, offset: Matrix) -> None:
+    """Add ``gain @ (level - 1/2) + offset`` to the output of the last convolution, in place."""
     tail = network.tail
     assert tail.bias is not None
     matrix = torch.from_numpy(np.eye(len(gain)) + gain)
-    # The channels of the convolution are (C, i, j), with (i, j) the sub-pixel of a pixel shuffle.
+    # Output channels are ordered (C, i, j), where (i, j) is the sub-pixel of the pixel shuffle.
     for parameter in (tail.weight, tail.bias):
         by_channel = parameter.double().unflatten(0, (len(gain), -1))
         parameter.copy_(torch.einsum("dc,c...->d...", matrix, by_channel).flatten(0, 1))

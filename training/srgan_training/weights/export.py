@@ -1,4 +1,4 @@
-"""From a checkpoint to a model file with its card."""
+"""Export of a checkpoint as a model file with its card."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def export(config: Config, run: Path, folder: Path) -> Path:
     Parameters
     ----------
     config
-        The run's configuration.
+        Configuration of the run.
     run
-        Folder of its checkpoint.
+        Folder of the checkpoint.
     folder
-        Where the model file goes, under the configuration's name; that of an adversarial end has
-        ``-adversarial`` behind it.
+        Folder of the model file, which is named after the configuration; ``-adversarial`` is
+        appended to the name of an adversarial end.
 
     Raises
     ------
@@ -58,8 +58,8 @@ def export(config: Config, run: Path, folder: Path) -> Path:
     return save_model(folder / config.end_name, average, card)
 
 
-def with_figures(path: Path, figures: dict[str, dict[str, float]], command: str) -> Path:
-    """Write measured figures and the command that gave them into a model file's card."""
+def write_figures(path: Path, figures: dict[str, dict[str, float]], command: str) -> Path:
+    """Write measured figures and the command that measured them to the card of a model file."""
     from dataclasses import replace
 
     from napari_srgan.models import load_file

@@ -1,4 +1,4 @@
-"""``srgan-train derive``: a model made of others, without training."""
+"""``srgan-train derive``: combine the weights of models without training."""
 
 from __future__ import annotations
 
@@ -29,39 +29,40 @@ from ..config import (
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Way:
-    """What a training changed in a model: from ``low``, where it began, to ``high``."""
+class TaskVector:
+    """Scaled difference between the weights of two models (task vector, Ilharco et al. 2023)."""
 
     low: str
-    """name or path"""
+    """name or path of the model before training"""
     high: str
-    """name or path"""
+    """name or path of the model after training"""
     share: Share = 1.0
-    """of the change"""
+    """factor of the difference"""
 
 
 @dataclass(frozen=True, config=CHECKED)
 class Derivation:
-    """What is made of which models; of an adversarial end comes an adversarial end."""
+    """Derivation of a model from others; it is an adversarial end if any of them is."""
 
     name: str
-    """of the model that comes out"""
+    """name of the derived model"""
     start: Annotated[tuple[str, ...], Field(min_length=1)]
-    """model that it is made of (name or path), or several whose weights are averaged"""
+    """name or path of the base model, or of several whose weights are averaged"""
     parts: tuple[Positive, ...] = ()
-    """of each of ``start`` in the mean, relative to the others; none: all alike"""
+    """relative weights of ``start`` in the average (model soup, Wortsman et al. 2022); empty gives
+    all the same weight"""
     channels: Count = 3
-    """that it is carried over to"""
-    ways: tuple[Way, ...] = ()
-    """changes that are added to ``start``"""
+    """number of channels that the model is converted to"""
+    ways: tuple[TaskVector, ...] = ()
+    """task vectors that are added to ``start``"""
     description: str = ""
-    """one sentence for the card: what the model is for"""
+    """purpose of the model in one sentence, for the card"""
     domains: tuple[str, ...] = ()
-    """kinds of images, for the card; none: those of ``start``"""
+    """kinds of images, for the card; empty copies those of ``start``"""
     trained_on: str = ""
-    """data and machine, for the card; empty: that of ``start``"""
+    """training data and machine, for the card; empty copies that of ``start``"""
 
-    sections: ClassVar = {"ways": Way}
+    sections: ClassVar = {"ways": TaskVector}
 
 
 def read_derivation(path: Path) -> Derivation:
@@ -70,7 +71,7 @@ def read_derivation(path: Path) -> Derivation:
     Raises
     ------
     ValueError
-        If a key or value is wrong: each is named, with what is allowed.
+        If a key or value is invalid; the message names all of them.
     """
     return read_yaml(Derivation, path)
 
@@ -81,33 +82,33 @@ def derive(derivation: Derivation, folder: Path) -> Path:
     Parameters
     ----------
     derivation
-        What is made of which models.
+        Models and weights of the derivation.
     folder
-        Where the file goes, under the derivation's name; that of an adversarial end has
-        ``-adversarial`` behind it.
+        Folder of the model file, which is named after the derivation; ``-adversarial`` is appended
+        to the name of an adversarial end.
 
     Raises
     ------
     ModelError
         If a model cannot be loaded.
     ValueError
-        If the models do not fit each other, or not every one has its part.
+        If architectures differ, or the number of ``parts`` is not that of ``start``.
 
     Notes
     -----
-    The mean of the weights of trainings that followed on each other is often better than each
-    (Wortsman et al. 2022, *Model soups*). A change of the weights that was trained on one network
-    does nearly the same to another that was fine-tuned from the same weights (Ilharco et al. 2023,
-    *Editing Models with Task Arithmetic*, section 2).
+    The average of weights from successive training runs is often better than each of them
+    (Wortsman et al. 2022, *Model soups*). A task vector has nearly the same effect on another
+    network that was fine-tuned from the same weights (Ilharco et al. 2023, *Editing Models with
+    Task Arithmetic*, section 2).
     """
     d = derivation
     models = [load_model(name) for name in d.start]
     model = models[-1]
-    state = adapt_channels(mean(models, d.parts), d.channels)
+    state = adapt_channels(average_weights(models, d.parts), d.channels)
     ends = {each.card.end for each in models}
-    for way in d.ways:
-        low, high = load_model(way.low), load_model(way.high)
-        state = changed(state, model, low, high, way.share)
+    for vector in d.ways:
+        low, high = load_model(vector.low), load_model(vector.high)
+        state = add_task_vector(state, model, low, high, vector.share)
         ends.add(high.card.end)
     end: End = "adversarial" if "adversarial" in ends else "fidelity"
     card = replace(
@@ -124,28 +125,30 @@ def derive(derivation: Derivation, folder: Path) -> Path:
     return save_model(folder / end_name(d.name, end), state, card)
 
 
-def mean(models: Sequence[Model], parts: Sequence[float]) -> State:
-    """Return the mean of the weights and statistics of models of one architecture."""
-    if len(parts) not in (0, len(models)):
-        raise ValueError(f"{len(parts)} parts for {len(models)} models; give one each or none")
-    shares = torch.tensor(parts or [1.0] * len(models))
-    shares = shares / shares.sum()
+def average_weights(models: Sequence[Model], soup_weights: Sequence[float]) -> State:
+    """Return the weighted average of parameters and statistics of models of one architecture."""
+    if len(soup_weights) not in (0, len(models)):
+        raise ValueError(
+            f"{len(soup_weights)} parts for {len(models)} models; give one each or none"
+        )
+    fractions = torch.tensor(soup_weights or [1.0] * len(models))
+    fractions = fractions / fractions.sum()
     if len({model.card.config for model in models}) > 1:
         raise ValueError(f"{', '.join(m.card.name for m in models)}: differ in architecture")
     states = [model.state_dict() for model in models]
     return {
-        k: torch.tensordot(shares, torch.stack([s[k] for s in states]), 1)
+        k: torch.tensordot(fractions, torch.stack([s[k] for s in states]), 1)
         if v.is_floating_point()
         else v
         for k, v in states[-1].items()
     }
 
 
-def changed(state: State, model: Model, low: Model, high: Model, share: float) -> State:
-    """Return a state to which the change from one model to another is added.
+def add_task_vector(state: State, model: Model, low: Model, high: Model, share: float) -> State:
+    """Return a state dict with an added task vector from ``low`` to ``high``.
 
-    Statistics stay as they are, and so does the last convolution where the scales differ: it works
-    on features of another size.
+    Batch normalisation statistics are unchanged, as is the last convolution if the scales differ,
+    since it operates at another resolution.
     """
     if low.card.config != high.card.config:
         raise ValueError(
@@ -153,17 +156,17 @@ def changed(state: State, model: Model, low: Model, high: Model, share: float) -
             f"{high.card.config}"
         )
     channels = state["head.weight"].shape[1]
-    before, after = (adapt_channels(m.state_dict(), channels) for m in (low, high))
+    base_state, tuned_state = (adapt_channels(m.state_dict(), channels) for m in (low, high))
 
-    def step(name: str, value: Tensor) -> Tensor:
+    def add_change(name: str, value: Tensor) -> Tensor:
         other = model.scale != low.scale and name.startswith("tail.")
-        if other or "running_" in name or not value.is_floating_point() or name not in after:
+        if other or "running_" in name or not value.is_floating_point() or name not in tuned_state:
             return value
-        if value.shape != after[name].shape:
+        if value.shape != tuned_state[name].shape:
             raise ValueError(
                 f"{name} is {tuple(value.shape)} in {model.card.name} and "
-                f"{tuple(after[name].shape)} in {high.card.name}"
+                f"{tuple(tuned_state[name].shape)} in {high.card.name}"
             )
-        return value + share * (after[name] - before[name])
+        return value + share * (tuned_state[name] - base_state[name])
 
-    return {name: step(name, value) for name, value in state.items()}
+    return {name: add_change(name, value) for name, value in state.items()}
