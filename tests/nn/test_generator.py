@@ -206,3 +206,17 @@ def test_half_precision_sees_levels_of_eight_bits_exactly() -> None:
     half(levels / 255)
     assert seen[0].dtype == torch.bfloat16
     assert torch.equal(seen[0].float() * 256, levels)
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_generator_has_the_layers_of_the_paper() -> None:
+    head = 81 * 3 * 64 + 64 + 1
+    block = 2 * (9 * 64 * 64 + 2 * 64) + 1
+    body = 16 * block + 9 * 64 * 64 + 2 * 64
+    upsample = 2 * (9 * 64 * 256 + 256 + 1)
+    tail = 81 * 64 * 3 + 3
+    assert head + body + upsample + tail == 1_547_350
+    assert parameters(Generator()) == 1_547_350

@@ -342,3 +342,39 @@ def test_lr_psnr_of_repeated_pixels_by_hand() -> None:
 def test_lr_psnr_of_a_flat_image_is_without_end() -> None:
     lr, hr = np.full((1, 10, 10), 0.5, np.float32), np.full((1, 40, 40), 0.5, np.float32)
     assert measure(hr, Pair(lr, hr), 4, eight_bit=True).lr_psnr > 120
+
+
+def test_psnr_is_what_it_says() -> None:
+    a = np.zeros((20, 20))
+    b = a + 5
+    assert psnr(a, b) == pytest.approx(20 * np.log10(255 / 5))
+    b[2:-2, 2:-2] = 0
+    assert psnr(a, b, border=2) == float("inf")
+
+
+def test_luma_is_studio_range() -> None:
+    white, black = np.ones((3, 1, 1)), np.zeros((3, 1, 1))
+    assert luma(white)[0, 0] == pytest.approx(235, abs=0.01)
+    assert luma(black)[0, 0] == 16
+    assert luma(np.full((1, 1, 1), 0.5))[0, 0] == 128
+
+
+def test_ssim_of_constants_has_its_closed_form() -> None:
+    a, b = np.full((20, 20), 100.0), np.full((20, 20), 120.0)
+    c1 = (0.01 * 255) ** 2
+    expected = (2 * 100 * 120 + c1) / (100**2 + 120**2 + c1)
+    assert ssim(a, b) == pytest.approx(expected)
+    assert ssim(a, a) == 1
+
+
+def test_ssim_sees_the_window_of_the_paper() -> None:
+    # By hand at the centre of an 11 × 11 image: one window fits.
+    a, b = np.random.default_rng(0).random((2, 11, 11)) * 255
+    t = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    w = np.outer(t, t) / t.sum() ** 2
+    ma, mb = (w * a).sum(), (w * b).sum()
+    va, vb = (w * a * a).sum() - ma**2, (w * b * b).sum() - mb**2
+    cov = (w * a * b).sum() - ma * mb
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    expected = (2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))
+    assert ssim(a, b) == pytest.approx(expected, rel=1e-3)
