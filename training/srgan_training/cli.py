@@ -67,8 +67,8 @@ def fit(
         torch.set_num_threads(threads)
     changes: dict[str, Any] = {} if steps is None else {"steps": steps}
     for text in set_ or []:
-        name, found, value = text.partition("=")
-        if not found:
+        name, separator, value = text.partition("=")
+        if not separator:
             raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
         changes[name] = yaml.safe_load(value)
     with plain_errors():
@@ -324,14 +324,14 @@ def evaluate(
             "--degradation": f"'{degradation}'" if degradation else "",
             "--range": "" if data_range is None else f"{data_range:g}",
         }
-        given = " ".join(f"{key} {value}" for key, value in options.items() if value)
+        arguments = " ".join(f"{key} {value}" for key, value in options.items() if value)
         for name in names:
             figures = {
                 s.folder: {"psnr": round(s.psnr, 2), "ssim": round(s.ssim, 4)}
                 for s in scores
                 if s.model == name
             }
-            command = f"srgan-train evaluate --models {Path(name).stem} {given}"
+            command = f"srgan-train evaluate --models {Path(name).stem} {arguments}"
             write_figures(Path(name), figures, command)
 
 

@@ -174,7 +174,7 @@ def strategy(devices: int | str, nodes: int, accelerator: str) -> str:
 
 def loggers(folder: Path) -> list[Logger]:
     """Return loggers for TensorBoard, CSV and, if it is installed, Weights & Biases."""
-    found: list[Logger] = [
+    active: list[Logger] = [
         TensorBoardLogger(folder, name="tensorboard", version=""),
         # The logger cannot append, so that each start of a run has a separate file.
         CSVLogger(folder, name="csv"),
@@ -182,5 +182,5 @@ def loggers(folder: Path) -> list[Logger]:
     if find_spec("wandb") is not None:
         from lightning.pytorch.loggers import WandbLogger
 
-        found.append(WandbLogger(save_dir=folder, name=folder.name, project="srgan-training"))
-    return found
+        active.append(WandbLogger(save_dir=folder, name=folder.name, project="srgan-training"))
+    return active

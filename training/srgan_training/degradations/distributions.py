@@ -39,5 +39,5 @@ def check_value(
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in ends)
     if not numbers or not all(math.isfinite(v) and allowed(v) for v in ends) or ends[0] > ends[-1]:
         what = "a number or [low, high]" if span else "a number"
-        given = list(value) if isinstance(value, tuple) else value
-        raise ValueError(f"{name} is {given!r}; it must be {what} {rule}")
+        shown = list(value) if isinstance(value, tuple) else value
+        raise ValueError(f"{name} is {shown!r}; it must be {what} {rule}")

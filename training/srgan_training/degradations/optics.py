@@ -72,12 +72,12 @@ class GaussianPSF(Degradation):
     follows"""
 
     def __post_init__(self) -> None:
-        given = {f.name for f in fields(self) if getattr(self, f.name) is not None} - {"decimate"}
-        if given not in ({"sigma"}, {"mtf"}, {"sigma_y", "sigma_x"}):
+        widths = {f.name for f in fields(self) if getattr(self, f.name) is not None} - {"decimate"}
+        if widths not in ({"sigma"}, {"mtf"}, {"sigma_y", "sigma_x"}):
             raise ValueError(
-                f"got {sorted(given)}; give one of sigma, mtf, or both sigma_y and sigma_x"
+                f"got {sorted(widths)}; give one of sigma, mtf, or both sigma_y and sigma_x"
             )
-        for name in given - {"mtf"}:
+        for name in widths - {"mtf"}:
             check_value(name, getattr(self, name), "above 0", lambda v: v > 0, span=name == "sigma")
         if self.mtf is not None:
             check_value("mtf", self.mtf, "between 0 and 1, both excluded", lambda v: 0 < v < 1)

@@ -75,9 +75,9 @@ def same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
 
 def widened(features: int, width: float) -> int:
     """Return ``features · width`` rounded to a multiple of 8 that is at most a tenth smaller."""
-    wanted = features * width
-    rounded = max(8, int(wanted + 4) // 8 * 8)
-    return rounded + 8 * (rounded < 0.9 * wanted)
+    exact = features * width
+    rounded = max(8, int(exact + 4) // 8 * 8)
+    return rounded + 8 * (rounded < 0.9 * exact)
 
 
 def blocks_of(lite: Lite) -> list[Block]:
@@ -167,13 +167,13 @@ class EfficientNetLite(nn.Module):
         """Return the output of the last block of each given stage, in the order of the network."""
         x = F.pad((x - MEAN) / STD, (*self.pad, *self.pad))
         x = F.relu6(self.stem(x.contiguous(memory_format=torch.channels_last)))
-        found = [x] if "stage1" in stages else []
+        features = [x] if "stage1" in stages else []
         ends = [*self.names[1:], ""]
         for block, name, following in zip(self.blocks, self.names, ends, strict=True):
             x = block(x)
             if name != following and name in stages:
-                found.append(x)
-        return found
+                features.append(x)
+        return features
 
 
 def fold_batch_norm(state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

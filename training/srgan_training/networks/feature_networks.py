@@ -61,7 +61,7 @@ def stages_of(name: str) -> dict[str, Stage]:
     return {stage.name: stage for stage in stages}
 
 
-def choose_stages(name: str, wanted: Sequence[str] = ()) -> list[Stage]:
+def choose_stages(name: str, names: Sequence[str] = ()) -> list[Stage]:
     """Return the named stages of a network in order; by default the deepest of each stride.
 
     Raises
@@ -70,13 +70,13 @@ def choose_stages(name: str, wanted: Sequence[str] = ()) -> list[Stage]:
         If a stage is unknown or named twice.
     """
     available = stages_of(name)
-    unknown = [stage for stage in wanted if stage not in available]
-    if unknown or len(set(wanted)) < len(wanted):
+    unknown = [stage for stage in names if stage not in available]
+    if unknown or len(set(names)) < len(names):
         raise ValueError(
-            f"stages of {name} are {', '.join(available)}, each once; got {', '.join(wanted)}"
+            f"stages of {name} are {', '.join(available)}, each once; got {', '.join(names)}"
         )
-    if wanted:
-        return [stage for stage in available.values() if stage.name in wanted]
+    if names:
+        return [stage for stage in available.values() if stage.name in names]
     return list({stage.stride: stage for stage in available.values()}.values())
 
 
@@ -182,11 +182,11 @@ class FeatureNetwork(nn.Module):
         network = self.network
         assert isinstance(network, VGG19Features)
         x = (x - network.mean) / network.std
-        wanted = {stage.name[0] for stage in self.stages}
+        groups = {stage.name[0] for stage in self.stages}
         features, group = [], 1
         for layer in network.features:
             if isinstance(layer, nn.MaxPool2d):
-                features += [x] if str(group) in wanted else []
+                features += [x] if str(group) in groups else []
                 group += 1
             x = layer(x)
         return [*features, x]

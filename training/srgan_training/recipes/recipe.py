@@ -97,10 +97,10 @@ class Stage:
         """Required folders, relative to the data folder."""
         work = self.work
         if isinstance(work, Config):
-            found = [f for source in work.sources for f in (*source.folders, *source.lr)]
+            names = [f for source in work.sources for f in (*source.folders, *source.lr)]
         else:
-            found = list(work.folders) if isinstance(work, Calibration) else []
-        return list(dict.fromkeys(found))
+            names = list(work.folders) if isinstance(work, Calibration) else []
+        return list(dict.fromkeys(names))
 
     def with_model_files(self, files: Mapping[str, Path]) -> Work:
         """Return the settings with stage names replaced by the model files of these stages."""
@@ -247,10 +247,10 @@ def plan(name: str, folder: Path) -> list[Stage]:
             raise ValueError(
                 f"{above[-1]} takes {label}, but the stages of {recipe} are {available}"
             )
-        found = recipes[recipe][stage]
-        for other in found.inputs:
+        definition = recipes[recipe][stage]
+        for other in definition.inputs:
             visit(other, (*above, label))
-        ordered[label] = found
+        ordered[label] = definition
 
     for end in ENDS:
         if end in recipes[name]:
