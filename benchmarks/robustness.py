@@ -21,12 +21,7 @@ import torch
 from scipy import ndimage
 from skimage import data
 
-from napari_srgan import (
-    Model,
-    list_models,
-    load_model,
-    super_resolve,
-)
+from napari_srgan import Model, list_models, load_model, super_resolve
 from napari_srgan.nn.inference import InferenceGenerator
 from napari_srgan.nn.resample import bicubic_down, bicubic_up
 

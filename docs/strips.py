@@ -16,12 +16,7 @@ from pathlib import Path
 import numpy as np
 from skimage import data
 
-from srgan_training.evaluation.benchmark_images import (
-    Case,
-    Reduction,
-    read_bands,
-    to_case,
-)
+from srgan_training.evaluation.benchmark_images import Case, Reduction, read_bands, to_case
 from srgan_training.evaluation.evaluate import choose_rows, run
 from srgan_training.evaluation.strips import Strips
 from srgan_training.images import Stored

@@ -18,15 +18,7 @@ from napari_srgan import io
 from napari_srgan.io.tiff.reader import ImageFile, read_image, write_image
 from tests.conftest import MakeModel, a_disk_with_room_for
 from tests.io.dicom.test_reader import series
-from tests.test_cli import (
-    call,
-    done,
-    names,
-    pixels,
-    refusal,
-    store,
-    upscale,
-)
+from tests.test_cli import call, done, names, pixels, refusal, store, upscale
 
 
 @pytest.fixture

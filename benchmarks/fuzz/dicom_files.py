@@ -7,12 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .pixels import (
-    COLUMNS,
-    ROWS,
-    colours,
-    noise,
-)
+from .pixels import COLUMNS, ROWS, colours, noise
 
 
 def item(**tags: Any) -> Any:

@@ -8,12 +8,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from napari_srgan.io.image_file import (
-    RPC,
-    TIEPOINTS,
-    GeoReference,
-    ImageFile,
-)
+from napari_srgan.io.image_file import RPC, TIEPOINTS, GeoReference, ImageFile
 from napari_srgan.io.tiff.reader import write_image
 
 from .pixels import colours, noise

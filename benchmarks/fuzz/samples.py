@@ -6,21 +6,8 @@ import shutil
 from pathlib import Path
 from random import Random
 
-from .dicom_files import (
-    ct,
-    enhanced,
-    slide,
-    tomogram,
-    ultrasound,
-)
-from .geo_files import (
-    beside,
-    geotiff,
-    masked,
-    opaque,
-    points,
-    polynomials,
-)
+from .dicom_files import ct, enhanced, slide, tomogram, ultrasound
+from .geo_files import beside, geotiff, masked, opaque, points, polynomials
 from .mutants import mutant
 from .nifti_files import nifti
 from .outcome import outcome

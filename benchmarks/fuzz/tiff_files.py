@@ -11,12 +11,7 @@ import tifffile
 from napari_srgan.io.image_file import Channel, ImageFile
 from napari_srgan.io.tiff.reader import write_image
 
-from .pixels import (
-    COLUMNS,
-    ROWS,
-    colours,
-    noise,
-)
+from .pixels import COLUMNS, ROWS, colours, noise
 
 
 def plain(folder: Path) -> Path:

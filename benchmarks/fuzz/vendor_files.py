@@ -8,12 +8,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from .pixels import (
-    COLUMNS,
-    ROWS,
-    colours,
-    noise,
-)
+from .pixels import COLUMNS, ROWS, colours, noise
 
 
 def svs(folder: Path) -> Path:

@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._version import __version__
-    from .models import (
-        Model,
-        ModelCard,
-        ModelError,
-        list_models,
-        load_model,
-    )
+    from .models import Model, ModelCard, ModelError, list_models, load_model
     from .plugin.files.reader import read
     from .plugin.files.writer import write
     from .plugin.layers.super_resolve import super_resolve_layer

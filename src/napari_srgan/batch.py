@@ -17,16 +17,7 @@ from .engine.axes import parse_axes
 from .engine.plan import Plan
 from .engine.run import Run
 from .engine.source import read_once
-from .io import (
-    ImageFile,
-    check_writable,
-    ending,
-    finest_plane,
-    kind,
-    named,
-    read,
-    write,
-)
+from .io import ImageFile, check_writable, ending, finest_plane, kind, named, read, write
 from .io.finer_image import finer_image
 from .io.labels import is_labels
 from .models.blend import check_detail

@@ -9,16 +9,7 @@ from glob import glob, has_magic
 from itertools import takewhile
 from pathlib import Path
 
-from .io import (
-    FORMATS,
-    READABLE,
-    WRITABLE,
-    by_series,
-    format_named,
-    kind,
-    once_each,
-    stem,
-)
+from .io import FORMATS, READABLE, WRITABLE, by_series, format_named, kind, once_each, stem
 from .io.ome_zarr.plain_zarr import is_zarr
 
 

@@ -3,12 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_srgan.engine.axes import (
-    complete_labels,
-    guess_axes,
-    make_layout,
-    parse_axes,
-)
+from napari_srgan.engine.axes import complete_labels, guess_axes, make_layout, parse_axes
 
 
 @pytest.mark.parametrize(

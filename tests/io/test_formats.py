@@ -9,12 +9,7 @@ from pathlib import Path
 import pytest
 
 from napari_srgan import io
-from napari_srgan.io.formats import (
-    COMPOUND,
-    FORMATS,
-    Format,
-    table,
-)
+from napari_srgan.io.formats import COMPOUND, FORMATS, Format, table
 
 
 @pytest.mark.parametrize("entry", FORMATS, ids=lambda entry: entry.name)

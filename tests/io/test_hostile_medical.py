@@ -23,12 +23,7 @@ from napari_srgan.io.image_file import ImageFile
 from napari_srgan.io.nifti.volume import read_nifti, write_nifti
 from napari_srgan.io.ome_zarr.reader import read_ome_zarr, write_ome_zarr
 
-from .dicom.test_layout import (
-    enhanced,
-    frame,
-    slide,
-    tomogram,
-)
+from .dicom.test_layout import enhanced, frame, slide, tomogram
 from .dicom.test_reader import dataset, encoded
 from .ome_zarr.test_kept import with_labels
 

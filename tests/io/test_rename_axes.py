@@ -7,12 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_srgan.io import (
-    GeoReference,
-    ImageFile,
-    finest_plane,
-    named,
-)
+from napari_srgan.io import GeoReference, ImageFile, finest_plane, named
 from napari_srgan.io.finer_image import finer_image
 
 AFFINE = np.array([[0, 0, 4, -16], [0.5, 0, 0, 2], [0, 0.25, 0, 7], [0, 0, 0, 1.0]])

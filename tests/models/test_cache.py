@@ -11,12 +11,7 @@ import pytest
 import torch
 
 import napari_srgan as ns
-from napari_srgan.models import (
-    ModelCard,
-    ModelError,
-    load_model,
-    save_model,
-)
+from napari_srgan.models import ModelCard, ModelError, load_model, save_model
 from napari_srgan.models.cache import MAX_MODELS, ModelCache
 from napari_srgan.models.card import End
 from napari_srgan.models.model import Model

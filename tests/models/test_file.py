@@ -16,13 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import save, save_file
 from torch import Tensor
 
-from napari_srgan.models import (
-    ModelCard,
-    ModelError,
-    load_file,
-    read_card,
-    save_model,
-)
+from napari_srgan.models import ModelCard, ModelError, load_file, read_card, save_model
 from napari_srgan.models.card import TEXT_FIELDS
 from napari_srgan.models.file import FORMAT, KEY
 from napari_srgan.nn.generator import GeneratorConfig

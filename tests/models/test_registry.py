@@ -7,13 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from napari_srgan.models import (
-    ModelCard,
-    ModelError,
-    list_models,
-    load_model,
-    save_model,
-)
+from napari_srgan.models import ModelCard, ModelError, list_models, load_model, save_model
 from napari_srgan.models.card import End
 from napari_srgan.models.registry import find_models, user_folder
 from napari_srgan.nn.generator import GeneratorConfig

@@ -16,12 +16,7 @@ from napari_srgan import load_model, super_resolve
 from napari_srgan.engine.device import Precision
 from napari_srgan.models.file import read_card
 from napari_srgan.models.registry import SHIPPED
-from napari_srgan.nn.half_precision import (
-    correct,
-    measure_correction,
-    seeded,
-    set_dtype,
-)
+from napari_srgan.nn.half_precision import correct, measure_correction, seeded, set_dtype
 from napari_srgan.nn.inference import InferenceGenerator
 from napari_srgan.nn.resample import bicubic_down, bicubic_up
 from srgan_training.evaluation.metrics import psnr

@@ -8,12 +8,7 @@ import torch
 from torch import nn
 
 from napari_srgan.models.model import halo_of
-from napari_srgan.nn.generator import (
-    Generator,
-    GeneratorConfig,
-    icnr_,
-    interpolate_,
-)
+from napari_srgan.nn.generator import Generator, GeneratorConfig, icnr_, interpolate_
 from napari_srgan.nn.half_precision import correct, measure_correction, set_dtype
 from napari_srgan.nn.inference import InferenceGenerator
 from napari_srgan.nn.resample import bicubic_up

@@ -12,12 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from napari_srgan.io import (
-    READABLE,
-    ImageFile,
-    kind,
-    read,
-)
+from napari_srgan.io import READABLE, ImageFile, kind, read
 
 Array = npt.NDArray[np.float32]
 Stored = npt.NDArray[Any]

@@ -11,12 +11,7 @@ from .losses.feature_loss import Norm
 from .networks.augmentation import Kind
 from .networks.feature_networks import choose_stages
 from .networks.projected_discriminators import Mixing
-from .validated import (
-    CHECKED,
-    Count,
-    NotNegative,
-    Positive,
-)
+from .validated import CHECKED, Count, NotNegative, Positive
 
 TrainingNetwork = Literal["none", "vgg19", "efficientnet-lite0", "efficientnet-lite1"]
 """feature networks allowed in training; Lite2 is reserved for evaluation"""

@@ -6,12 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .lines import (
-    DEFECT,
-    greatest,
-    line_heights,
-    opened,
-)
+from .lines import DEFECT, greatest, line_heights, opened
 from .lines import REACH as LINE_REACH
 
 REACH = LINE_REACH + 1

@@ -12,12 +12,7 @@ from .axes import Layout
 from .device import Compute, choose_compute
 from .intensity import IntensityMap
 from .missing import Missing
-from .tiles import (
-    Span,
-    Tile,
-    Tiles,
-    make_tiles,
-)
+from .tiles import Span, Tile, Tiles, make_tiles
 
 if TYPE_CHECKING:
     from ..models import Model

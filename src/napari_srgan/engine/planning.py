@@ -11,19 +11,8 @@ import numpy as np
 from .axes import guess_axes, make_layout, parse_axes
 from .device import Compute, choose_compute, free_memory
 from .halo import halo_of_run
-from .intensity import (
-    Normalise,
-    check_dtype,
-    check_normalise,
-    make_intensity_map,
-)
-from .missing import (
-    Missing,
-    Nodata,
-    check_mask,
-    check_nodata,
-    without,
-)
+from .intensity import Normalise, check_dtype, check_normalise, make_intensity_map
+from .missing import Missing, Nodata, check_mask, check_nodata, without
 from .progress import Progress, finish
 from .ranges import find_fill_value
 from .runner import working_bytes

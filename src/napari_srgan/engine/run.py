@@ -11,20 +11,8 @@ import torch
 
 from .plan import LEAST_CORE, Plan
 from .progress import Progress
-from .runner import (
-    Pending,
-    Runner,
-    is_device_error,
-    is_out_of_memory,
-)
-from .window import (
-    Values,
-    Window,
-    Work,
-    nearest,
-    read_window,
-    write_window,
-)
+from .runner import Pending, Runner, is_device_error, is_out_of_memory
+from .window import Values, Window, Work, nearest, read_window, write_window
 
 
 def make_runner(plan: Plan) -> Runner:

@@ -10,20 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .dicom.sets import by_series
-    from .files import (
-        LAZY_OVER,
-        check_writable,
-        default_limit,
-        read,
-        write,
-    )
-    from .formats import (
-        FORMATS,
-        READABLE,
-        WRITABLE,
-        ending,
-        format_named,
-    )
+    from .files import LAZY_OVER, check_writable, default_limit, read, write
+    from .formats import FORMATS, READABLE, WRITABLE, ending, format_named
     from .image_file import Channel, GeoReference, ImageFile
     from .rename_axes import finest_plane, named
     from .sniff import kind, stem

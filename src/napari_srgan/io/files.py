@@ -11,14 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .formats import (
-    READABLE,
-    WRITABLE,
-    ending,
-    format_named,
-    format_of_suffix,
-    writer_of,
-)
+from .formats import READABLE, WRITABLE, ending, format_named, format_of_suffix, writer_of
 from .guard import check_empty
 from .image_file import ImageFile
 from .lazy import numpy_or_dask

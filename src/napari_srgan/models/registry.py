@@ -11,14 +11,7 @@ from pathlib import Path
 from .blend import blend, check_detail
 from .cache import ModelCache
 from .card import End, ModelCard
-from .file import (
-    CHECKPOINT_SUFFIXES,
-    SUFFIX,
-    ModelError,
-    load_file,
-    read_card,
-    sha256_of,
-)
+from .file import CHECKPOINT_SUFFIXES, SUFFIX, ModelError, load_file, read_card, sha256_of
 from .model import Model
 
 SHIPPED = Path(__file__).parent / "weights"

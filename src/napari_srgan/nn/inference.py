@@ -17,14 +17,7 @@ from .folding import (
     shuffle_rows,
     subpixel_kernel,
 )
-from .generator import (
-    Anchor,
-    Generator,
-    ResidualBlock,
-    UpsampleStage,
-    channels_last_,
-    squash,
-)
+from .generator import Anchor, Generator, ResidualBlock, UpsampleStage, channels_last_, squash
 
 STRIP_PIXELS = 1 << 16
 """LR pixels per strip; the activations of a strip should fit into the CPU cache"""

@@ -19,12 +19,7 @@ from pydicom.sequence import Sequence
 from napari_srgan.io.dicom.reader import read_dicom
 
 from .test_layout import item, items, slide
-from .test_reader import (
-    noise,
-    read,
-    series,
-    write,
-)
+from .test_reader import noise, read, series, write
 
 
 def table(values: Any, begin: int = 0, depth: int = 16) -> Sequence:

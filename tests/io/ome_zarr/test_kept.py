@@ -14,14 +14,7 @@ from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.nifti.volume import read_nifti, write_nifti
 from napari_srgan.io.ome_zarr.reader import write_ome_zarr
 
-from .test_reader import (
-    Document,
-    change,
-    document,
-    folder,
-    noise,
-    read,
-)
+from .test_reader import Document, change, document, folder, noise, read
 
 
 def with_labels(path: Path, version: str, *names: str, dtype: str = "uint16") -> Path:

@@ -12,12 +12,7 @@ import tifffile
 from PIL import Image
 
 from napari_srgan.io.finer_image import finer_image
-from napari_srgan.io.tiff.reader import (
-    ImageFile,
-    check_writable,
-    read_image,
-    write_image,
-)
+from napari_srgan.io.tiff.reader import ImageFile, check_writable, read_image, write_image
 from tests.conftest import a_disk_with_room_for
 
 rng = np.random.default_rng(0)

@@ -13,13 +13,7 @@ from hypothesis import strategies as st
 from napari_srgan.engine.axes import make_layout
 from napari_srgan.engine.tiles import Span
 from napari_srgan.plugin.live import source as live_source
-from napari_srgan.plugin.live.array import (
-    Array,
-    Cache,
-    Key,
-    LazyPlanes,
-    plane_index,
-)
+from napari_srgan.plugin.live.array import Array, Cache, Key, LazyPlanes, plane_index
 from napari_srgan.plugin.live.compositor import (
     Compositor,
     block_mean,

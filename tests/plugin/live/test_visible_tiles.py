@@ -9,12 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_srgan.engine.tiles import make_tiles
-from napari_srgan.plugin.live.visible_tiles import (
-    Grid,
-    clip,
-    even_grid,
-    grid_of_tiles,
-)
+from napari_srgan.plugin.live.visible_tiles import Grid, clip, even_grid, grid_of_tiles
 
 sides = st.integers(1, 300)
 

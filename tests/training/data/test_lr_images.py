@@ -9,13 +9,7 @@ import pytest
 from srgan_training.config import Source
 from srgan_training.data.datasets import load_source, make_sampler
 from srgan_training.data.patches import make_pair
-from srgan_training.images import (
-    Image,
-    PixelStore,
-    ScaledPixels,
-    find_images,
-    load_images,
-)
+from srgan_training.images import Image, PixelStore, ScaledPixels, find_images, load_images
 from tests.training.phases.test_fidelity import CONFIG
 
 

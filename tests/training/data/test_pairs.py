@@ -10,13 +10,7 @@ import tifffile
 from PIL import Image
 
 from srgan_training.config import Source
-from srgan_training.data.pairs import (
-    AlignedPair,
-    alignment,
-    load_pairs,
-    match_names,
-    report,
-)
+from srgan_training.data.pairs import AlignedPair, alignment, load_pairs, match_names, report
 from srgan_training.images import PixelStore
 from tests.training.conftest import save, waves
 

@@ -14,12 +14,7 @@ from srgan_training.degradations.base import Degradation
 from srgan_training.degradations.chain import RealESRGAN, parse_degradation
 from srgan_training.degradations.kernels import sigma_of_mtf
 from srgan_training.degradations.noise import JPEG, PoissonGaussian, Round8
-from srgan_training.degradations.optics import (
-    Area,
-    Bicubic,
-    GaussianPSF,
-    SliceProfile,
-)
+from srgan_training.degradations.optics import Area, Bicubic, GaussianPSF, SliceProfile
 from srgan_training.degradations.real_esrgan import (
     blur,
     generalised_gaussian,

@@ -15,12 +15,7 @@ from napari_srgan.models import Model, save_model
 from napari_srgan.nn.generator import GeneratorConfig
 from srgan_training.cli import app
 from srgan_training.evaluation.benchmark_images import Reduction, read_bands, read_cases
-from srgan_training.evaluation.evaluate import (
-    Row,
-    choose_rows,
-    evaluate,
-    run,
-)
+from srgan_training.evaluation.evaluate import Row, choose_rows, evaluate, run
 from srgan_training.evaluation.report import as_json, as_markdown
 from srgan_training.evaluation.scores import measure
 from srgan_training.evaluation.strips import MAX_SIDE, most_contrast

@@ -9,14 +9,7 @@ import torch
 from skimage.metrics import structural_similarity
 
 from srgan_training.data.patches import Pair, make_pair
-from srgan_training.evaluation.metrics import (
-    crop_border,
-    drift,
-    luma,
-    psnr,
-    spectral_angle,
-    ssim,
-)
+from srgan_training.evaluation.metrics import crop_border, drift, luma, psnr, spectral_angle, ssim
 from srgan_training.evaluation.perceptual import gmsd, load_lpips, mdsi
 from srgan_training.evaluation.scores import convention_of, measure
 from srgan_training.evaluation.spectrum import checkerboard, radial_spectrum, spectrum_error

@@ -13,12 +13,7 @@ from torch.nn import functional as F
 
 from srgan_training.losses.content import FeatureMatching, VGGContent
 from srgan_training.networks.discriminator import Discriminator
-from srgan_training.networks.vgg19 import (
-    MEAN,
-    STD,
-    VGG19Features,
-    read_vgg19,
-)
+from srgan_training.networks.vgg19 import MEAN, STD, VGG19Features, read_vgg19
 
 
 def random_state() -> dict[str, Tensor]:

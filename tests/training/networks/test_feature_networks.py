@@ -8,12 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from srgan_training.networks import feature_weights
-from srgan_training.networks.feature_networks import (
-    FeatureNetwork,
-    NetworkName,
-    as_rgb,
-    stages_of,
-)
+from srgan_training.networks.feature_networks import FeatureNetwork, NetworkName, as_rgb, stages_of
 from srgan_training.networks.feature_weights import has_wheel, read_weights
 from srgan_training.networks.vgg19 import VGG19Features
 from tests.training.networks.lite_weights import random_lite

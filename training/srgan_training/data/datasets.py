@@ -7,13 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config import Config, Source
-from ..images import (
-    UNREADABLE,
-    PixelStore,
-    Stored,
-    find_images,
-    read_planes,
-)
+from ..images import UNREADABLE, PixelStore, Stored, find_images, read_planes
 from .distillation import add_teacher_targets, teacher_of
 from .lr_images import LRSynthesis, lr_synthesis_of
 from .pairs import load_pairs

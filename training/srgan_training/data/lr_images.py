@@ -10,15 +10,7 @@ import numpy as np
 from napari_srgan.models import ModelCard
 
 from ..config import Config, Source
-from ..images import (
-    Image,
-    Pixels,
-    PixelStore,
-    Stored,
-    as_scaled,
-    quantize_8bit,
-    to_image,
-)
+from ..images import Image, Pixels, PixelStore, Stored, as_scaled, quantize_8bit, to_image
 from .patches import StoredPair, make_pair
 
 if TYPE_CHECKING:

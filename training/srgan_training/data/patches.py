@@ -12,12 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from napari_srgan.nn.resample import bicubic_down
 
-from ..images import (
-    Array,
-    Image,
-    Pixels,
-    round_8bit,
-)
+from ..images import Array, Image, Pixels, round_8bit
 
 FLAT_STD = 0.02
 """standard deviation of HR on [0, 1] below which a patch counts as flat"""

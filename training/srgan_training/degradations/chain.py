@@ -16,12 +16,7 @@ import numpy as np
 from ..images import Array
 from .base import Degradation
 from .noise import JPEG, PoissonGaussian, Round8
-from .optics import (
-    Area,
-    Bicubic,
-    GaussianPSF,
-    SliceProfile,
-)
+from .optics import Area, Bicubic, GaussianPSF, SliceProfile
 from .real_esrgan import second_order
 
 

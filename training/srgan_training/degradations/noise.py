@@ -8,12 +8,7 @@ import numpy as np
 
 from ..images import Array, round_8bit
 from .base import Degradation
-from .distributions import (
-    Span,
-    check_value,
-    format_span,
-    log_uniform,
-)
+from .distributions import Span, check_value, format_span, log_uniform
 from .real_esrgan import through_jpeg
 
 

@@ -13,18 +13,8 @@ from napari_srgan.nn.resample import bicubic_down
 
 from ..images import Array
 from .base import Degradation
-from .distributions import (
-    Span,
-    check_value,
-    format_span,
-    log_uniform,
-)
-from .kernels import (
-    filter_axis,
-    gaussian,
-    pixel_offsets,
-    sigma_of_mtf,
-)
+from .distributions import Span, check_value, format_span, log_uniform
+from .kernels import filter_axis, gaussian, pixel_offsets, sigma_of_mtf
 
 
 @dataclass(frozen=True)

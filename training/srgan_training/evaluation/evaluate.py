@@ -12,22 +12,11 @@ from napari_srgan import Model, list_models, load_model
 from ..data.patches import Pair
 from ..images import Array
 from ..upscaling import enlarge
-from .benchmark_images import (
-    Case,
-    Degradation,
-    Reduction,
-    read_cases,
-)
+from .benchmark_images import Case, Degradation, Reduction, read_cases
 from .dists import load_dists
 from .perceptual import load_lpips
 from .realism import Realism, load_lite2
-from .scores import (
-    Values,
-    convention_of,
-    measure,
-    nan_mean,
-    without_nan,
-)
+from .scores import Values, convention_of, measure, nan_mean, without_nan
 from .strips import Strips
 
 BICUBIC = "bicubic"

@@ -14,14 +14,7 @@ from napari_srgan.nn.resample import bicubic_down
 
 from ..data.patches import Pair
 from ..images import Array
-from .metrics import (
-    crop_border,
-    drift,
-    luma,
-    psnr,
-    spectral_angle,
-    ssim,
-)
+from .metrics import crop_border, drift, luma, psnr, spectral_angle, ssim
 from .perceptual import Distance, gmsd, mdsi
 from .realism import STAGES, Lite2, stage_distances
 from .spectrum import checkerboard, power_above_half_nyquist, spectrum_error

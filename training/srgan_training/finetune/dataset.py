@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..config import Source
-from ..data.datasets import (
-    REAL_LR,
-    describe_skipped,
-    synthesise_pairs,
-    try_read_planes,
-)
+from ..data.datasets import REAL_LR, describe_skipped, synthesise_pairs, try_read_planes
 from ..data.lr_images import LRSynthesis, degradation_of
 from ..data.pairs import load_pairs, report
 from ..data.patches import StoredPair

@@ -10,12 +10,7 @@ from typing import Literal, Self, get_args
 import torch
 from torch import Tensor, nn
 
-from .efficientnet_lite import (
-    LITES,
-    EfficientNetLite,
-    blocks_of,
-    fold_batch_norm,
-)
+from .efficientnet_lite import LITES, EfficientNetLite, blocks_of, fold_batch_norm
 from .feature_weights import read_weights
 from .vgg19 import VGG19, VGG19Features, load_vgg19_
 

@@ -14,12 +14,7 @@ from torch.utils.data import DataLoader
 from napari_srgan.nn.generator import Generator, channels_last_, interpolate_
 
 from ..config import Config
-from ..data.patches import (
-    PatchDataset,
-    PatchSampler,
-    StepBatchSampler,
-    StoredPair,
-)
+from ..data.patches import PatchDataset, PatchSampler, StepBatchSampler, StoredPair
 from ..evaluation.metrics import luma, psnr
 from ..losses.auxiliary import AUXILIARY
 from ..losses.pixel import PIXEL, psnr_weights

@@ -14,13 +14,7 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from ..config import (
-    CHECKED,
-    Config,
-    checked,
-    read_mapping,
-    read_yaml,
-)
+from ..config import CHECKED, Config, checked, read_mapping, read_yaml
 from ..weights.merge import Derivation
 
 FILE = "recipe.yaml"

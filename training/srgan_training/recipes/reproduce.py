@@ -21,12 +21,7 @@ from napari_srgan.models.file import SUFFIX, sha256_of
 from ..config import Config, end_name
 from ..images import find_images
 from ..weights.merge import Derivation, derive
-from .recipe import (
-    ENDS,
-    Calibration,
-    Stage,
-    settings_of,
-)
+from .recipe import ENDS, Calibration, Stage, settings_of
 
 RECORD = "stage.json"
 """file name of the record of a stage"""

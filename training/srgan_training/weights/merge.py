@@ -18,14 +18,7 @@ from napari_srgan.models.blend import State
 from napari_srgan.models.card import End
 from napari_srgan.nn.channels import adapt_channels
 
-from ..config import (
-    CHECKED,
-    Count,
-    Positive,
-    Share,
-    end_name,
-    read_yaml,
-)
+from ..config import CHECKED, Count, Positive, Share, end_name, read_yaml
 
 
 @dataclass(frozen=True, config=CHECKED)

@@ -11,22 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..guard import WholeFile, check_claim, reading
-from .elements import (
-    Look,
-    first,
-    integer,
-    items,
-    number,
-)
+from .elements import Look, first, integer, items, number
 from .layout import Place, layout_of
 from .pixel_size import frame_time, spacing_of, thickness_of
 from .tiles import Tiles, tiles_of
-from .values import (
-    Table,
-    Values,
-    modality_table,
-    values_of,
-)
+from .values import Table, Values, modality_table, values_of
 
 __all__ = ["Frame", "Source", "read_frames"]
 

@@ -9,14 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .elements import (
-    Look,
-    first,
-    items,
-    number,
-    numbers,
-    text,
-)
+from .elements import Look, first, items, number, numbers, text
 from .pixel_size import thickness_of
 
 __all__ = ["Place", "layout_of"]

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .elements import (
-    Look,
-    items,
-    number,
-    numbers,
-)
+from .elements import Look, items, number, numbers
 
 __all__ = ["frame_time", "spacing_of", "thickness_of"]
 

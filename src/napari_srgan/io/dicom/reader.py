@@ -20,12 +20,7 @@ from .elements import first as first_item
 from .frames import Frame, read_frames
 from .layout import Place
 from .planes import Planes, ends_of
-from .series import (
-    Stack,
-    affine_of,
-    groups_of,
-    stacks_of,
-)
+from .series import Stack, affine_of, groups_of, stacks_of
 from .slides import slides_of
 from .values import real_world
 

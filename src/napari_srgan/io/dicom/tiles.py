@@ -12,14 +12,7 @@ import numpy.typing as npt
 
 from ..medical_affine import Affine, reverse_axes
 from ..sanity import check_expansion
-from .elements import (
-    Look,
-    first,
-    items,
-    number,
-    numbers,
-    text,
-)
+from .elements import Look, first, items, number, numbers, text
 from .pixel_size import spacing_of, thickness_of
 
 __all__ = ["Tiles", "tiles_of"]

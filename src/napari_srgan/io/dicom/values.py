@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .elements import (
-    Look,
-    first,
-    number,
-    text,
-)
+from .elements import Look, first, number, text
 
 __all__ = ["Table", "Values", "modality_table", "padding_of", "real_world", "values_of"]
 

@@ -18,13 +18,7 @@ from ..guard import reading, replacing
 from ..image_file import Channel, ImageFile
 from ..medical_affine import Affine, reverse_axes, voxel_size
 from ..rename_axes import named
-from .header import (
-    LENGTHS,
-    RAS,
-    TIMES,
-    header_of,
-    is_header,
-)
+from .header import LENGTHS, RAS, TIMES, header_of, is_header
 from .voxels import SLAB, Voxels, open_nifti
 
 __all__ = ["WRITABLE", "check_image", "read_nifti", "write_nifti"]

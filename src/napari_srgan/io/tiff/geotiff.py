@@ -10,13 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..image_file import (
-    GEO_KEYS,
-    RPC,
-    TIEPOINTS,
-    GeoReference,
-    points_are_centres,
-)
+from ..image_file import GEO_KEYS, RPC, TIEPOINTS, GeoReference, points_are_centres
 from ..rpc import is_rpc
 
 PIXEL_SCALE, TRANSFORMATION, GEO_NUMBERS, GEO_TEXTS = 33550, 34264, 34736, 34737

@@ -14,12 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..guard import is_of_system
-from .ome_companion import (
-    COMPANION,
-    companion_of,
-    header_in,
-    pixels_of,
-)
+from .ome_companion import COMPANION, companion_of, header_in, pixels_of
 
 BLOCK = 16 << 20
 """maximal bytes of a block of a lazy array, unless the tiles of the file are larger"""

@@ -7,13 +7,7 @@ from html import unescape
 from pathlib import Path
 
 from ..signatures import head_of, is_tiff
-from .ome_companion import (
-    COMPANION,
-    ELSEWHERE,
-    NAMED,
-    companion_of,
-    header_in,
-)
+from .ome_companion import COMPANION, ELSEWHERE, NAMED, companion_of, header_in
 
 __all__ = ["header_file", "once_each", "set_of"]
 

@@ -10,15 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..image_file import Channel
-from .tags import (
-    FARTHEST,
-    SECONDS,
-    UNITS,
-    fitting,
-    is_length,
-    number,
-    plain_unit,
-)
+from .tags import FARTHEST, SECONDS, UNITS, fitting, is_length, number, plain_unit
 
 Planes = dict[tuple[int, int, int], ElementTree.Element]
 """elements by the T, C and Z index of the plane"""

@@ -10,20 +10,10 @@ from ..image_file import Channel, GeoReference, ImageFile
 from ..orientation import exchanges_axes
 from . import geotiff
 from .gdal_metadata import COLOURS, bands_of, nodata_of
-from .imagej import (
-    calibration,
-    imagej_facts,
-    shown_windows,
-    with_calibration,
-)
+from .imagej import calibration, imagej_facts, shown_windows, with_calibration
 from .lazy import OpenTiff, lazy_array
 from .ome_xml import ome_facts
-from .samples import (
-    COLOURED,
-    GREY,
-    MINISWHITE,
-    Samples,
-)
+from .samples import COLOURED, GREY, MINISWHITE, Samples
 from .tags import fitting, tag_size
 from .vendors import vendor_facts
 

@@ -12,13 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import numpy.typing as npt
 
-from ..image_file import (
-    RPC,
-    TIEPOINTS,
-    GeoReference,
-    ImageFile,
-    points_are_centres,
-)
+from ..image_file import RPC, TIEPOINTS, GeoReference, ImageFile, points_are_centres
 from ..orientation import stored_place
 from ..rpc import rpb_texts, rpc_of
 from .gdal_metadata import Bands, Item

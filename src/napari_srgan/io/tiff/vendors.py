@@ -10,13 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..image_file import Channel
-from .tags import (
-    SECONDS,
-    UNITS,
-    is_length,
-    number,
-    plain_unit,
-)
+from .tags import SECONDS, UNITS, is_length, number, plain_unit
 
 METRES = 1e6
 """micrometres per metre"""

@@ -13,12 +13,7 @@ from ...io import Channel, GeoReference, ImageFile
 from ...io.image_file import PER_BAND, RPC
 from ...io.resampling import Grid, regridded
 from ..layers.origin import ORIGIN_KEY, PROVENANCE_KEY, Origin
-from ..layers.transform import (
-    Matrix,
-    spatial,
-    transform_of,
-    world_matrix,
-)
+from ..layers.transform import Matrix, spatial, transform_of, world_matrix
 from ..layers.units import known_scale
 
 TOLERANCE = 1e-6

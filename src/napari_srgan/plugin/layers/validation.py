@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...engine.axes import (
-    FEW,
-    complete_labels,
-    make_layout,
-    parse_axes,
-)
+from ...engine.axes import FEW, complete_labels, make_layout, parse_axes
 from ...engine.intensity import check_dtype
 from ...options import Options
 from ..errors import USER_ERRORS, format_error

@@ -12,19 +12,8 @@ import numpy as np
 
 from ...engine.axes import Layout
 from ...engine.tiles import Span
-from .array import (
-    Array,
-    Cache,
-    Key,
-    LazyPlanes,
-    plane_axes,
-)
-from .source import (
-    TIME_BUDGET,
-    SourcePlanes,
-    empty_plane,
-    paste,
-)
+from .array import Array, Cache, Key, LazyPlanes, plane_axes
+from .source import TIME_BUDGET, SourcePlanes, empty_plane, paste
 from .visible_tiles import Box, Cell, Grid
 
 BUDGET_PERIOD = 0.05

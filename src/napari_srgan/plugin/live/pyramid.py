@@ -17,13 +17,7 @@ from ...engine.axes import Layout
 from ...engine.tiles import Span
 from ..jobs.worker_thread import WorkerThread
 from ..redraw import Redraw
-from .array import (
-    Array,
-    Cache,
-    Key,
-    LazyPlanes,
-    plane_axes,
-)
+from .array import Array, Cache, Key, LazyPlanes, plane_axes
 from .source import SourcePlanes, empty_plane, paste
 
 if TYPE_CHECKING:

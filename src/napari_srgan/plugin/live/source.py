@@ -11,14 +11,7 @@ import numpy as np
 
 from ...engine.axes import Layout
 from ...engine.tiles import Span
-from .array import (
-    Array,
-    Cache,
-    Key,
-    LazyPlanes,
-    plane_axes,
-    plane_index,
-)
+from .array import Array, Cache, Key, LazyPlanes, plane_axes, plane_index
 from .visible_tiles import Cell, Grid, even_grid
 
 TIME_BUDGET = 0.008

@@ -6,12 +6,7 @@ from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from .controls import (
-    AdvancedOptions,
-    DetailRow,
-    collapsible,
-    make_label,
-)
+from .controls import AdvancedOptions, DetailRow, collapsible, make_label
 from .layer_choice import LayerChoice
 from .model_choice import ModelChoice
 from .object_choice import ObjectChoice
