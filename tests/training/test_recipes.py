@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from napari_srgan import load_model
 from napari_srgan.models.registry import SHIPPED, find_models
 from srgan_training.cli import app
 from srgan_training.config import Config
+from srgan_training.projected_config import Projected
 from srgan_training.recipes.recipe import (
     RECIPE_FOLDERS,
     Stage,
@@ -27,6 +29,7 @@ from srgan_training.recipes.recipe import (
     read_recipe,
     recipes_folder,
 )
+from srgan_training.recipes.reproduce import describe_stage
 from srgan_training.weights.merge import Derivation
 
 RECIPES = recipes_folder()
@@ -133,6 +136,12 @@ def test_a_trial_takes_a_share_of_all_numbers_of_steps() -> None:
     assert (adversary.steps, adversary.every, adversary.adversarial.ramp) == (6, 1, 1)
     whole = read_recipe("general-x4", RECIPES)["taught"]
     assert whole.scaled(1) == whole
+    balanced = replace(adversary, adversarial=None, projected=Projected(ramp=1000))
+    projected = replace(whole, work=balanced).scaled(0.005).work
+    assert isinstance(projected, Config)
+    assert projected.projected is not None
+    assert projected.projected.ramp == 5
+    assert describe_stage(replace(whole, work=balanced)).startswith("adversarial fit")
 
 
 def test_a_recipe_ends_in_the_architecture_of_the_shipped_model() -> None:

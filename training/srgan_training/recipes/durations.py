@@ -31,7 +31,7 @@ def durations(stages: Iterable[Stage]) -> dict[str, float]:
             if config.architecture not in measured:
                 measured[config.architecture] = seconds_per_step(config.architecture)
             pixel_ratio = config.batch * config.patch**2 / (BATCH * PATCH**2)
-            factor = ADVERSARIAL_FACTOR if config.adversarial else 1
+            factor = ADVERSARIAL_FACTOR if config.adversarial or config.projected else 1
             seconds = measured[config.architecture] * pixel_ratio * factor
             seconds_by_label[stage.label] = seconds * config.steps
     return seconds_by_label

@@ -126,6 +126,9 @@ class Stage:
         adversarial = work.adversarial and replace(
             work.adversarial, ramp=round(work.adversarial.ramp * factor)
         )
+        projected = work.projected and replace(
+            work.projected, ramp=round(work.projected.ramp * factor)
+        )
         changed = replace(
             work,
             steps=max(1, round(work.steps * factor)),
@@ -133,6 +136,7 @@ class Stage:
             warmup=round(work.warmup * factor),
             teacher_ways=1 if factor < TRIAL_STEPS_FRACTION else work.teacher_ways,
             adversarial=adversarial,
+            projected=projected,
             not_for=f"Any use: it was trained for {factor:g} of the steps of its recipe.",
         )
         return replace(self, work=changed)

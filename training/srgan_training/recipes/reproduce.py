@@ -284,7 +284,7 @@ def describe_stage(stage: Stage) -> str:
         return f"derive from {inputs}"
     if isinstance(work, Calibration):
         return f"calibrate {inputs}"
-    phase = "adversarial fit" if work.adversarial else "fit"
+    phase = "adversarial fit" if work.adversarial or work.projected else "fit"
     of = f" from {inputs}" if inputs else ""
     return f"{phase}{of}, {work.steps} steps of {work.batch} patches"
 
