@@ -283,6 +283,9 @@ def evaluate(
     plot: Annotated[
         Path | None, typer.Option(help="Also draw KID over PSNR here, as .png, .svg or .pdf.")
     ] = None,
+    realism: Annotated[
+        bool, typer.Option(help="Compute KID and feature distances, which takes longer.")
+    ] = True,
 ) -> None:
     """Measure models beside bicubic and print a table of quality, with what each column means."""
     from .evaluation.evaluate import evaluate as measure
@@ -295,6 +298,8 @@ def evaluate(
     with plain_errors():
         if into_card and (absent := [name for name in names if not Path(name).is_file()]):
             raise ValueError(f"--into-card: {absent[0]!r} is not a file; give the path of a model")
+        if plot and not realism:
+            raise ValueError("--plot draws KID; leave out --no-realism")
         scores = []
         for score in measure(
             names,
@@ -305,6 +310,7 @@ def evaluate(
             degradation=degradation_of(degradation),
             data_range=data_range,
             strips=strips,
+            realism=realism,
         ):
             scores.append(score)
             typer.echo(f"{score.folder}: {score.model} {score.psnr:.2f} dB", err=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -118,6 +119,17 @@ def test_without_the_wheel_the_rest_is_measured(
 
 
 @needs_lite2
+def test_kid_and_distances_can_be_left_out(folder: Path, tmp_path: Path) -> None:
+    (score,) = evaluate([], [folder], realism=False)
+    assert math.isnan(score.kid)
+    assert math.isnan(score.lite2_stage2)
+    assert math.isfinite(score.psnr)
+    command = ["evaluate", "--data", str(folder), "--no-realism", "--plot", str(tmp_path / "a.svg")]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 1
+    assert "leave out --no-realism" in done.stderr
+
+
 def test_blur_is_told_from_detail(folder: Path) -> None:
     (score,) = evaluate([], [folder])
     assert score.kid > 3 * score.kid_error > 0

@@ -129,6 +129,7 @@ def evaluate(
     degradation: Degradation | None = None,
     data_range: float | None = None,
     strips: Path | None = None,
+    realism: bool = True,
 ) -> Iterator[Score]:
     """Yield the scores of bicubic interpolation and of each model on each folder.
 
@@ -151,6 +152,8 @@ def evaluate(
         of each HR band.
     strips
         Folder for pictures that show the results side by side.
+    realism
+        Whether KID and feature distances are computed, which takes most of the time.
 
     Raises
     ------
@@ -165,11 +168,8 @@ def evaluate(
         raise ValueError(f"data_range={data_range!r}; it must be above 0")
     reductions = [Reduction(lr[i] if lr else None, degradation) for i in range(len(folders))]
     rows = choose_rows(names, details)
-    (lpips, *notes), (dists, dists_note), (lite2, lite2_note) = (
-        load_lpips(),
-        load_dists(),
-        load_lite2(),
-    )
+    (lpips, *notes), (dists, dists_note) = load_lpips(), load_dists()
+    lite2, lite2_note = load_lite2() if realism else (None, "")
     note = "; ".join(text for text in (*notes, dists_note, lite2_note) if text)
     labels = [folder.resolve().name for folder in folders]
     for folder, label, reduction in zip(folders, labels, reductions, strict=True):
@@ -179,7 +179,7 @@ def evaluate(
         for row in rows:
             values: list[Values] = []
             conventions: set[str] = set()
-            realism = Realism(lite2)
+            distribution = Realism(lite2)
             for number, case in enumerate(cases):
                 sr, pair = run(case, row, reduction, number, consistency)
                 values.append(
@@ -196,12 +196,12 @@ def evaluate(
                         lite2=lite2,
                     )
                 )
-                realism.add(sr, pair.hr, eight_bit=case.image.eight_bit)
+                distribution.add(sr, pair.hr, eight_bit=case.image.eight_bit)
                 conventions.add(convention_of(pair, eight_bit=case.image.eight_bit))
                 if strips is not None:
                     drawn.add(case.name, row.label, row.scale, sr, pair, values[-1].psnr)
             means = {f.name: nan_mean([getattr(v, f.name) for v in values]) for f in fields(Values)}
-            distance, error = realism.kid()
+            distance, error = distribution.kid()
             yield Score(
                 **means,
                 model=row.label,
