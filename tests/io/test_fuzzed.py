@@ -110,8 +110,15 @@ def test_a_large_array_stays_quick_to_look_at(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
     zarr.create_array(str(path), shape=(2**20, 64, 64), chunks=(1, 64, 64), dtype="uint8")
     (image,) = io.read(path)
-    assert image.data.npartitions <= 2**18
+    assert image.data.npartitions <= 2**16
     assert not np.asarray(image.data[5, :8, :8]).any()
+
+
+def test_more_chunks_than_any_store_has_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    zarr.create_array(str(path), shape=(2**31, 16), chunks=(8, 4), dtype="uint8")
+    with pytest.raises(ValueError, match="claims a shape"):
+        io.read(path)
 
 
 def test_control_points_too_far_for_numbers_have_no_step() -> None:

@@ -29,9 +29,9 @@ from .writer import OWN, write_ome_zarr
 
 __all__ = ["read_ome_zarr", "write_ome_zarr"]
 
-MOST_CHUNKS = 2**18
+MOST_CHUNKS = 2**16
 """maximal number of chunks of a lazy array; larger arrays combine several stored chunks"""
-MOST_TOGETHER = 2**12
+MOST_TOGETHER = 2**10
 """maximal number of stored chunks in a chunk of a lazy array; each is a file or absent"""
 MOST_CHUNK = 2**31
 """maximal bytes of a chunk"""
