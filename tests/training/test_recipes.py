@@ -161,7 +161,7 @@ def test_no_recipe_trains_on_benchmarks_or_on_images_without_a_licence() -> None
 
 
 def test_an_installed_package_has_the_recipes_where_they_are_looked_for() -> None:
-    project = tomllib.loads((RECIPES.parents[1] / "pyproject.toml").read_text())
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     place = Path(included["training/recipes"])
     assert RECIPE_FOLDERS[0].parts[-2:] == place.parts

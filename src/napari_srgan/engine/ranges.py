@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from .exposures import Inner
-from .lines import DEFECT, line_heights
 from .missing import Mask, neighbour_sum
 from .sampling import Squares
 
@@ -201,6 +199,11 @@ def _bad_lines(far: float, square: Array, rest: Array) -> Mask:
     beyond = np.asarray(square > far)
     if not beyond.any():
         return beyond
+    # Imported here, since the options of a run are known without PyTorch.
+    import torch
+
+    from .lines import DEFECT, line_heights
+
     known = np.where(np.isnan(square), np.nanmin(square), square)
     heights = line_heights(torch.from_numpy(known)[None, None])[0, 0].numpy()
     return np.asarray(beyond & (heights >= DEFECT * (square - rest)))
