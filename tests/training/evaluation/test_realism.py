@@ -118,7 +118,6 @@ def test_without_the_wheel_the_rest_is_measured(
         plot_tradeoff([score], folder / "plot.png")
 
 
-@needs_lite2
 def test_kid_and_distances_can_be_left_out(folder: Path, tmp_path: Path) -> None:
     (score,) = evaluate([], [folder], realism=False)
     assert math.isnan(score.kid)
@@ -130,6 +129,7 @@ def test_kid_and_distances_can_be_left_out(folder: Path, tmp_path: Path) -> None
     assert "leave out --no-realism" in done.stderr
 
 
+@needs_lite2
 def test_blur_is_told_from_detail(folder: Path) -> None:
     (score,) = evaluate([], [folder])
     assert score.kid > 3 * score.kid_error > 0
