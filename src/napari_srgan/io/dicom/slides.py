@@ -173,9 +173,18 @@ class _Mosaic:
         rows, columns = self.shape[2:4]
         step = (max(1, CHUNK // tile) for tile in self.tile)
         cells = da.from_array(holes, chunks=(1, 1, *step), name=False)
-        for axis, tile in zip((2, 3), self.tile, strict=True):
-            cells = da.repeat(cells, tile, axis)
-        return cells[:, :, :rows, :columns]
+        height, width = self.tile
+        sides = [
+            tuple(count * tile for count in counts)
+            for counts, tile in zip(cells.chunks[2:], self.tile, strict=True)
+        ]
+        # One layer of the graph; `dask.array.repeat` makes several for each chunk.
+        mask = cells.map_blocks(
+            lambda block: block.repeat(height, 2).repeat(width, 3),
+            chunks=(*cells.chunks[:2], *sides),
+            dtype=bool,
+        )
+        return mask[:, :, :rows, :columns]
 
     def __getitem__(self, key: tuple[slice | int, ...]) -> npt.NDArray[Any]:
         ranges = [range(*_slice(k).indices(n)) for k, n in zip(key[:4], self.shape, strict=False)]
