@@ -16,10 +16,8 @@ from .missing import Mask, fill_invalid, neighbour_sum
 
 Values = npt.NDArray[np.float32]
 
-ISOLATED_DISTANCE = 1.0
-"""distance from [0, 1] beyond which an isolated value is an outlier"""
-CLIPPED_DISTANCE = 1.0
-"""distance from [0, 1] beyond which any other value is an outlier; also the clipping limit"""
+OUTLIER_DISTANCE = 1.0
+"""distance from [0, 1] beyond which a value is an outlier; also the clipping limit"""
 FILLED_DISTANCE = 2.0
 """distance from [0, 1] beyond which outliers are filled instead of clipped"""
 MAX_OUTLYING_NEIGHBOURS = 1
@@ -48,15 +46,14 @@ def find_outliers(values: Values, invalid: Mask | None = None) -> Outliers | Non
 
     Hot and dead pixels and cosmic rays are isolated: at most one neighbour is an outlier too.
     """
-    out = _outside(values, ISOLATED_DISTANCE)
+    out = _outside(values, OUTLIER_DISTANCE)
     if invalid is not None:
         out &= ~invalid
     if not out.any():
         return None
     around = np.stack([neighbour_sum(each.astype(np.float32)) for each in out])
     hidden = out & ((around <= MAX_OUTLYING_NEIGHBOURS) | _outside(values, FILLED_DISTANCE))
-    clipped = out & ~hidden & _outside(values, CLIPPED_DISTANCE)
-    return Outliers(hidden, clipped) if (hidden | clipped).any() else None
+    return Outliers(hidden, out & ~hidden)
 
 
 def split_outliers(
@@ -80,7 +77,7 @@ def split_outliers(
     """
     if outliers is None and invalid is None:
         return values, None
-    seen = np.clip(values, -CLIPPED_DISTANCE, 1 + CLIPPED_DISTANCE)
+    seen = np.clip(values, -OUTLIER_DISTANCE, 1 + OUTLIER_DISTANCE)
     hidden = np.zeros(values.shape, bool) if invalid is None else invalid
     if outliers is not None:
         hidden = hidden | outliers.hidden

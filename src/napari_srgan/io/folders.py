@@ -6,7 +6,6 @@ import itertools
 import os
 from pathlib import Path
 
-from .ome_zarr.metadata import attributes_of, is_zarr
 from .signatures import head_of, is_dicom
 
 __all__ = ["MOST_SNIFFED", "is_dicom_series", "is_ome_zarr"]
@@ -17,6 +16,8 @@ MOST_SNIFFED = 64
 
 def is_ome_zarr(path: Path) -> bool:
     """Whether a folder is an OME-Zarr image, plate or collection."""
+    from .ome_zarr.metadata import attributes_of  # on use: the command line loads the registry
+
     try:
         found = attributes_of(path)
     except ValueError:
@@ -26,6 +27,8 @@ def is_ome_zarr(path: Path) -> bool:
 
 def is_dicom_series(path: Path) -> bool:
     """Whether a folder holds DICOM files, also in subfolders or beside other files."""
+    from .ome_zarr.metadata import is_zarr
+
     if is_zarr(path) or is_ome_zarr(path):
         return False
     files = (Path(folder) / name for folder, _, names in os.walk(path) for name in sorted(names))

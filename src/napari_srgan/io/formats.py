@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import folders, signatures
-from .image_file import ImageFile
+
+if TYPE_CHECKING:
+    from .image_file import ImageFile
 
 __all__ = [
     "COMPOUND",
