@@ -14,10 +14,10 @@ import tifffile
 from PIL import Image
 
 from napari_srgan import io
-from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.image_file import GeoReference, ImageFile
 from napari_srgan.io.resampling import Grid, regridded
 from napari_srgan.io.tiff.reader import read_image, read_images, write_image
+from tests.io.tiff.repeated import repeated
 
 rng = np.random.default_rng(0)
 GEO = GeoReference(np.array([[30.0, 0, 500_000], [0, -30, 5_200_000], [0, 0, 1]]), crs="EPSG:32633")
@@ -32,9 +32,7 @@ def noise(*shape: int, dtype: str = "uint8") -> npt.NDArray[Any]:
 
 def tripled(path: Path, image: ImageFile) -> Path:
     """Write an image three times finer."""
-    axes = image.axes or ""
-    data = np.asarray(image.data).repeat(3, axes.index("Y")).repeat(3, axes.index("X"))
-    return write_image(path, finer_image(image, data, axes, 3))
+    return write_image(path, repeated(image, 3))
 
 
 def blocks(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

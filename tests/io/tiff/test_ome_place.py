@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.image_file import Channel, ImageFile
 from napari_srgan.io.tiff.reader import read_image, read_images, write_image
+from tests.io.tiff.repeated import repeated
 
 rng = np.random.default_rng(0)
 
@@ -43,9 +43,7 @@ SIZE = {"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.5}
 
 def tripled(path: Path, image: ImageFile) -> Path:
     """Write an image three times finer."""
-    axes = image.axes or ""
-    data = np.asarray(image.data).repeat(3, axes.index("Y")).repeat(3, axes.index("X"))
-    return write_image(path, finer_image(image, data, axes, 3))
+    return write_image(path, repeated(image, 3))
 
 
 def test_two_fields_lie_where_the_stage_was(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from PIL import Image, ImageCms, ImageOps
 
 import napari_srgan as ns
 from napari_srgan import io
-from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.image_file import ImageFile
 from napari_srgan.io.tiff.reader import read_image, write_image
+from tests.io.tiff.repeated import repeated
 
 rng = np.random.default_rng(0)
 SCALE = (33550, 12, 3, (30.0, 30.0, 0.0), True)
@@ -28,9 +28,7 @@ def noise(*shape: int, dtype: str = "uint8") -> npt.NDArray[Any]:
 
 def doubled(path: Path, image: ImageFile) -> Path:
     """Write an image twice as fine."""
-    axes = image.axes or ""
-    data = np.asarray(image.data).repeat(2, axes.index("Y")).repeat(2, axes.index("X"))
-    return io.write(path, finer_image(image, data, axes, 2))
+    return io.write(path, repeated(image, 2))
 
 
 # --- which way up --------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from PIL import Image
 
 import napari_srgan as ns
 from napari_srgan import io
-from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.image_file import RPC, ImageFile
 from napari_srgan.io.rpc import COEFFICIENTS, NUMBERS
+from tests.io.tiff.repeated import repeated
 
 rasterio = pytest.importorskip("rasterio")
 # rasterio multiplies affine's matrices in a way that affine is about to give up.
@@ -36,9 +36,7 @@ def noise(*shape: int, dtype: str = "uint8") -> npt.NDArray[Any]:
 
 def tripled(path: Path, image: ImageFile) -> Path:
     """Write an image three times finer."""
-    axes = image.axes or ""
-    data = np.asarray(image.data).repeat(3, axes.index("Y")).repeat(3, axes.index("X"))
-    return io.write(path, finer_image(image, data, axes, 3))
+    return io.write(path, repeated(image, 3))
 
 
 def opened(path: Path) -> Any:

@@ -13,9 +13,9 @@ import tifffile
 
 import napari_srgan as ns
 from napari_srgan import io
-from napari_srgan.io.finer_image import finer_image
 from napari_srgan.io.tiff.reader import read_image, read_images, write_image
 from napari_srgan.io.tiff.vendors import vendor_facts
+from tests.io.tiff.repeated import repeated
 
 rng = np.random.default_rng(0)
 
@@ -206,9 +206,7 @@ def test_the_size_that_a_vendor_writes_is_read_and_kept(tmp_path: Path, make: An
     size = make(tmp_path / "a.tif")
     (image,) = read_images(tmp_path / "a.tif")
     assert image.pixel_size == pytest.approx(size)
-    axes = image.axes or ""
-    data = image.data.repeat(2, axes.index("Y")).repeat(2, axes.index("X"))
-    path = write_image(tmp_path / "b.ome.tif", finer_image(image, data, axes, 2))
+    path = write_image(tmp_path / "b.ome.tif", repeated(image, 2))
     with tifffile.TiffFile(path) as file:
         pixels = tifffile.xml2dict(file.ome_metadata or "")["OME"]["Image"]["Pixels"]
     for axis, length in size.items():
